@@ -1,0 +1,32 @@
+# `make study` sets everything up and runs the main job; `make test` adds lint, types and tests.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: study test lint types clean
+
+study: .venv/.installed
+	$(BIN)/neuralmatrix run studies/bert_digits.toml
+
+test: lint types
+	$(BIN)/pytest -m "not slow"
+
+lint: .venv/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.tested
+	$(BIN)/mypy
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/.tested: .venv/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info
