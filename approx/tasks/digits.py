@@ -1,0 +1,205 @@
+"""Handwritten digits: three small trained networks on real images that need no download.
+
+The data are scikit-learn's 1797 test-set images of the UCI "Optical Recognition of Handwritten Digits"
+(Alpaydin and Kaynak, 1998): 8 x 8 pixels of 17 intensity levels, ten classes. The stratified split is the
+same for every network and seed; training and calibration see the training images alone, and recipes were
+chosen on the validation images.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from approx.tasks.base import Batch
+from approx.tasks.cache import (
+    cache_folder,
+    load_weights,
+    recipe_digest,
+    refused,
+    require_writable,
+    save_weights,
+)
+from approx.tasks.evaluate import accuracy_on
+from approx.tasks.families import FAMILIES, Family
+from approx.tasks.training import Recipe, train
+
+TEST_IMAGES = 540
+VALIDATION_IMAGES = 120
+CALIBRATION_IMAGES = 256
+EVALUATION_BATCH = 108
+REVISION = 1
+"""Raise when the code of the split, the augmentation or the training loop changes what training gives."""
+
+
+class Images(NamedTuple):
+    """Digits and what they show.
+
+    Attributes:
+        pixels: (images, 8, 8) int64, intensity 0 to 16.
+        labels: (images,) int64, 0 to 9.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+
+
+class Split(NamedTuple):
+    """Three sets of images without a common member."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+
+@cache
+def split() -> Split:
+    """Return the fixed stratified split, each part in a shuffled order."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    pixels, labels = load_digits(return_X_y=True)
+    indices = torch.arange(len(labels)).numpy()
+    rest, test = train_test_split(indices, test_size=TEST_IMAGES, stratify=labels, random_state=0)
+    training, validation = train_test_split(
+        rest, test_size=VALIDATION_IMAGES, stratify=labels[rest], random_state=0
+    )
+    images = Images(torch.from_numpy(pixels).long().reshape(-1, 8, 8), torch.from_numpy(labels).long())
+    return Split(*(Images(*(part[chosen] for part in images)) for chosen in (training, validation, test)))
+
+
+def shifted(pixels: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Move each image by one pixel, up or down and left or right, each with a probability; edges fill with 0.
+
+    Args:
+        pixels: (images, 8, 8).
+        probability: That an image is given a random step of -1, 0 or 1 along an axis.
+        generator: Of the random steps.
+
+    Returns:
+        A new tensor of the same shape.
+    """
+    count, height, width = pixels.shape
+    chosen = torch.rand(count, 2, generator=generator) < probability
+    step = torch.randint(-1, 2, (count, 2), generator=generator) * chosen
+    rows = (1 + torch.arange(height) + step[:, :1])[:, :, None]
+    columns = (1 + torch.arange(width) + step[:, 1:])[:, None, :]
+    padded = nn.functional.pad(pixels, (1, 1, 1, 1))
+    return padded[torch.arange(count)[:, None, None], rows, columns]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A small network that reads handwritten digits, trained on first use and kept in the cache folder.
+
+    Attributes:
+        family: "bert", "roberta" or "resnet".
+        seed: Of the initial weights, shuffling and augmentation; the split does not depend on it.
+        recipe: How it is trained; None for the family's own.
+
+    Raises:
+        ValueError: If the family is unknown or the seed no integer of at least 0.
+    """
+
+    family: str
+    seed: int = 0
+    recipe: Recipe | None = None
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ValueError(f"family = {self.family!r}: must be one of {', '.join(FAMILIES)}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(f"seed = {self.seed!r}: must be an integer of at least 0")
+
+    @property
+    def name(self) -> str:
+        """Name in reports and messages: "digits-bert"."""
+        return f"digits-{self.family}"
+
+    def model(self) -> nn.Module:
+        """Return the trained network in eval mode, from the cache if it was trained before.
+
+        Raises:
+            ValueError: If the cache folder cannot be written, or its file is damaged or another's.
+        """
+        digest = recipe_digest(self._identity())
+        path = cache_folder() / f"{self.name}-seed{self.seed}-{digest[:12]}.safetensors"
+        if not path.is_file():
+            require_writable(path.parent)
+            self._train_into(path, digest)
+        tensors, _ = load_weights(path, digest)
+        model = self._family.build(self.seed)
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise refused(path, str(error)) from None
+        return model.eval()
+
+    def train_batches(self) -> Sequence[Batch]:
+        """Return the training images in batches of the recipe's size, shuffled once, not augmented."""
+        return self._batches(split().train, self._recipe.batch_size)
+
+    def calibration_batches(self) -> Sequence[Batch]:
+        """Return the first 256 training images."""
+        pixels, labels = split().train
+        return self._batches(Images(pixels[:CALIBRATION_IMAGES], labels[:CALIBRATION_IMAGES]))
+
+    def validation_batches(self) -> Sequence[Batch]:
+        """Return the 120 images that training never sees, to choose an epoch or a recipe by."""
+        return self._batches(split().validation)
+
+    def test_batches(self) -> Sequence[Batch]:
+        """Return the 540 held-out images."""
+        return self._batches(split().test)
+
+    @property
+    def _family(self) -> Family:
+        return FAMILIES[self.family]
+
+    @property
+    def _recipe(self) -> Recipe:
+        return self.recipe or self._family.recipe
+
+    def _identity(self) -> dict[str, object]:
+        """Everything that decides the trained weights."""
+        return {
+            "task": self.name,
+            "seed": self.seed,
+            "config": dict(self._family.config),
+            "recipe": asdict(self._recipe),
+            "split": [TEST_IMAGES, VALIDATION_IMAGES],
+            "revision": REVISION,
+        }
+
+    def _batches(self, images: Images, size: int = EVALUATION_BATCH) -> list[Batch]:
+        parts = zip(images.pixels.split(size), images.labels.split(size), strict=True)  # type: ignore[no-untyped-call]
+        return [Batch(self._family.encode(pixels), labels) for pixels, labels in parts]
+
+    def _epoch(self, generator: torch.Generator) -> list[Batch]:
+        """One epoch's batches of equal size: a remainder would weigh its few images more."""
+        images = split().train
+        size = min(self._recipe.batch_size, len(images.labels))
+        order = torch.randperm(len(images.labels), generator=generator)
+        order = order[: len(order) // size * size]
+        pixels = shifted(images.pixels[order], self._recipe.shift, generator)
+        return self._batches(Images(pixels, images.labels[order]), size)
+
+    def _train_into(self, path: Path, digest: str) -> None:
+        model = train(self._family.build(self.seed), self._epoch, self._recipe, self.seed, self.name)
+        metadata = {
+            **{key: json.dumps(value) for key, value in self._identity().items()},
+            "recipe_sha256": digest,
+            "validation_accuracy": f"{accuracy_on(model, self.validation_batches(), self.name):.6f}",
+            "test_accuracy": f"{accuracy_on(model, self.test_batches(), self.name):.6f}",
+            "torch": torch.__version__,
+            "transformers": importlib.metadata.version("transformers"),
+        }
+        save_weights(path, model.state_dict(), metadata)
