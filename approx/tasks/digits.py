@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -136,12 +136,10 @@ class Digits:
             require_writable(path.parent)
             self._train_into(path, digest)
         tensors, _ = load_weights(path, digest)
-        model = self._family.build(self.seed)
         try:
-            model.load_state_dict(tensors)
-        except RuntimeError as error:
+            return self._network(tensors)
+        except RuntimeError as error:  # another version of transformers names its weights otherwise
             raise refused(path, str(error)) from None
-        return model.eval()
 
     def train_batches(self) -> Sequence[Batch]:
         """Return the training images in batches of the recipe's size, shuffled once, not augmented."""
@@ -192,8 +190,15 @@ class Digits:
         pixels = shifted(images.pixels[order], self._recipe.shift, generator)
         return self._batches(Images(pixels, images.labels[order]), size)
 
+    def _network(self, tensors: Mapping[str, Tensor]) -> nn.Module:
+        model = self._family.build(self.seed)
+        model.load_state_dict(tensors)
+        return model.eval()
+
     def _train_into(self, path: Path, digest: str) -> None:
-        model = train(self._family.build(self.seed), self._epoch, self._recipe, self.seed, self.name)
+        trained = train(self._family.build(self.seed), self._epoch, self._recipe, self.seed, self.name)
+        tensors = trained.state_dict()
+        model = self._network(tensors)
         metadata = {
             **{key: json.dumps(value) for key, value in self._identity().items()},
             "recipe_sha256": digest,
@@ -202,4 +207,4 @@ class Digits:
             "torch": torch.__version__,
             "transformers": importlib.metadata.version("transformers"),
         }
-        save_weights(path, model.state_dict(), metadata)
+        save_weights(path, tensors, metadata)
