@@ -1,0 +1,27 @@
+"""Time, energy and area of a neural network on a general matrix-multiply (GEMM) accelerator.
+
+    report = evaluate(Design(rows=16, cols=16), Workload([Gemm(m=128, n=768, k=768)]))
+    report.throughput_per_watt, report.layers
+
+Imports neither torch nor pandas until a DataFrame is asked for.
+"""
+
+from accel_models.cost import CostReport, evaluate, evaluate_many
+from accel_models.design import Design
+from accel_models.technology import TECHNOLOGIES, load_technology
+from accel_models.workload import Gemm, Hadamard, Lookup, Move, Operation, Workload
+
+__all__ = [
+    "TECHNOLOGIES",
+    "CostReport",
+    "Design",
+    "Gemm",
+    "Hadamard",
+    "Lookup",
+    "Move",
+    "Operation",
+    "Workload",
+    "evaluate",
+    "evaluate_many",
+    "load_technology",
+]

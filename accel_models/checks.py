@@ -1,0 +1,81 @@
+"""Rules for field values, written once as data.
+
+A rule both refuses a bad value with one clear line and describes what is allowed, so that a search
+space, a form or a document can be built from it: read them with `accel_models.Design.rules()`.
+"""
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+
+def refuse(field: str, value: object, allowed: str) -> ValueError:
+    """Return the error for a bad value, in the one form used everywhere: `field = value: must be ...`."""
+    return ValueError(f"{field} = {value}: must be {allowed}")
+
+
+@dataclass(frozen=True)
+class IntRange:
+    """An integer from `low` to `high`, or nothing where `optional`."""
+
+    low: int
+    high: int
+    unit: str = ""
+    optional: bool = False
+
+    def check(self, field: str, value: Any) -> int | None:
+        """Return the value as an int, or raise ValueError."""
+        if value is None and self.optional:
+            return None
+        if isinstance(value, bool) or not isinstance(value, Integral) or not self.low <= value <= self.high:
+            raise refuse(field, value, self.text())
+        return int(value)
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"an integer from {self.low} to {self.high}{unit}" + (" or none" if self.optional else "")
+
+
+@dataclass(frozen=True)
+class FloatRange:
+    """A finite number from `low` to `high`."""
+
+    low: float
+    high: float
+    unit: str = ""
+
+    def check(self, field: str, value: Any) -> float:
+        """Return the value as a float, or raise ValueError."""
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or not self.low <= value <= self.high:
+            raise refuse(field, value, self.text())
+        return float(value)
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return f"a number from {self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values."""
+
+    options: tuple[str | int, ...]
+
+    def check(self, field: str, value: Any) -> str | int:
+        """Return the option, or raise ValueError."""
+        for option in self.options:
+            if type(option) is int and isinstance(value, Integral) and not isinstance(value, bool):
+                value = int(value)
+            if type(option) is type(value) and option == value:
+                return option
+        raise refuse(field, value, self.text())
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return "one of " + ", ".join(map(str, self.options))
+
+
+Rule = IntRange | FloatRange | Choice

@@ -1,0 +1,119 @@
+"""The accelerator: one array of multiply-accumulate cells, its scratchpads, its DRAM and its process."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
+from accel_models.technology import DRAMS, TECHNOLOGIES, check_mac
+
+KIB = 1024
+_BUFFER = IntRange(64, 1 << 30, "bytes")
+
+
+def _field(default: Any, rule: Rule) -> Any:
+    return field(default=default, metadata={"rule": rule})
+
+
+@dataclass(frozen=True)
+class Design:
+    """One point of the hardware design space. Every field has a default; all are validated.
+
+    Attributes:
+        rows: Rows R of the array.
+        cols: Columns C of the array.
+        dataflow: "ws" weight, "os" output or "is" input stationary.
+        input_buffer: Scratchpad of A, bytes.
+        weight_buffer: Scratchpad of B, bytes.
+        output_buffer: Scratchpad of the result and its partial sums, bytes; element-wise work happens here.
+        parameter_buffer: Scratchpad of the piecewise-linear tables, bytes.
+        shared_buffer: One scratchpad for A, B and the result instead of three, bytes; the three are then unused.
+        banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro; wires between
+            macros are not charged.
+        buffering: "double": half of each scratchpad is worked on while the other half is filled; "buffet": words are
+            freed as they are used, so the whole capacity holds tiles and transfers overlap (Pellauer et al., ASPLOS
+            2019; Timeloop's assumption); "single": whole capacity, transfers do not overlap with computing.
+        data_width: Format of operands and results.
+        accumulator_bits: Width of partial sums.
+        clock: Hz.
+        dram: DRAM type, for energy.
+        dram_bandwidth: Bytes a second, reads and writes together. The default is LPDDR4-3200 on 64 bits.
+        hadamard: Which cells do element-wise multiply-adds: "diagonal", min(R, C) a cycle (ONE-SA, arXiv 2402.00395),
+            or "full", all R * C where operand_bandwidth feeds them.
+        operand_bandwidth: Elements a cycle that the scratchpads can feed to element-wise work in "full"; none: all.
+        addressing: The most capable table addressing built in: "shift" < "dyadic" (and exponent extraction) <
+            "comparator" (all kinds).
+        max_segments: Segments of the largest table that the comparator trees are built for.
+        fill: How an array fold fills and drains: "serial" (each fold, as SCALE-Sim), "overlapped" (once a GEMM) or
+            "none" (as Timeloop).
+        technology: Process, one of `accel_models.TECHNOLOGIES`.
+    """
+
+    rows: int = _field(16, IntRange(1, 1024))
+    cols: int = _field(16, IntRange(1, 1024))
+    dataflow: str = _field("ws", Choice(("ws", "os", "is")))
+    input_buffer: int = _field(64 * KIB, _BUFFER)
+    weight_buffer: int = _field(64 * KIB, _BUFFER)
+    output_buffer: int = _field(64 * KIB, _BUFFER)
+    parameter_buffer: int = _field(4 * KIB, _BUFFER)
+    shared_buffer: int | None = _field(None, replace(_BUFFER, optional=True))
+    banks: int = _field(1, IntRange(1, 1024))
+    buffering: str = _field("double", Choice(("double", "buffet", "single")))
+    data_width: str = _field("int8", Choice(("int8", "int16", "fp16", "bf16", "fp32")))
+    accumulator_bits: int = _field(32, Choice((16, 32, 48)))
+    clock: float = _field(1e9, FloatRange(1e6, 1e10, "Hz"))
+    dram: str = _field("LPDDR4", Choice(tuple(DRAMS)))
+    dram_bandwidth: float = _field(25.6e9, FloatRange(1e6, 1e14, "bytes/s"))
+    hadamard: str = _field("diagonal", Choice(("diagonal", "full")))
+    operand_bandwidth: int | None = _field(None, IntRange(1, 1 << 20, "elements a cycle", optional=True))
+    addressing: str = _field("comparator", Choice(("shift", "dyadic", "comparator")))
+    max_segments: int = _field(256, IntRange(1, 65536))
+    fill: str = _field("serial", Choice(("serial", "overlapped", "none")))
+    technology: str = _field("45nm", Choice(TECHNOLOGIES))
+
+    def __post_init__(self) -> None:
+        for name, rule in self.rules().items():
+            object.__setattr__(self, name, rule.check(name, getattr(self, name)))
+        check_mac(self.technology, self.data_width, self.accumulator_bits)
+
+    @classmethod
+    def rules(cls) -> dict[str, Rule]:
+        """Return what each field may be: IntRange(low, high, unit), FloatRange or Choice(options)."""
+        return {item.name: item.metadata["rule"] for item in fields(cls)}
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return each field's default."""
+        return {item.name: item.default for item in fields(cls)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for TOML or JSON, without unset optional fields."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Design":
+        """Build a design from plain values; ValueError names an unknown field or a bad value."""
+        names = list(cls.rules())
+        for key in values:
+            if key not in names:
+                raise refuse(key, values[key], f"left out; fields are {', '.join(names)}")
+        return cls(**values)
+
+    def save(self, path: str | Path) -> None:
+        """Write the design as TOML, or as JSON where the name ends in .json."""
+        lines = [f"{name} = {json.dumps(value)}" for name, value in self.to_dict().items()]
+        as_json = Path(path).suffix == ".json"
+        text = json.dumps(self.to_dict(), indent=1) if as_json else "\n".join(lines)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Design":
+        """Read a design from TOML, or from JSON where the name ends in .json; ValueError names the file."""
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            return cls.from_dict(json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None

@@ -1,0 +1,89 @@
+"""Which designs can run a workload at all, and why not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from accel_models.checks import refuse
+from accel_models.hardware import Hardware
+from accel_models.systolic import Shape, granules
+from accel_models.table import DesignTable, FloatArray
+from accel_models.workload import Gemm, Lookup, Workload
+
+_RANK = {"shift": 0, "dyadic": 1, "exponent": 1, "comparator": 2}
+
+
+def reasons(workload: Workload, t: DesignTable, h: Hardware) -> list[str]:
+    """Return a line a design: why it cannot run the workload, or an empty string."""
+    found = [""] * t.size
+    for check in (_tiles, _tables, _addressing):
+        for row, reason in check(workload, t, h).items():
+            found[row] = found[row] or reason
+    return found
+
+
+def _tiles(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:
+    """The scratchpads must hold the operands and the result of one fold, twice if double-buffered."""
+    gemms = list(dict.fromkeys(op for op in workload.operations if isinstance(op, Gemm)))
+    if not gemms:
+        return {}
+    need = np.array([_least_bytes(op, t, h) for op in gemms])  # (gemms, 3, designs)
+    share = np.where(t.is_("buffering", "double"), 2.0, 1.0)
+    found = {}
+    shared, sizes = need.sum(axis=1) * share, need * share
+    for row in np.flatnonzero(t.shared & (shared > t["shared_buffer"]).any(axis=0)):
+        found[int(row)] = _too_small(t, "shared_buffer", int(row), shared[:, row], gemms)
+    for position, name in enumerate(("input_buffer", "weight_buffer", "output_buffer")):
+        small = ~t.shared & (sizes[:, position] > t[name]).any(axis=0)
+        for row in np.flatnonzero(small):
+            found.setdefault(int(row), _too_small(t, name, int(row), sizes[:, position, row], gemms))
+    return found
+
+
+def _least_bytes(op: Gemm, t: DesignTable, h: Hardware) -> FloatArray:
+    m, n, k = (np.full(t.size, float(size)) for size in (op.m, op.n, op.k))
+    unit = granules(Shape(m, n, k, t["rows"], t["cols"], t.is_("dataflow", "ws"), t.is_("dataflow", "os")))
+    return np.array([unit.m * unit.k * h.word, unit.k * unit.n * h.word, unit.m * unit.n * h.partial])
+
+
+def _too_small(t: DesignTable, field: str, row: int, need: FloatArray, gemms: Sequence[Gemm]) -> str:
+    worst = int(np.argmax(need))
+    twice = "one double-buffered tile" if t["buffering"][row] == "double" else "one tile"
+    gemm = gemms[worst]
+    label = gemm.name or f"GEMM {gemm.m} x {gemm.n} x {gemm.k}"
+    return str(
+        refuse(field, int(t[field][row]), f"at least {int(need[worst])} bytes to hold {twice} of {label}")
+    )
+
+
+def _tables(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:
+    """The parameter buffer must hold the largest table; comparator trees its segments."""
+    lookups = [op for op in workload.operations if isinstance(op, Lookup)]
+    if not lookups:
+        return {}
+    worst = max(lookups, key=lambda op: op.table_words)
+    need = worst.table_words * h.word
+    found = {}
+    for row in np.flatnonzero(need > t["parameter_buffer"]):
+        allowed = f"at least {int(need[row])} bytes to hold the table of {worst.name or 'a lookup'}"
+        found[int(row)] = str(refuse("parameter_buffer", int(t["parameter_buffer"][row]), allowed))
+    trees = [op.segments for op in lookups if op.addressing == "comparator"]
+    for row in np.flatnonzero(t["max_segments"] < max(trees, default=0)):
+        allowed = f"at least {max(trees)} for the largest table"
+        found.setdefault(int(row), str(refuse("max_segments", int(t["max_segments"][row]), allowed)))
+    return found
+
+
+def _addressing(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:  # noqa: ARG001 - one signature
+    lookups = [op for op in workload.operations if isinstance(op, Lookup)]
+    if not lookups:
+        return {}
+    worst = max(lookups, key=lambda op: _RANK[op.addressing])
+    needed = "comparator" if worst.addressing == "comparator" else "dyadic or comparator"
+    rank = t.lookup(lambda name: float(_RANK[name]), "addressing")
+    return {
+        int(row): str(
+            refuse("addressing", t["addressing"][row], f"{needed}, as {worst.name or 'a lookup'} needs")
+        )
+        for row in np.flatnonzero(rank < _RANK[worst.addressing])
+    }

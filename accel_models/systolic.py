@@ -1,0 +1,89 @@
+"""Cycles and scratchpad accesses of a GEMM on the array, fold after fold.
+
+A fold maps one R x C block of the stationary matrix on the array. The counts are those of SCALE-Sim 3.0.0 (Samajdar et
+al., ISPASS 2020), verified on its own output, with its known faults left out: it prints one cycle less (issue 125),
+its output-stationary writes carry R + C extra words a fold, and it never reads partial sums back.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+class Shape(NamedTuple):
+    """GEMM sizes and array sizes as broadcastable arrays."""
+
+    m: FloatArray
+    n: FloatArray
+    k: FloatArray
+    rows: FloatArray
+    cols: FloatArray
+    ws: BoolArray
+    os: BoolArray
+
+
+class Granules(NamedTuple):
+    """The least tile that keeps the array's folds whole, a dimension: R or C where the array maps it, else 1."""
+
+    m: FloatArray
+    n: FloatArray
+    k: FloatArray
+
+
+def ceil_div(a: Any, b: Any) -> FloatArray:
+    """Return ceil(a / b) of exact integers kept as float64."""
+    return np.asarray(np.ceil(np.divide(a, b)), dtype=np.float64)
+
+
+def granules(s: Shape) -> Granules:
+    """Return the granules of each dataflow: OS maps M x N, WS K x N, IS K x M on rows x columns."""
+    weight, output = s.ws, s.os
+    return Granules(
+        m=np.minimum(s.m, np.where(output, s.rows, np.where(weight, 1.0, s.cols))),
+        n=np.minimum(s.n, np.where(weight | output, s.cols, 1.0)),
+        k=np.minimum(s.k, np.where(output, 1.0, s.rows)),
+    )
+
+
+def folds(s: Shape) -> FloatArray:
+    """Return the number of folds: OS ceil(M/R) ceil(N/C), WS ceil(K/R) ceil(N/C), IS ceil(K/R) ceil(M/C)."""
+    on_rows = np.where(s.os, s.m, s.k)
+    on_cols = np.where(s.ws | s.os, s.n, s.m)
+    return ceil_div(on_rows, s.rows) * ceil_div(on_cols, s.cols)
+
+
+def cycles(s: Shape, serial: BoolArray, overlapped: BoolArray) -> FloatArray:
+    """Return the cycles of one GEMM without memory stalls.
+
+    serial: folds * (streamed + skew), skew R + C - 2 (OS) or 2R + C - 2 (WS, IS), as SCALE-Sim.
+    overlapped: folds * streamed + skew, one fold's fill hidden behind the one before.
+    none: folds * streamed, as Timeloop.
+    """
+    streamed = np.where(s.os, s.k, np.where(s.ws, s.m, s.n))
+    skew = s.rows + s.cols - 2 + np.where(s.os, 0.0, s.rows)
+    count = folds(s)
+    skews = np.where(serial, count, np.where(overlapped, 1.0, 0.0))
+    return np.asarray(count * streamed + skews * skew)
+
+
+class ArrayTraffic(NamedTuple):
+    """Words between scratchpads and array in one GEMM; z are partial sums, read back but for the first."""
+
+    reads_a: FloatArray
+    reads_b: FloatArray
+    reads_z: FloatArray
+    writes_z: FloatArray
+
+
+def array_traffic(s: Shape) -> ArrayTraffic:
+    """Return scratchpad accesses: the stationary operand once, the others once a fold that they pass."""
+    a, b, z = s.m * s.k, s.k * s.n, s.m * s.n
+    inputs = ~(s.ws | s.os)
+    reads_a = np.where(inputs, 1.0, ceil_div(s.n, s.cols)) * a
+    reads_b = np.where(s.ws, 1.0, ceil_div(s.m, np.where(s.os, s.rows, s.cols))) * b
+    passes = np.where(s.os, 1.0, ceil_div(s.k, s.rows))
+    return ArrayTraffic(reads_a, reads_b, (passes - 1) * z, passes * z)

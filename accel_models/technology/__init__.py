@@ -1,0 +1,103 @@
+"""Energy, area and leakage of each action, one TOML file a process; every figure names its source.
+
+What the files share: energies in pJ (dynamic, an action), areas in um2 or mm2, leakage in uW or mW. SRAM figures are
+interpolated between the listed macro sizes on log-log axes; below the smallest the smallest is charged, above the
+largest the size is refused (split the scratchpad with `banks`).
+"""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accel_models.checks import refuse
+
+TECHNOLOGIES = ("45nm", "28nm", "22nm", "7nm", "fpga28")
+FloatArray = NDArray[np.float64]
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+DRAMS: dict[str, dict[str, Any]] = _read("dram")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One component: energy an action (pJ), area (um2) and leakage (uW)."""
+
+    pj: float
+    area_um2: float
+    leak_uw: float
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Sram:
+    """SRAM macros by size in bytes: pJ a byte read and written, mm2 and mW each."""
+
+    size: FloatArray
+    read_pj: FloatArray
+    write_pj: FloatArray
+    area_mm2: FloatArray
+    leak_mw: FloatArray
+    source: str
+
+    def at(self, figure: FloatArray, size: FloatArray) -> FloatArray:
+        """Interpolate one figure at macro sizes (bytes), log-log; the smallest macro stands for smaller ones."""
+        log = np.interp(np.log(size), np.log(self.size), np.log(figure))
+        return np.asarray(np.exp(log), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Technology:
+    """One process: MACs by "format-accumulator bits", a register bit, an adder bit and SRAM macros."""
+
+    name: str
+    description: str
+    mac: dict[str, Cell]
+    register: Cell
+    adder: Cell
+    sram: Sram
+
+
+def _cell(values: dict[str, Any]) -> Cell:
+    return Cell(values["pJ"], values["area_um2"], values["leak_uW"], values["source"])
+
+
+def _sram(values: dict[str, Any]) -> Sram:
+    figures = (np.array(values[key], dtype=float) for key in ("read_pJ", "write_pJ", "area_mm2", "leak_mW"))
+    return Sram(np.array(values["size_KiB"]) * 1024.0, *figures, values["source"])
+
+
+@cache
+def load_technology(name: str) -> Technology:
+    """Return a process by name; ValueError if there is none of that name."""
+    if name not in TECHNOLOGIES:
+        raise refuse("technology", name, "one of " + ", ".join(TECHNOLOGIES))
+    values = _read(name)
+    mac = {key: _cell(cell) for key, cell in values["mac"].items()}
+    return Technology(
+        name,
+        values["description"],
+        mac,
+        _cell(values["register"]),
+        _cell(values["adder"]),
+        _sram(values["sram"]),
+    )
+
+
+def check_mac(technology: str, data_width: str, accumulator_bits: int) -> None:
+    """Refuse a width that the process has no energy figure for."""
+    known = load_technology(technology).mac
+    if f"{data_width}-{accumulator_bits}" not in known:
+        widths = [key.split("-")[1] for key in known if key.startswith(f"{data_width}-")]
+        allowed = (
+            f"{' or '.join(widths)} with {data_width} in {technology}, which has no figure for other widths"
+        )
+        raise refuse("accumulator_bits", accumulator_bits, allowed)

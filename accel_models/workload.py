@@ -1,0 +1,200 @@
+"""What the hardware must run: matrix products, element-wise work, table lookups and moves.
+
+Sizes follow the field: a GEMM is (M x K) @ (K x N). A workload is one inference batch.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from accel_models.checks import Choice, IntRange, refuse
+
+_SIZE = IntRange(1, 10**9)
+_ELEMENTS = IntRange(1, 10**12)
+_SEGMENTS = IntRange(1, 65536)
+ADDRESSING = ("shift", "dyadic", "exponent", "comparator")
+_ADDRESSING = Choice(ADDRESSING)
+
+
+def _check_text(field: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise refuse(field, value, "text")
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """`count` independent products (M x K) @ (K x N) of one shape: attention heads, groups of a convolution.
+
+    Attributes:
+        m: Rows of A and of the result.
+        n: Columns of B and of the result.
+        k: Columns of A, rows of B.
+        name: Where it comes from, for reports.
+        count: How many such products.
+        a_distinct: Distinct words in one product's A, where A repeats words (a convolution as im2col); DRAM
+            traffic is then charged without the duplicates. Default m * k.
+    """
+
+    kind: ClassVar[str] = "gemm"
+    m: int
+    n: int
+    k: int
+    name: str = ""
+    count: int = 1
+    a_distinct: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("m", "n", "k", "count"):
+            _SIZE.check(f"gemm.{field}", getattr(self, field))
+        if self.a_distinct is not None:
+            IntRange(1, self.m * self.k).check("gemm.a_distinct", self.a_distinct)
+        _check_text("gemm.name", self.name)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all `count` products."""
+        return self.m * self.n * self.k * self.count
+
+
+@dataclass(frozen=True)
+class Hadamard:
+    """Element-wise multiply-adds (k * x + b); a plain add or multiply counts as one an element."""
+
+    kind: ClassVar[str] = "hadamard"
+    elements: int
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _ELEMENTS.check("hadamard.elements", self.elements)
+        _check_text("hadamard.name", self.name)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A piecewise-linear table applied to `elements` values: address, fetch (slope, intercept), multiply-add.
+
+    Attributes:
+        elements: Values that go through the table.
+        segments: Segments of the table, without its two tail entries.
+        addressing: How the entry is found: "shift" (uniform knots), "dyadic", "exponent" (exponent
+            extraction) or "comparator" (free knots).
+        name: The site, for reports.
+        table: Which table this is; lookups that share one name it alike. Default: the site's name.
+    """
+
+    kind: ClassVar[str] = "lookup"
+    elements: int
+    segments: int
+    addressing: str = "comparator"
+    name: str = ""
+    table: str = ""
+
+    def __post_init__(self) -> None:
+        _ELEMENTS.check("lookup.elements", self.elements)
+        _SEGMENTS.check("lookup.segments", self.segments)
+        _ADDRESSING.check("lookup.addressing", self.addressing)
+        _check_text("lookup.name", self.name)
+        _check_text("lookup.table", self.table)
+
+    @property
+    def table_words(self) -> int:
+        """Words of the table: slope and intercept of each segment and of the two tails."""
+        return 2 * (self.segments + 2)
+
+
+@dataclass(frozen=True)
+class Move:
+    """Data rearranged without arithmetic: a transpose, a gather, a concatenation."""
+
+    kind: ClassVar[str] = "move"
+    elements: int
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _ELEMENTS.check("move.elements", self.elements)
+        _check_text("move.name", self.name)
+
+
+Operation = Gemm | Hadamard | Lookup | Move
+_KINDS: dict[str, type[Operation]] = {kind.kind: kind for kind in (Gemm, Hadamard, Lookup, Move)}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The operations of one inference batch, in order.
+
+    Attributes:
+        operations: Gemm, Hadamard, Lookup and Move values; any iterable, kept as a tuple.
+        batch: Inferences that these operations compute together.
+
+    Raises:
+        ValueError: If there is no operation, or one of another kind.
+    """
+
+    operations: tuple[Operation, ...]
+    batch: int = 1
+
+    def __init__(self, operations: Iterable[Operation], batch: int = 1) -> None:
+        object.__setattr__(self, "operations", tuple(operations))
+        object.__setattr__(self, "batch", _SIZE.check("workload.batch", batch))
+        if not self.operations:
+            raise refuse("workload.operations", "[]", "at least one operation")
+        for operation in self.operations:
+            if not isinstance(operation, Operation):
+                raise refuse("workload.operations", repr(operation), "Gemm, Hadamard, Lookup or Move values")
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all GEMMs."""
+        return sum(op.macs for op in self.operations if isinstance(op, Gemm))
+
+    @property
+    def digest(self) -> str:
+        """A content hash (hex): equal workloads have equal digests, in any process."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; `from_dict` reads them back."""
+        return {
+            "batch": self.batch,
+            "operations": [{"kind": op.kind, **asdict(op)} for op in self.operations],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Workload":
+        """Build a workload from plain values; ValueError names what is wrong."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("operations"), list):
+            raise refuse("workload.operations", values, "a list of operations")
+        operations = [_operation(item) for item in values["operations"]]
+        return cls(operations, values.get("batch", 1))
+
+    def save(self, path: str | Path) -> None:
+        """Write the workload as JSON."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Workload":
+        """Read a workload from JSON; ValueError names the file and what is wrong."""
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def _operation(item: Any) -> Operation:
+    if not isinstance(item, Mapping) or item.get("kind") not in _KINDS:
+        raise refuse("operation", item, f"a table with kind = one of {', '.join(_KINDS)}")
+    kind = _KINDS[item["kind"]]
+    values = {key: value for key, value in item.items() if key != "kind"}
+    names = [field.name for field in fields(kind)]
+    for key in values:
+        if key not in names:
+            raise refuse(f"{kind.kind}.{key}", values[key], f"left out; fields are {', '.join(names)}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{kind.kind}: {error}") from None
