@@ -1,0 +1,78 @@
+"""The calibrated distribution of a table's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from approx.cpwl.function import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """A histogram of inputs, normalised to a probability density that is constant in each bin.
+
+    Attributes:
+        edges: Bin edges, shape (B+1,), strictly increasing.
+        counts: Inputs (or weights) seen in each bin, shape (B,), not negative, not all zero.
+    """
+
+    edges: Array
+    counts: Array
+
+    def __post_init__(self) -> None:
+        edges, counts = (np.array(a, dtype=np.float64) for a in (self.edges, self.counts))
+        if edges.ndim != 1 or edges.size < 2 or not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
+            raise ValueError(
+                "density: edges must be finite, strictly increasing and at least 2, "
+                f"got shape {edges.shape} from {edges.flat[0] if edges.size else 'nothing'}"
+            )
+        if counts.shape != (edges.size - 1,):
+            raise ValueError(f"density: counts have shape {counts.shape}: must be ({edges.size - 1},)")
+        if not np.isfinite(counts).all() or (counts < 0).any() or counts.sum() <= 0:
+            raise ValueError("density: counts must be finite, not negative and not all zero")
+        edges.flags.writeable = counts.flags.writeable = False
+        object.__setattr__(self, "edges", edges)
+        object.__setattr__(self, "counts", counts)
+
+    @classmethod
+    def from_samples(cls, samples: ArrayLike, bins: int = 256) -> Density:
+        """Count samples of any shape into equal bins between their least and greatest value.
+
+        Raises:
+            ValueError: If there are no samples or one is NaN or infinite.
+        """
+        values = np.asarray(samples, dtype=np.float64).ravel()
+        if values.size == 0:
+            raise ValueError("density: samples are empty: at least one is needed")
+        if not np.isfinite(values).all():
+            raise ValueError("density: samples hold NaN or infinity: all must be finite")
+        lo, hi = float(values.min()), float(values.max())
+        margin = 0.0 if hi > lo else max(abs(lo), 1e-300) * 1e-6
+        counts, edges = np.histogram(values, bins=bins, range=(lo - margin, hi + margin))
+        return cls(edges, counts.astype(np.float64))
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The least interval that holds every input seen."""
+        seen = np.flatnonzero(self.counts)
+        return float(self.edges[seen[0]]), float(self.edges[seen[-1] + 1])
+
+    def __call__(self, x: Array) -> Array:
+        """Return the probability density at ``x`` (0 outside the bins)."""
+        height = self.counts / (self.counts.sum() * np.diff(self.edges))
+        padded = np.concatenate(([0.0], height, [0.0]))
+        return np.asarray(padded[np.searchsorted(self.edges, x, side="right")])
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Return plain lists, ready for JSON."""
+        return {"edges": self.edges.tolist(), "counts": self.counts.tolist()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Density:
+        """Rebuild what :meth:`to_dict` wrote."""
+        return cls(np.asarray(data["edges"]), np.asarray(data["counts"]))

@@ -1,0 +1,190 @@
+"""The one entry point: a function, a budget of segments and a metric in; a table out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from approx.cpwl import tails
+from approx.cpwl.bias import BIASES
+from approx.cpwl.catalogue import get_function
+from approx.cpwl.density import Density
+from approx.cpwl.exact import exact_table
+from approx.cpwl.function import Array, ErrorKind, Function, from_callable
+from approx.cpwl.measure import max_error
+from approx.cpwl.placement import ADDRESSING, PLACEMENTS
+from approx.cpwl.table import CpwlTable
+from approx.cpwl.target import Target
+
+MAX_SEGMENTS = 1024
+NARROWEST = 1e-6
+"""Domains narrower than this times their position are widened to it: knots must differ and slopes must not be noise."""
+
+
+def fit(
+    function: str | Function | Callable[[Array], Array],
+    segments: int = 16,
+    placement: str = "minimax",
+    bias: str = "minimax",
+    domain: tuple[float, float] | None = None,
+    density: Density | ArrayLike | None = None,
+    *,
+    error: ErrorKind | None = None,
+) -> CpwlTable:
+    """Approximate a function by a continuous piecewise-linear table.
+
+    Args:
+        function: A catalogue name such as ``"gelu"`` or ``"pow(1.7)"``, or a vectorised callable.
+        segments: Number of segments, 1 to 1024. A piecewise-linear function gets its exact table instead.
+        placement: ``"uniform"``, ``"dyadic"``, ``"curvature"``, ``"minimax"`` (free knots, the best there are for the
+            metric of ``bias``: least squared error with ``"least_squares"``, else least maximum error) or ``"density"``
+            (least squared error under ``density``).
+        bias: ``"none"`` (interpolate), ``"minimax"``, ``"least_squares"`` or ``"mean"`` (zero mean error).
+        domain: (lo, hi); the catalogue's if None. Needed for a callable.
+        density: Distribution of the inputs as a :class:`Density` or as samples; squared and mean errors are weighted
+            with it. Knots and values of maximum-error metrics do not depend on it.
+        error: ``"absolute"`` or ``"relative"``; the catalogue's kind if None.
+
+    Returns:
+        The table. Outside the domain it follows the rule of :mod:`approx.cpwl.tails`.
+
+    Raises:
+        ValueError: If an argument is not one of the above, or the function is not defined on the domain.
+
+    Example:
+        >>> fit("gelu", segments=16).max_error() < 0.00212
+        True
+    """
+    _check_choice("placement", placement, tuple(PLACEMENTS))
+    _check_choice("bias", bias, tuple(BIASES))
+    if (
+        isinstance(segments, bool)
+        or not isinstance(segments, int | np.integer)
+        or not 1 <= segments <= MAX_SEGMENTS
+    ):
+        raise ValueError(f"segments = {segments!r}: must be an integer from 1 to {MAX_SEGMENTS}")
+    known = _resolve(function, domain)
+    target = _target(known, domain, density, error)
+    if known.exact:
+        return exact_table(target, placement, bias)
+    knots = PLACEMENTS[placement](target, int(segments), bias)
+    values = BIASES[bias](target, knots)
+    table = _from_values(target, knots, values, placement, bias)
+    return _with_tails(table, target)
+
+
+def _check_choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{field} = {value!r}: must be one of {', '.join(allowed)}")
+
+
+def _resolve(
+    function: str | Function | Callable[[Array], Array], domain: tuple[float, float] | None
+) -> Function:
+    if isinstance(function, str):
+        return get_function(function)
+    if isinstance(function, Function):
+        return function
+    if not callable(function):
+        raise ValueError(f"function = {function!r}: must be a name or a vectorised callable")
+    if domain is None:
+        raise ValueError("domain = None: a user's callable needs one")
+    return from_callable(function, _checked_domain(domain))
+
+
+def _checked_domain(domain: tuple[float, float]) -> tuple[float, float]:
+    try:
+        lo, hi = (float(end) for end in domain)
+    except (TypeError, ValueError):
+        raise ValueError(f"domain = {domain!r}: must be two numbers, lo < hi") from None
+    if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
+        raise ValueError(f"domain = ({lo}, {hi}): must be finite with lo < hi")
+    return lo, hi
+
+
+def _target(
+    function: Function,
+    domain: tuple[float, float] | None,
+    density: Density | ArrayLike | None,
+    error: ErrorKind | None,
+) -> Target:
+    lo, hi = _checked_domain(function.domain if domain is None else domain)
+    if error is not None:
+        _check_choice("error", error, ("absolute", "relative"))
+    least, most = function.support
+    if lo < least or hi > most or any(lo <= pole <= hi for pole in function.poles):
+        raise ValueError(f"domain = ({lo}, {hi}): {function.name} is {_where_defined(function)}")
+    lo, hi = _widened(lo, hi)
+    if density is not None and not isinstance(density, Density):
+        density = Density.from_samples(density)
+    target = Target(function, lo, hi, error or function.error, density)
+    _check_values(target)
+    return target
+
+
+def _where_defined(function: Function) -> str:
+    least, most = function.support
+    where = "everywhere" if math.isinf(least) and math.isinf(most) else f"from {least:g} to {most:g}"
+    return f"defined {where}" + "".join(f", but not at {pole:g}" for pole in function.poles)
+
+
+def _widened(lo: float, hi: float) -> tuple[float, float]:
+    middle, least = 0.5 * (lo + hi), NARROWEST * max(abs(lo), abs(hi))
+    return (lo, hi) if hi - lo >= least else (middle - 0.5 * least, middle + 0.5 * least)
+
+
+def _check_values(target: Target) -> None:
+    x = np.linspace(target.lo, target.hi, 129)
+    name = target.function.name
+    try:
+        values = target.function(x)
+    except Exception as problem:
+        raise ValueError(f"function = {name}: raised {problem!r} on an array of shape {x.shape}") from problem
+    if values.shape != x.shape:
+        raise ValueError(
+            f"function = {name}: returned shape {values.shape} for {x.shape}: must return the same shape"
+        )
+    if not np.isfinite(values).all():
+        where = x[~np.isfinite(values)][0]
+        raise ValueError(f"function = {name}: not finite at x = {where:g} in the domain")
+    if target.error == "relative" and (values.min() <= 0 <= values.max()):
+        raise ValueError(
+            f"error = 'relative': {name} is 0 on the domain ({target.lo}, {target.hi}); use 'absolute'"
+        )
+
+
+def _from_values(target: Target, knots: Array, values: Array, placement: str, bias: str) -> CpwlTable:
+    slopes = np.diff(values) / np.diff(knots)
+    intercepts = values[:-1] - slopes * knots[:-1]
+    return CpwlTable(
+        function=target.function.name,
+        domain=(target.lo, target.hi),
+        knots=knots,
+        slopes=slopes,
+        intercepts=intercepts,
+        left=(slopes[0], intercepts[0]),
+        right=(slopes[-1], intercepts[-1]),
+        placement=placement,
+        bias=bias,
+        error=target.error,
+        addressing=ADDRESSING.get(placement, "comparator"),  # type: ignore[arg-type]
+        source=target.function,
+    )
+
+
+def _with_tails(table: CpwlTable, target: Target) -> CpwlTable:
+    knots, values = table.knots.copy(), table.values
+    largest = max_error(target, table, knots)
+    true = target.function(knots[[0, -1]])
+    distance = largest * target.scale(true)
+    slopes = table.slopes
+    low = tails.Edge("left", float(knots[0]), float(true[0]), float(values[0]), float(slopes[0]))
+    high = tails.Edge("right", float(knots[-1]), float(true[1]), float(values[-1]), float(slopes[-1]))
+    left, knots[0] = tails.choose(low, target.function.left, float(distance[0]))
+    right, knots[-1] = tails.choose(high, target.function.right, float(distance[1]))
+    return replace(table, knots=knots, left=left, right=right)

@@ -1,0 +1,52 @@
+"""Measured errors of a piecewise-linear approximation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from approx.cpwl.function import Array, Callable1
+from approx.cpwl.target import Target
+
+
+def sample_points(target: Target, knots: Array, each: int = 16) -> Array:
+    """Return sorted points with every knot, every mesh node and at least ``each`` cells a segment."""
+    inside = np.clip(knots, target.lo, target.hi)
+    steps = np.linspace(0.0, 1.0, each, endpoint=False)
+    even = (inside[:-1, None] + np.diff(inside)[:, None] * steps).ravel()
+    return np.unique(np.concatenate((even, inside[-1:], target.mesh.nodes)))
+
+
+def signed_error(target: Target, approximation: Callable1, x: Array) -> Array:
+    """Return the error at ``x`` in the target's error kind."""
+    values = target.function(x)
+    return np.asarray((approximation(x) - values) / target.scale(values))
+
+
+def parabola_vertex(x: Array, y: Array, index: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Array:
+    """Return the abscissa of the vertex of the parabola through the points index-1, index, index+1."""
+    i = np.clip(index, 1, x.size - 2)
+    left, right = x[i - 1] - x[i], x[i + 1] - x[i]
+    rise_left, rise_right = y[i - 1] - y[i], y[i + 1] - y[i]
+    bottom = rise_left * right - rise_right * left
+    with np.errstate(divide="ignore", invalid="ignore"):
+        offset = 0.5 * (rise_left * right**2 - rise_right * left**2) / bottom
+    return np.asarray(x[i] + np.where(np.isfinite(offset), np.clip(offset, left, right), 0.0))
+
+
+def max_error(target: Target, approximation: Callable1, knots: Array) -> float:
+    """Return the largest error's magnitude over the domain.
+
+    Sampled at the knots, the mesh and 32 cells a segment; every peak that could be the largest is refined twice by
+    the parabola through its neighbours.
+    """
+    x = sample_points(target, knots, each=32)
+    error = np.abs(signed_error(target, approximation, x))
+    top = float(error.max())
+    peaks = (
+        np.flatnonzero((error[1:-1] >= error[:-2]) & (error[1:-1] >= error[2:]) & (error[1:-1] > 0.9 * top))
+        + 1
+    )
+    if peaks.size:
+        vertex = np.clip(parabola_vertex(x, error, peaks), x[peaks - 1], x[peaks + 1])
+        top = max(top, float(np.abs(signed_error(target, approximation, vertex)).max()))
+    return top

@@ -1,0 +1,222 @@
+"""Free knots with the least possible maximum error.
+
+For a given error e the approximation must stay in the tube f - e*scale .. f + e*scale. The fewest continuous lines
+through a tube are found greedily: each line is the one that reaches farthest among those that leave the line
+before it inside its last visible stretch (Imai and Iri, "An optimal algorithm for approximating a piecewise linear
+function", J. Information Processing 9(3), 1986). The least e that N lines can follow is then a root in one variable.
+The tube is sampled at points that share the function's bend evenly, so m points a segment cost a relative
+error of about 2/m^2 in e.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from approx.cpwl.function import Array
+from approx.cpwl.target import Target
+
+POINTS_A_SEGMENT = 100
+LEAST_POINTS = 800
+TOLERANCE = 5e-5
+"""The search stops when the error is known to this relative tolerance."""
+
+
+class _Tube(NamedTuple):
+    x: Array
+    lower: Array
+    upper: Array
+
+
+class _Stretch(NamedTuple):
+    """A line with the part of it on which the next line may begin: from its last contact to its exit."""
+
+    slope: float
+    contact: float
+    exit: float
+    exit_value: float
+    exit_index: float
+    through_lower: bool
+
+    def at(self, x: float) -> float:
+        return self.exit_value + self.slope * (x - self.exit)
+
+
+def minimax_knots(target: Target, segments: int) -> Array:
+    """Return N+1 knots whose best continuous approximation has nearly the least maximum error possible."""
+    x = sample(target, max(LEAST_POINTS, POINTS_A_SEGMENT * segments))
+    values = target.function(x)
+    scale = target.scale(values)
+    guess = _asymptotic_error(target, segments)
+    if guess <= 1e-15 * float(np.abs(values / scale).max()):
+        return np.linspace(target.lo, target.hi, segments + 1)
+    lines = _fewest_errors(x, values, scale, segments, guess)
+    return _pad(_knots(lines, target), segments)
+
+
+def _fewest_errors(x: Array, values: Array, scale: Array, segments: int, guess: float) -> list[_Stretch]:
+    """Return the lines through the narrowest tube that ``segments`` lines can follow to its end.
+
+    The part of the tube that is reached grows about as the square root of e, so from below the root is extrapolated;
+    where the reach jumps (a line less past an inflection), halving the bracket takes over.
+    """
+    below, above = -math.inf, math.inf
+    best: list[_Stretch] = []
+    trial, slope, last = math.log(guess), 0.5, None
+    while above - below > TOLERANCE:
+        error = math.exp(trial)
+        lines = _follow(_Tube(x, values - error * scale, values + error * scale), segments)
+        missing = math.log((x.size - 1) / lines[-1].exit_index)
+        if missing <= 0:
+            above, best = trial, lines
+            trial = 0.5 * (below + above) if below > -math.inf else above - 0.1
+            continue
+        if last is not None and missing < last[1]:
+            slope = (last[1] - missing) / (trial - last[0])
+        below, last = trial, (trial, missing)
+        trial = below + missing / slope + 0.5 * TOLERANCE
+        if not trial < above - 0.25 * TOLERANCE:
+            trial = 0.5 * (below + above)
+    return best
+
+
+def sample(target: Target, count: int) -> Array:
+    """Return ``count`` + 1 points that share the bend evenly, with a twentieth of them spread over the domain."""
+    running = target.mesh.cumulative(0.5, floor=0.05)
+    x = np.interp(np.linspace(0.0, 1.0, count + 1), running, target.mesh.nodes)
+    x[0], x[-1] = target.lo, target.hi
+    return np.unique(x)
+
+
+def _asymptotic_error(target: Target, segments: int) -> float:
+    """Return (integral of sqrt|f''|)^2 / (16 N^2); a cell's bend is half its share of that integral."""
+    return float((2 * target.mesh.bend.sum()) ** 2 / (16 * segments**2))
+
+
+def _follow(tube: _Tube, segments: int) -> list[_Stretch]:
+    """Follow the tube from its left end with at most ``segments`` lines."""
+    lines = [_farthest(tube, None)]
+    while len(lines) < segments and lines[-1].exit_index < tube.x.size - 1:
+        lines.append(_farthest(tube, lines[-1]))
+    return lines
+
+
+def _farthest(tube: _Tube, last: _Stretch | None) -> _Stretch:
+    """Return the line that begins on ``last`` (or anywhere at the left end) and stays in the tube longest."""
+    if last is None or last.through_lower:
+        return _rising(tube, last)
+    mirrored = _rising(_Tube(tube.x, -tube.upper, -tube.lower), _mirror(last))
+    return _mirror(mirrored)
+
+
+def _mirror(line: _Stretch) -> _Stretch:
+    return line._replace(slope=-line.slope, exit_value=-line.exit_value, through_lower=not line.through_lower)
+
+
+def _rising(tube: _Tube, last: _Stretch | None) -> _Stretch:
+    """Find the farthest line where the one before left through the lower side, so the new one must be steeper.
+
+    The line turns about a pivot that it may not pass below: first the exit of the line before. When both the
+    pivot and a second lower point hold it up until the upper side blocks it, that second point becomes the pivot.
+    Three contacts on alternating sides prove that no line reaches farther.
+    """
+    if last is None:
+        pivot_x, pivot_y, first = tube.x[0], tube.lower[0], 1
+        wall_x, wall_y = tube.x[:0], tube.upper[:0]
+    else:
+        pivot_x, pivot_y, first = last.exit, last.exit_value, math.floor(last.exit_index) + 1
+        wall_x, wall_y = np.array([last.contact]), np.array([last.at(last.contact)])
+    start = 0 if last is None else int(np.searchsorted(tube.x, last.contact, side="right"))
+    pivot_index = first - 1 if last is None else first
+    while True:
+        least, most = _slopes_allowed_on_the_left(pivot_x, pivot_y, wall_x, wall_y, tube, start, pivot_index)
+        line, next_pivot = _turn(tube, pivot_x, pivot_y, first, least, most)
+        if next_pivot is None:
+            return line
+        pivot_x, pivot_y, pivot_index = tube.x[next_pivot], tube.lower[next_pivot], next_pivot
+        first = next_pivot + 1
+
+
+def _slopes_allowed_on_the_left(
+    pivot_x: float, pivot_y: float, wall_x: Array, wall_y: Array, tube: _Tube, start: int, stop: int
+) -> tuple[float, float]:
+    """Return the least slope that stays below the upper side left of the pivot (no limit above)."""
+    left_x = np.concatenate((wall_x, tube.x[start:stop]))
+    left_y = np.concatenate((wall_y, tube.upper[start:stop]))
+    keep = left_x < pivot_x
+    least = ((pivot_y - left_y[keep]) / (pivot_x - left_x[keep])).max(initial=-np.inf)
+    return float(least), math.inf
+
+
+def _turn(
+    tube: _Tube, pivot_x: float, pivot_y: float, first: int, least: float, most: float
+) -> tuple[_Stretch, int | None]:
+    """Turn a line about the pivot to where it stays in the tube longest; return it, or the pivot to use instead."""
+    width = 128
+    while True:
+        stop = min(first + width, tube.x.size)
+        run = tube.x[first:stop] - pivot_x
+        need = np.maximum.accumulate(np.maximum((tube.lower[first:stop] - pivot_y) / run, least))
+        allow = np.minimum.accumulate(np.minimum((tube.upper[first:stop] - pivot_y) / run, most))
+        blocked = need > allow
+        if blocked[-1] or stop == tube.x.size:
+            break
+        width *= 3
+    j = int(np.argmax(blocked)) if blocked[-1] else -1
+    if j < 0:
+        return _to_the_end(tube, pivot_x, pivot_y, float(need[-1]), float(allow[-1])), None
+    needed = float(need[j - 1]) if j else least
+    if j and need[j] > needed:  # the lower side blocks; the upper contact is where allow settled
+        slope = float(allow[j - 1])
+        contact = first + int(np.argmax(allow[:j] <= slope))
+        return _stretch(tube, pivot_x, pivot_y, slope, float(tube.x[contact]), first + j, True), None
+    slope = needed
+    if slope > least:
+        return _stretch(tube, pivot_x, pivot_y, slope, pivot_x, first + j, False), first + int(
+            np.argmax(need >= slope)
+        )
+    return _stretch(tube, pivot_x, pivot_y, slope, pivot_x, first + j, False), None
+
+
+def _to_the_end(tube: _Tube, pivot_x: float, pivot_y: float, need: float, allow: float) -> _Stretch:
+    slope = (
+        0.5 * (need + allow) if math.isfinite(need) and math.isfinite(allow) else max(need, min(allow, 0.0))
+    )
+    end = float(tube.x[-1])
+    return _Stretch(slope, pivot_x, end, pivot_y + slope * (end - pivot_x), tube.x.size - 1.0, True)
+
+
+def _stretch(
+    tube: _Tube, pivot_x: float, pivot_y: float, slope: float, contact: float, index: int, lower: bool
+) -> _Stretch:
+    """Find where the line crosses the side that blocks it, between samples index - 1 and index."""
+    side = tube.lower if lower else tube.upper
+    x0, x1 = float(tube.x[index - 1]), float(tube.x[index])
+    gap0 = pivot_y + slope * (x0 - pivot_x) - float(side[index - 1])
+    gap1 = pivot_y + slope * (x1 - pivot_x) - float(side[index])
+    part = min(max(gap0 / (gap0 - gap1), 0.0), 1.0) if gap0 != gap1 else 1.0
+    x = max(x0 + part * (x1 - x0), pivot_x)
+    return _Stretch(slope, contact, x, pivot_y + slope * (x - pivot_x), index - 1 + part, lower)
+
+
+def _knots(lines: list[_Stretch], target: Target) -> Array:
+    """Return the ends of the domain and the crossings of neighbouring lines."""
+    inner = []
+    for before, after in zip(lines[:-1], lines[1:], strict=True):
+        turn = after.slope - before.slope
+        crossing = (
+            before.exit if turn == 0 else before.exit + (before.exit_value - after.at(before.exit)) / turn
+        )
+        inner.append(min(max(crossing, before.contact), before.exit))
+    knots = np.unique(np.clip([target.lo, *inner, target.hi], target.lo, target.hi))
+    return np.asarray(knots, dtype=np.float64)
+
+
+def _pad(knots: Array, segments: int) -> Array:
+    """Halve the widest segments until there are as many as asked for."""
+    while knots.size <= segments:
+        widest = int(np.argmax(np.diff(knots)))
+        knots = np.insert(knots, widest + 1, 0.5 * (knots[widest] + knots[widest + 1]))
+    return knots
