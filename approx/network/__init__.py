@@ -1,0 +1,20 @@
+"""Networks as matrix programs: export, legalization, sites and their tables, conversion."""
+
+from approx.network.approximation import Approximation, TableSpec
+from approx.network.certificate import Certificate
+from approx.network.convert import ConvertedModule, convert, trace
+from approx.network.legalize import UnsupportedOperator
+from approx.network.program import MatrixProgram
+from approx.network.site import Site
+
+__all__ = [
+    "Approximation",
+    "Certificate",
+    "ConvertedModule",
+    "MatrixProgram",
+    "Site",
+    "TableSpec",
+    "UnsupportedOperator",
+    "convert",
+    "trace",
+]

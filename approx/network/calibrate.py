@@ -1,0 +1,94 @@
+"""Calibration: what inputs each site sees.
+
+Inputs are counted by their upper 16 bits, that is at bfloat16 resolution. The histogram therefore needs no
+range beforehand, takes one pass, is 0.8% fine at every magnitude, and holds -inf and -3.4e38 like any number.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from approx.cpwl import Density, Function
+
+_REACHED = 2.0**-20
+"""How close to its asymptote a function counts as having reached it: 1e-6, a float32 ulp at 8."""
+_CODES = 1 << 16
+_FINITE = 0x7F80  # bfloat16 code of infinity: codes below it are the finite non-negative numbers
+
+
+@dataclass
+class Histogram:
+    """Counts of inputs at bfloat16 resolution, with the exact finite range.
+
+    Attributes:
+        counts: (65536,) occurrences of each code, the upper 16 bits of a float32.
+        lowest: smallest finite input seen.
+        highest: largest finite input seen.
+    """
+
+    counts: torch.Tensor = field(default_factory=lambda: torch.zeros(_CODES, dtype=torch.int64))
+    lowest: float = float("inf")
+    highest: float = float("-inf")
+
+    def update(self, x: torch.Tensor) -> None:
+        """Count every element of x."""
+        values = x.detach().to(torch.float32).flatten()
+        codes = (values.view(torch.int32) >> 16) & (_CODES - 1)
+        self.counts += torch.bincount(codes, minlength=_CODES).cpu()
+        finite = values[torch.isfinite(values)]
+        if finite.numel():
+            low, high = torch.aminmax(finite)
+            self.lowest, self.highest = min(self.lowest, low.item()), max(self.highest, high.item())
+
+    @property
+    def total(self) -> int:
+        """Inputs counted."""
+        return int(self.counts.sum())
+
+    def density(self, domain: tuple[float, float]) -> Density:
+        """The histogram inside `domain`, for fits that weigh the error by how often an input occurs."""
+        edges, counts = _ordered(self.counts.numpy())
+        first = int(np.searchsorted(edges, domain[0], side="right")) - 1
+        last = int(np.searchsorted(edges, domain[1], side="left"))
+        inside = np.clip(edges[first : last + 1], *domain)
+        return Density(edges=inside, counts=counts[first:last])
+
+
+def _ordered(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bins in ascending order of value: edges (B+1,) and counts (B,) of the finite codes."""
+    codes = np.arange(_FINITE + 1, dtype=np.uint32) << 16
+    magnitudes = codes.view(np.float32).astype(np.float64)
+    magnitudes[-1] = float(np.finfo(np.float32).max)
+    positive = counts[:_FINITE]
+    negative = counts[0x8000 : 0x8000 + _FINITE]
+    return np.concatenate([-magnitudes[:0:-1], magnitudes]), np.concatenate([negative[::-1], positive])
+
+
+def calibrated_domain(function: Function, seen: tuple[float, float]) -> tuple[float, float]:
+    """The interval to fit: the range seen, cut where the table's tails give the function's asymptote anyway.
+
+    Args:
+        function: the catalogue's entry.
+        seen: least and greatest finite input; masked scores reach -3.4e38.
+
+    Returns:
+        (low, high) with low < high, inside `seen` or barely around a single value.
+    """
+    low = max(seen[0], _reached(function, function.left, -1.0))
+    high = min(seen[1], _reached(function, function.right, 1.0))
+    if low < high:
+        return low, high
+    middle = min(max(seen[0], low), high)
+    margin = max(abs(middle) * 1e-3, 1e-6)
+    return middle - margin, middle + margin
+
+
+def _reached(function: Function, tail: object, side: float) -> float:
+    """Where, going outwards, the function has met the asymptote `tail`; infinite where it has none."""
+    if not isinstance(tail, tuple) or function.error == "relative" or function.exact:
+        return side * np.inf
+    slope, intercept = tail
+    x = side * np.geomspace(2.0**-4, 2.0**10, 1 << 12)
+    apart = np.flatnonzero(np.abs(function(x) - (slope * x + intercept)) > _REACHED)
+    return float(x[min(apart[-1] + 1, x.size - 1)]) if apart.size else 0.0

@@ -1,0 +1,71 @@
+"""The certificate: what every node of a program became."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import fx
+
+from approx.network.builder import module_path
+from approx.network.instructions import INSTRUCTIONS, Kind
+from approx.network.legalize import on_host
+from approx.network.site import SiteModule
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One node: its name, its op, the kind of instruction that it is, and the module that it came from."""
+
+    node: str
+    op: str
+    kind: Kind
+    module: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What became of every node.
+
+    Attributes:
+        entries: one for each computing node, in order.
+        counts: nodes of each kind.
+        functions: sites of each nonlinear function.
+    """
+
+    entries: tuple[Entry, ...]
+    counts: dict[str, int]
+    functions: dict[str, int]
+
+    def __str__(self) -> str:
+        """Counts of kinds, sites of functions, then a line a node."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.counts.items())
+        sites = ", ".join(f"{count} {name}" for name, count in sorted(self.functions.items()))
+        rows = [f"{e.kind.value:9} {e.node:32} {e.op:36} {e.module}".rstrip() for e in self.entries]
+        return "\n".join([f"{len(self.entries)} nodes: {kinds}", f"sites: {sites or 'none'}", *rows])
+
+
+def certify(graph_module: fx.GraphModule) -> Certificate:
+    """Read the certificate off a legalized graph."""
+    entries = tuple(_entries(graph_module))
+    kinds = Counter(entry.kind.value for entry in entries)
+    functions = Counter(m.function for m in graph_module.modules() if isinstance(m, SiteModule))
+    return Certificate(entries, {kind.value: kinds[kind.value] for kind in Kind}, dict(functions))
+
+
+def _entries(graph_module: fx.GraphModule) -> Iterator[Entry]:
+    for node in graph_module.graph.nodes:
+        if node.op == "call_module":
+            site = graph_module.get_submodule(str(node.target))
+            yield Entry(node.name, f"lookup {site.function}", Kind.LOOKUP, module_path(node))
+        elif node.op == "call_function":
+            yield Entry(node.name, str(node.target), kind_of(node), module_path(node))
+
+
+def kind_of(node: fx.Node) -> Kind:
+    """The kind of a legalized call."""
+    if node.op == "call_module":
+        return Kind.LOOKUP
+    if on_host(node):
+        return Kind.HOST
+    registered = INSTRUCTIONS.get(node.target)
+    return Kind.MOVE if registered is None else registered.kind  # getitem picks a part of a split

@@ -1,0 +1,175 @@
+"""Conversion: a model in, the same model as matrix operations and tables out."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from accel_models import Workload
+from approx.cpwl import CpwlTable, Density, fit, get_function
+from approx.network.approximation import Approximation, TableSpec
+from approx.network.calibrate import Histogram, calibrated_domain
+from approx.network.export import ExampleInputs, bind, export, split
+from approx.network.legalize import legalize
+from approx.network.program import MatrixProgram
+from approx.network.site import Site
+
+
+def trace(model: nn.Module, example_inputs: ExampleInputs) -> MatrixProgram:
+    """Turn `model` into a matrix program, its nonlinear functions at named sites.
+
+    Args:
+        model: any module that torch.export takes; it is not changed.
+        example_inputs: a tuple of positional or a dict of keyword arguments, with a leading batch size.
+
+    Raises:
+        UnsupportedOperator: an op has no rule.
+        ValueError: the inputs do not fit the model.
+    """
+    exported = export(model, example_inputs)
+    return MatrixProgram(legalize(exported), exported)
+
+
+def convert(
+    model: nn.Module,
+    example_inputs: ExampleInputs,
+    approximation: Approximation | None = None,
+    calibration: Iterable[ExampleInputs] | None = None,
+) -> "ConvertedModule":
+    """Convert `model` to matrix operations and CPWL tables.
+
+    Args:
+        model: any module that torch.export takes; it is not changed.
+        example_inputs: a tuple of positional or a dict of keyword arguments, with a leading batch size.
+        approximation: the tables; 16 minimax segments a site if None.
+        calibration: batches like `example_inputs` that show each site's range; without them every site
+            gets its function's default domain.
+    """
+    converted = ConvertedModule(trace(model, example_inputs))
+    if calibration is not None:
+        converted.calibrate(calibration)
+    converted.set_approximation(approximation or Approximation())
+    return converted
+
+
+class ConvertedModule(nn.Module):
+    """A converted network: called like the model, returns what the model returns.
+
+    Attributes:
+        program: the matrix program that runs.
+        approximation: the tables it runs with.
+    """
+
+    def __init__(self, program: MatrixProgram) -> None:
+        super().__init__()
+        self.program = program
+        self.graph_module = program.graph_module
+        self.approximation = Approximation.exact()
+        self._histograms: dict[str, Histogram] = {}
+        self._fitted: dict[tuple[str, TableSpec], CpwlTable] = {}
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program on the model's own arguments.
+
+        Raises:
+            ValueError: an argument that the program was not traced with.
+        """
+        named = bind(self.program.signature, args, kwargs)
+        if set(named) != set(self.program.inputs):
+            traced = ", ".join(self.program.inputs)
+            raise ValueError(f"inputs = {', '.join(named)}: must be {traced}, as the program was traced")
+        if self.program.positional:
+            return self.graph_module(*named.values())
+        return self.graph_module(**{name: named[name] for name in self.program.inputs})
+
+    @property
+    def tables(self) -> dict[str, CpwlTable]:
+        """The table of every site that has one, by the site's name."""
+        modules = self.program.site_modules().items()
+        return {name: module.table for name, module in modules if module.table is not None}
+
+    def calibrate(self, batches: Iterable[ExampleInputs]) -> None:
+        """See what every site's inputs are, under the true functions; tables are then fitted to that.
+
+        Raises:
+            ValueError: there is no batch.
+        """
+        modules = self.program.site_modules()
+        present = self.approximation
+        self.set_approximation(Approximation.exact())
+        for module in modules.values():
+            module.histogram = Histogram()
+        try:
+            self._run(batches)
+            self._histograms = {name: m.histogram for name, m in modules.items() if m.histogram is not None}
+        finally:
+            for module in modules.values():
+                module.histogram = None
+        self._fitted.clear()
+        self.set_approximation(present)
+
+    @torch.no_grad()
+    def _run(self, batches: Iterable[ExampleInputs]) -> None:
+        count = 0
+        for count, batch in enumerate(batches, start=1):  # noqa: B007 - the count outlives the loop
+            args, kwargs = split(batch)
+            self(*args, **kwargs)
+        if count == 0:
+            raise ValueError("calibration = no batch: must hold at least one")
+
+    def set_approximation(self, approximation: Approximation) -> None:
+        """Give every site the table that `approximation` asks for; nothing is traced or compiled again.
+
+        Raises:
+            ValueError: an override answers to no site, or a table cannot be fitted.
+        """
+        approximation.check(self.program.sites)
+        modules = self.program.site_modules()
+        tables = {
+            s.name: None if approximation.is_exact else self._table(s, approximation)
+            for s in self.program.sites
+        }
+        for name, table in tables.items():
+            modules[name].set_table(table)
+        self.approximation = approximation
+
+    def workload(self, batch: int = 1) -> Workload:
+        """The work of one pass over `batch` samples with the present tables."""
+        return self.program.workload(batch, self.approximation)
+
+    def domain(self, site: Site) -> tuple[float, float]:
+        """Where the site's table is fitted: the calibrated range, short of what the tails cover exactly."""
+        function = get_function(site.function)
+        histogram = self._histograms.get(site.name)
+        if histogram is None or histogram.lowest > histogram.highest:
+            return function.domain
+        return calibrated_domain(function, (histogram.lowest, histogram.highest))
+
+    def _table(self, site: Site, approximation: Approximation) -> CpwlTable:
+        spec = approximation.spec(site)
+        key = (site.name, spec)
+        if key not in self._fitted:
+            try:
+                self._fitted[key] = self._fit(site, spec)
+            except ValueError as error:
+                raise ValueError(f"site {site.name}: {error}") from error
+        return self._fitted[key]
+
+    def _fit(self, site: Site, spec: TableSpec) -> CpwlTable:
+        domain = self.domain(site)
+        return fit(
+            site.function,
+            segments=spec.segments,
+            placement=spec.placement,
+            bias=spec.bias,
+            domain=domain,
+            density=self._density(site, domain, spec),
+        )
+
+    def _density(self, site: Site, domain: tuple[float, float], spec: TableSpec) -> Density | None:
+        """The calibrated histogram, for the fits that weigh by it."""
+        histogram = self._histograms.get(site.name)
+        if histogram is None or (spec.placement != "density" and spec.bias not in ("least_squares", "mean")):
+            return None
+        return histogram.density(domain)

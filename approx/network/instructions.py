@@ -1,0 +1,226 @@
+"""The instructions of a matrix program: what each op that legalization leaves asks of the accelerator.
+
+Every op is one of five kinds, and `INSTRUCTIONS` says which, with the work it makes:
+
+- GEMM: matrix multiplication; a sum or mean is a product with a constant vector, a convolution im2col and a
+  product.
+- Hadamard: element-wise multiply or add.
+- lookup: slope and intercept fetched from a table, then a multiply-add. A maximum is a tournament of
+  max(a, b) = a + relu(b - a), relu being an exact table of two segments; it runs natively, to equal results.
+- move: data rearranged, no arithmetic. Views cost nothing: they are addresses.
+- host: integer and boolean work (masks, positions) and whatever depends on no input.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from accel_models import Gemm, Hadamard, Lookup, Move, Operation
+from approx.network.builder import label
+
+aten = torch.ops.aten
+
+
+class Kind(StrEnum):
+    """What executes an instruction."""
+
+    GEMM = "gemm"
+    HADAMARD = "hadamard"
+    LOOKUP = "lookup"
+    MOVE = "move"
+    HOST = "host"
+
+
+class Sizes:
+    """Concrete sizes of a program's values, the free batch size put in."""
+
+    def __init__(self, batch_symbol: Any, batch: int) -> None:
+        self._substitution = {} if batch_symbol is None else {batch_symbol: batch}
+
+    def size(self, value: int | torch.SymInt) -> int:
+        """One size as a number."""
+        return (
+            int(value.node.expr.subs(self._substitution)) if isinstance(value, torch.SymInt) else int(value)
+        )
+
+    def shape(self, node: Any) -> tuple[int, ...]:
+        """Shape of the value of `node`, an fx.Node."""
+        return tuple(self.size(s) for s in node.meta["val"].shape)
+
+    def elements(self, node: Any) -> int:
+        """Number of elements of the value of `node`, an fx.Node."""
+        return math.prod(self.shape(node))
+
+
+Work = Callable[[fx.Node, Sizes], list[Operation]]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """How one op is counted: its kind, and the operations it asks of the accelerator."""
+
+    kind: Kind
+    work: Work
+
+
+INSTRUCTIONS: dict[Any, Instruction] = {}
+
+
+def instruction(kind: Kind, *targets: Any) -> Callable[[Work], Work]:
+    """Register `targets` as instructions of `kind`, their work counted by the decorated function."""
+
+    def register(work: Work) -> Work:
+        for target in targets:
+            INSTRUCTIONS[target] = Instruction(kind, work)
+        return work
+
+    return register
+
+
+# GEMM
+
+
+@instruction(Kind.GEMM, aten.linear.default)
+def linear(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """x (..., K) times the transpose of W (N, K); the bias starts the accumulators."""
+    *leading, k = sizes.shape(node.args[0])
+    n = sizes.shape(node.args[1])[0]
+    return [Gemm(m=math.prod(leading), n=n, k=k, name=label(node))]
+
+
+@instruction(Kind.GEMM, aten.matmul.default, aten.mm.default, aten.bmm.default)
+def matmul(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """A (..., M, K) times B (..., K, N): a product for each leading index, one where B is shared."""
+    a, b = sizes.shape(node.args[0]), sizes.shape(node.args[1])
+    a = (1, *a) if len(a) == 1 else a
+    b = (*b, 1) if len(b) == 1 else b
+    if len(b) == 2:
+        return [Gemm(m=math.prod(a[:-1]), n=b[-1], k=b[-2], name=label(node))]
+    count = math.prod(np.broadcast_shapes(a[:-2], b[:-2]))
+    return [Gemm(m=a[-2], n=b[-1], k=a[-1], name=label(node), count=count)]
+
+
+@instruction(
+    Kind.GEMM, aten.conv1d.default, aten.conv2d.default, aten.conv3d.default, aten.convolution.default
+)
+def convolution(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """im2col: rows are output positions, K = input channels of a group x kernel, one product a group."""
+    batch, channels, *spatial = sizes.shape(node.args[0])
+    out_channels, group_channels, *kernel = sizes.shape(node.args[1])
+    groups = channels // group_channels
+    positions = batch * math.prod(sizes.shape(node)[2:])
+    return [
+        Gemm(
+            m=positions,
+            n=out_channels // groups,
+            k=group_channels * math.prod(kernel),
+            name=label(node),
+            count=groups,
+            a_distinct=min(batch * math.prod(spatial), positions * math.prod(kernel)) * group_channels,
+        )
+    ]
+
+
+@instruction(Kind.GEMM, aten.sum.dim_IntList, aten.mean.dim)
+def reduction(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """Each output is a row of inputs times a vector of ones, or of 1/n; a row of one is itself."""
+    outputs = sizes.elements(node)
+    inputs = sizes.elements(node.args[0]) // outputs
+    return [Gemm(m=outputs, n=1, k=inputs, name=label(node))] if inputs > 1 else []
+
+
+# Hadamard
+
+
+@instruction(
+    Kind.HADAMARD,
+    aten.add.Tensor,
+    aten.sub.Tensor,
+    aten.mul.Tensor,
+    aten.neg.default,
+)
+def elementwise(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """One multiply-add an output element."""
+    return [Hadamard(elements=sizes.elements(node), name=label(node))]
+
+
+# lookup
+
+
+@instruction(
+    Kind.LOOKUP, aten.amax.default, aten.max_pool1d.default, aten.max_pool2d.default, aten.max_pool3d.default
+)
+def tournament(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """n - 1 matches an output, each b - a, relu, and a + relu."""
+    matches = _contestants(node, sizes) - sizes.elements(node)
+    if matches == 0:
+        return []
+    return [
+        Hadamard(elements=2 * matches, name=label(node)),
+        Lookup(elements=matches, segments=2, addressing="shift", name=label(node), table="relu"),
+    ]
+
+
+def _contestants(node: fx.Node, sizes: Sizes) -> int:
+    """Elements that compete: all inputs of a reduction, a window an output of a pooling."""
+    if node.target is aten.amax.default:
+        return sizes.elements(node.args[0])
+    window: Any = node.args[1]
+    return sizes.elements(node) * int(math.prod(window))
+
+
+# move
+
+
+@instruction(
+    Kind.MOVE,
+    aten.alias.default,
+    aten.detach.default,
+    aten.expand.default,
+    aten.flatten.using_ints,
+    aten.permute.default,
+    aten.reshape.default,
+    aten.select.int,
+    aten.slice.Tensor,
+    aten.split.Tensor,
+    aten.split_with_sizes.default,
+    aten.chunk.default,
+    aten.squeeze.dim,
+    aten.squeeze.default,
+    aten.t.default,
+    aten.transpose.int,
+    aten.unbind.int,
+    aten.unflatten.int,
+    aten.unsqueeze.default,
+    aten.view.default,
+)
+def view(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """Another way to address the same words: no work."""
+    return []
+
+
+@instruction(
+    Kind.MOVE,
+    aten.cat.default,
+    aten.clone.default,
+    aten.contiguous.default,
+    aten.embedding.default,
+    aten.gather.default,
+    aten.index.Tensor,
+    aten.index_select.default,
+    aten.masked_fill.Scalar,
+    aten.pad.default,
+    aten.stack.default,
+    aten.where.self,
+    aten.where.ScalarOther,
+    aten.where.ScalarSelf,
+)
+def copy(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """Words gathered, or chosen by a mask of the host's, into a new place."""
+    return [Move(elements=sizes.elements(node), name=label(node))]

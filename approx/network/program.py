@@ -1,0 +1,105 @@
+"""The matrix program: a network as instructions and sites, and the workload that it makes."""
+
+import functools
+import inspect
+
+import sympy
+from torch import fx
+
+from accel_models import Lookup, Operation, Workload
+from approx.cpwl import ADDRESSING
+from approx.network.approximation import Approximation
+from approx.network.certificate import Certificate, certify, kind_of
+from approx.network.export import Exported
+from approx.network.instructions import INSTRUCTIONS, Kind, Sizes
+from approx.network.site import Site, SiteModule, per_inference
+
+
+class MatrixProgram:
+    """A network as matrix operations only.
+
+    Attributes:
+        graph_module: the legalized graph; a `SiteModule` is called at each site.
+        signature: how the original model is called.
+        inputs: names of the inputs that the program takes.
+        positional: the inputs are passed by position.
+    """
+
+    def __init__(self, graph_module: fx.GraphModule, exported: Exported) -> None:
+        self.graph_module = graph_module
+        self.signature: inspect.Signature = exported.signature
+        self.inputs = exported.inputs
+        self.positional = exported.positional
+        self._batch_symbol: sympy.Symbol | None = exported.batch_symbol
+        self._batch = exported.batch
+
+    @functools.cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """Every place where a nonlinear function is evaluated, in order of execution."""
+        example = self._sizes(self._batch)
+        return tuple(
+            Site(m.name, m.function, per_inference(example.elements(node), self._batch), m.exact)
+            for node, m in self._site_nodes()
+        )
+
+    @property
+    def functions(self) -> list[str]:
+        """The functions that need approximating, sorted; piecewise linear ones do not."""
+        return sorted({site.function for site in self.sites if not site.exact})
+
+    def site_modules(self) -> dict[str, SiteModule]:
+        """The module that serves each site, by the site's name."""
+        return {module.name: module for _, module in self._site_nodes()}
+
+    def certificate(self) -> Certificate:
+        """What every node became; nothing nonlinear is left."""
+        return certify(self.graph_module)
+
+    def workload(self, batch: int = 1, approximation: Approximation | None = None) -> Workload:
+        """The work of one pass over `batch` samples.
+
+        Args:
+            batch: samples a pass.
+            approximation: says how many segments each lookup addresses and how; the default one if None.
+
+        Raises:
+            ValueError: the model fixes another batch size.
+        """
+        if batch < 1:
+            raise ValueError(f"batch = {batch}: must be an integer of at least 1")
+        if self._batch_symbol is None and batch != self._batch:
+            raise ValueError(f"batch = {batch}: must be {self._batch}, which the model fixes")
+        tables = approximation or Approximation()
+        sizes = self._sizes(batch)
+        operations = [op for node in self.graph_module.graph.nodes for op in self._work(node, sizes, tables)]
+        return Workload(operations, batch=batch)
+
+    def _work(self, node: fx.Node, sizes: Sizes, tables: Approximation) -> list[Operation]:
+        if node.op == "call_module":
+            return [_lookup(self._site_of[node], sizes.elements(node), tables)]
+        if node.op != "call_function" or kind_of(node) is Kind.HOST or node.target not in INSTRUCTIONS:
+            return []
+        return INSTRUCTIONS[node.target].work(node, sizes)
+
+    @functools.cached_property
+    def _site_of(self) -> dict[fx.Node, Site]:
+        return {node: site for (node, _), site in zip(self._site_nodes(), self.sites, strict=True)}
+
+    def _site_nodes(self) -> list[tuple[fx.Node, SiteModule]]:
+        modules = dict(self.graph_module.named_modules())
+        calls = [n for n in self.graph_module.graph.nodes if n.op == "call_module"]
+        return [(node, m) for node in calls if isinstance(m := modules[str(node.target)], SiteModule)]
+
+    def _sizes(self, batch: int) -> Sizes:
+        return Sizes(self._batch_symbol, batch)
+
+
+def _lookup(site: Site, elements: int, tables: Approximation) -> Operation:
+    """A site's work: an exact function has its few fixed segments, any other what the approximation says."""
+    if site.exact:
+        return Lookup(elements=elements, segments=2, addressing="shift", name=site.name, table=site.function)
+    spec = tables.spec(site)
+    addressing = ADDRESSING.get(spec.placement, "comparator")
+    return Lookup(
+        elements=elements, segments=spec.segments, addressing=addressing, name=site.name, table=site.name
+    )

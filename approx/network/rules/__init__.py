@@ -1,0 +1,19 @@
+"""Legalization rules: one small function an op, in a table.
+
+A rule takes a `Builder` and the op's own arguments and emits instructions and sites. A family of ops is a
+file; importing this package fills `RULES`.
+"""
+
+from approx.network.rules import activations, arithmetic, attention, normalization, pooling, reductions
+from approx.network.rules.registry import RULES, rule
+
+__all__ = [
+    "RULES",
+    "activations",
+    "arithmetic",
+    "attention",
+    "normalization",
+    "pooling",
+    "reductions",
+    "rule",
+]

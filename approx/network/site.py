@@ -1,0 +1,126 @@
+"""Sites: the places of a network where a nonlinear function is evaluated."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name every PyTorch user knows
+from torch import nn
+
+from approx.cpwl import CpwlTable, get_function
+from approx.network.calibrate import Histogram
+from approx.network.operator import cpwl
+
+TRUE_FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {
+    "abs": torch.abs,
+    "cos": torch.cos,
+    "elu": F.elu,
+    "erf": torch.erf,
+    "exp": torch.exp,
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "hardsigmoid": F.hardsigmoid,
+    "hardswish": F.hardswish,
+    "leaky_relu": F.leaky_relu,
+    "log": torch.log,
+    "mish": F.mish,
+    "pow": torch.pow,
+    "reciprocal": torch.reciprocal,
+    "relu": torch.relu,
+    "relu6": F.relu6,
+    "rsqrt": torch.rsqrt,
+    "selu": F.selu,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "sin": torch.sin,
+    "softplus": F.softplus,
+    "sqrt": torch.sqrt,
+    "tanh": torch.tanh,
+}
+
+
+def parse(function: str) -> tuple[str, tuple[float, ...]]:
+    """Stem and parameters of a function's name: "elu(0.5)" is ("elu", (0.5,))."""
+    stem, bracket, rest = function.partition("(")
+    parameters = tuple(float(p) for p in rest.rstrip(")").split(",")) if bracket else ()
+    return stem, parameters
+
+
+def true_function(function: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The function that a table approximates, in torch."""
+    stem, parameters = parse(function)
+    true = TRUE_FUNCTIONS[stem]
+    return lambda x: true(x, *parameters)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in the network where a nonlinear function is evaluated.
+
+    Attributes:
+        name: dotted module path and function, such as `encoder.layer.0.intermediate.gelu`.
+        function: the catalogue's name of the function.
+        elements: evaluations an inference (a batch of one).
+        exact: the function is piecewise linear itself, so that its table has no error.
+    """
+
+    name: str
+    function: str
+    elements: int
+    exact: bool
+
+
+class SiteModule(nn.Module):
+    """Evaluates one site: by its table if it has one, else by the true function.
+
+    While `histogram` is set, every input is counted in it: calibration.
+    """
+
+    knots: torch.Tensor
+    slopes: torch.Tensor
+    intercepts: torch.Tensor
+
+    def __init__(self, name: str, function: str) -> None:
+        super().__init__()
+        self.name = name
+        self.function = function
+        self.exact = get_function(function).exact
+        self.true = true_function(function)
+        self.table: CpwlTable | None = None
+        self.histogram: Histogram | None = None
+        for buffer in ("knots", "slopes", "intercepts"):
+            self.register_buffer(buffer, torch.empty(0), persistent=False)
+
+    def set_table(self, table: CpwlTable | None) -> None:
+        """Serve the site from `table`, or, if None, from the true function."""
+        self.table = table
+        if table is None:
+            return
+        columns = {
+            "knots": table.knots.tolist(),
+            "slopes": [table.left[0], *table.slopes, table.right[0]],
+            "intercepts": [table.left[1], *table.intercepts, table.right[1]],
+        }
+        for name, values in columns.items():
+            buffer = getattr(self, name)
+            setattr(self, name, torch.tensor(values, dtype=torch.float32, device=buffer.device))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The function of x, element by element."""
+        if self.histogram is not None:
+            self.histogram.update(x)
+        if self.table is None or self.exact:
+            return self.true(x)
+        return cpwl(x, self.knots, self.slopes, self.intercepts)
+
+    def extra_repr(self) -> str:
+        """What the site is, for print(model)."""
+        served = "true function" if self.table is None else f"{self.table.segments} segments"
+        return f"{self.name}: {self.function}, {served}"
+
+
+def per_inference(total: int, batch: int) -> int:
+    """Elements an inference, rounded up where work is shared by the batch."""
+    return math.ceil(total / batch)

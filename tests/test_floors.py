@@ -1,0 +1,46 @@
+"""A package imports only from floors below it (docs/architecture.md)."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = ["accel_models", "approx.cpwl", "approx.network", "approx.tasks", "dse", "studies"]
+FORBIDDEN = {
+    "accel_models": {"torch", "optuna", "transformers", "sklearn"},
+    "approx.cpwl": {"torch", "optuna", "transformers", "sklearn", "pandas"},
+    "approx.network": {"optuna", "sklearn"},
+    "approx.tasks": {"optuna"},
+    "dse": set(),
+    "studies": {"optuna"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    return names | {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+
+
+def floor_of(module: str) -> int | None:
+    return next((i for i, f in enumerate(FLOORS) if module == f or module.startswith(f + ".")), None)
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_imports_point_down(package: str) -> None:
+    files = sorted((ROOT / package.replace(".", "/")).rglob("*.py"))
+    assert files
+    for path in files:
+        for module in imported(path):
+            floor = floor_of(module)
+            assert floor is None or floor <= FLOORS.index(package), f"{path} imports {module}, a floor above"
+            assert module.split(".")[0] not in FORBIDDEN[package], f"{path} imports {module}"
+
+
+@pytest.mark.parametrize("package", ["accel_models", "approx.cpwl"])
+def test_no_torch_is_loaded(package: str) -> None:
+    code = f"import sys, {package}; sys.exit('torch' in sys.modules or 'optuna' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0  # noqa: S603 - our own code
