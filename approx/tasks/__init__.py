@@ -6,7 +6,9 @@
 from approx.tasks.base import Batch, Task
 from approx.tasks.digits import Digits
 from approx.tasks.evaluate import Evaluator, Fidelity, Score, accuracy, fidelity
+from approx.tasks.huggingface import HuggingFace
 from approx.tasks.registry import TASKS, load
+from approx.tasks.unlabelled import Unlabelled
 
 __all__ = [
     "TASKS",
@@ -14,8 +16,10 @@ __all__ = [
     "Digits",
     "Evaluator",
     "Fidelity",
+    "HuggingFace",
     "Score",
     "Task",
+    "Unlabelled",
     "accuracy",
     "fidelity",
     "load",

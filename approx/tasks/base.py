@@ -9,6 +9,25 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+Inputs = tuple[Any, ...] | Mapping[str, Any]
+"""Arguments of one forward call, positional or by keyword; tensors are batch first."""
+
+
+def call(module: nn.Module, inputs: Inputs) -> Any:
+    """Call a module on its inputs and return what it returns."""
+    return module(**inputs) if isinstance(inputs, Mapping) else module(*inputs)
+
+
+def moved(inputs: Inputs, device: torch.device) -> Inputs:
+    """Return inputs with their tensors on a device and all else as it is."""
+    if isinstance(inputs, Mapping):
+        return {name: _moved(value, device) for name, value in inputs.items()}
+    return tuple(_moved(value, device) for value in inputs)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    return value.to(device) if isinstance(value, Tensor) else value
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -20,28 +39,12 @@ class Batch:
             classifier, (batch, positions) for a tagger. Entries of -100 are ignored.
     """
 
-    inputs: tuple[Any, ...] | Mapping[str, Any]
+    inputs: Inputs
     targets: Tensor
 
     def __len__(self) -> int:
         """Number of samples."""
         return len(self.targets)
-
-    def run(self, module: nn.Module) -> Any:
-        """Call the module on these inputs and return what it returns."""
-        return module(**self.inputs) if isinstance(self.inputs, Mapping) else module(*self.inputs)
-
-    def to(self, device: torch.device | str) -> Batch:
-        """Return the same batch with its tensors on a device."""
-        if isinstance(self.inputs, Mapping):
-            moved: tuple[Any, ...] | dict[str, Any] = {k: _move(v, device) for k, v in self.inputs.items()}
-        else:
-            moved = tuple(_move(value, device) for value in self.inputs)
-        return Batch(moved, self.targets.to(device))
-
-
-def _move(value: Any, device: torch.device | str) -> Any:
-    return value.to(device) if isinstance(value, Tensor) else value
 
 
 @runtime_checkable

@@ -15,8 +15,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import platformdirs
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 FORMAT = "neuralmatrix-weights-1"
@@ -77,9 +77,8 @@ def load_weights(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, 
         ValueError: If the file is unreadable, damaged, altered, or another program's or recipe's.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        content = path.read_bytes()  # once: another process may replace the file at any moment
+        tensors, metadata = load(content), _metadata(content)
     except (OSError, SafetensorError) as error:
         raise refused(path, f"unreadable or truncated ({error})") from None
     if metadata.get("format") != FORMAT:
@@ -94,6 +93,13 @@ def load_weights(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, 
 def refused(path: Path, reason: str) -> ValueError:
     """Return the error that tells the user which cache file to delete, and why."""
     return ValueError(f"cache file {path}: {' '.join(reason.split())}: delete it to train again")
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """What a valid safetensors file says of itself: its header is JSON behind its length in 8 bytes."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    metadata: dict[str, str] = header.get("__metadata__") or {}
+    return metadata
 
 
 def _tensors_digest(tensors: Mapping[str, Tensor]) -> str:

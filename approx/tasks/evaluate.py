@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from approx.tasks.base import Batch, Task
+from approx.tasks.outputs import run
 
 IGNORED = -100
 """Targets of this value are not scored; the convention of torch's cross-entropy."""
@@ -132,22 +131,6 @@ def fidelity(module: nn.Module, task: Task) -> Fidelity:
     return Fidelity(score.agreement, score.kl_divergence)
 
 
-def logits_of(output: Any) -> Tensor:
-    """Return the logits in what a network returned: a tensor, a tuple's first, or `.logits`.
-
-    Raises:
-        ValueError: If there is no floating-point tensor of at least two axes there.
-    """
-    found = output[0] if isinstance(output, tuple | list) and output else output
-    found = getattr(found, "logits", found)
-    if not isinstance(found, Tensor) or found.dim() < 2 or not found.is_floating_point():
-        raise ValueError(
-            f"output is a {type(output).__name__} without logits: must be a tensor (batch, ..., classes), "
-            "a tuple that starts with one, or an object with .logits"
-        )
-    return found
-
-
 def _scored_targets(batches: Sequence[Batch], name: str) -> Tensor:
     """Targets of all batches as one vector, ignored ones left out."""
     targets = torch.cat([batch.targets.cpu().flatten() for batch in batches]) if batches else torch.empty(0)
@@ -159,45 +142,15 @@ def _scored_targets(batches: Sequence[Batch], name: str) -> Tensor:
 
 def _scored_logits(module: nn.Module, batches: Sequence[Batch], name: str) -> Tensor:
     """Logits of all scored samples, (samples, classes) in float64."""
-    parameter = next(module.parameters(), None)
-    device = torch.device("cpu") if parameter is None else parameter.device
     rows = []
-    with torch.no_grad(), _eval_mode(module):
-        for number, batch in enumerate(batches):
-            logits = _checked(batch.to(device).run(module), batch, f"{name}: batch {number}")
-            rows.append(logits[batch.targets != IGNORED])
+    for number, batch in enumerate(batches):
+        where = f"{name}: batch {number}"
+        logits = run(module, batch.inputs, where)
+        if logits.shape[:-1] != batch.targets.shape:
+            expected = tuple(batch.targets.shape)
+            raise ValueError(f"{where}: output shape {tuple(logits.shape)}: must be {expected} and classes")
+        rows.append(logits[batch.targets.cpu() != IGNORED])
     return torch.cat(rows)
-
-
-def _checked(output: Any, batch: Batch, where: str) -> Tensor:
-    """Logits of one batch on the CPU in float64, once they are known to be usable."""
-    try:
-        logits = logits_of(output).cpu().double()
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-    if logits.shape[:-1] != batch.targets.shape:
-        raise ValueError(
-            f"{where}: output shape {tuple(logits.shape)}: must be {tuple(batch.targets.shape)} and classes"
-        )
-    unusable = torch.isnan(logits.log_softmax(-1)).any(-1)  # by NaN, by +infinity, or with no class left
-    if unusable.any():
-        kind = "NaN" if torch.isnan(logits).any() else "infinite"
-        count = f"{int(unusable.sum())} of {unusable.numel()}"
-        raise ValueError(f"{where}: output is {kind} for {count} samples: must be finite")
-    return logits
-
-
-@contextmanager
-def _eval_mode(module: nn.Module) -> Iterator[None]:
-    """Switch dropout and batch statistics off, and every submodule back to its own mode after."""
-    training = [part for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 def _share(hits: Tensor) -> float:

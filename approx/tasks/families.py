@@ -135,7 +135,7 @@ _RESNET = MappingProxyType(
     }
 )
 _TRANSFORMER_RECIPE = Recipe(
-    epochs=40,
+    epochs=45,
     batch_size=32,
     learning_rate=4e-3,
     warmup=0.1,

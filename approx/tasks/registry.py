@@ -11,12 +11,14 @@ from typing import Any
 
 from approx.tasks.base import Task
 from approx.tasks.digits import Digits
+from approx.tasks.huggingface import HuggingFace
 
 TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
     {
         "digits-bert": partial(Digits, "bert"),
         "digits-roberta": partial(Digits, "roberta"),
         "digits-resnet": partial(Digits, "resnet"),
+        "huggingface": HuggingFace,
     }
 )
 
@@ -26,7 +28,8 @@ def load(task: str, **options: Any) -> Task:
 
     Args:
         task: A key of `TASKS`, or `module:function`, a function of the user's that returns a `Task`.
-        **options: Passed on: the digits tasks take `seed` (an integer, 0 unless given).
+        **options: Passed on: the digits tasks take `seed` (an integer, 0 unless given), "huggingface" the
+            fields of `HuggingFace`.
 
     Raises:
         ValueError: If there is no such task, it does not take these options, or it returns no `Task`.

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from approx.tasks.base import Batch
-from approx.tasks.evaluate import logits_of
+from approx.tasks.base import Batch, call
+from approx.tasks.outputs import logits_of
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,8 @@ def train(
     with progress_bar() as bar:
         for number in bar.track(range(recipe.epochs), description=f"training {name}"):
             for batch in batches if number == 0 else epoch(generator):
-                loss = cross_entropy(
-                    logits_of(batch.run(model)), batch.targets, label_smoothing=recipe.label_smoothing
-                )
+                logits = logits_of(call(model, batch.inputs))
+                loss = cross_entropy(logits, batch.targets, label_smoothing=recipe.label_smoothing)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)

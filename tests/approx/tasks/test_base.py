@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from approx.tasks import Batch
+from approx.tasks.base import call, moved
 
 
 class Subtract(nn.Module):
@@ -14,16 +15,18 @@ class Subtract(nn.Module):
 
 def test_inputs_are_positional_or_keyword_arguments():
     three, one = torch.tensor([3.0]), torch.tensor([1.0])
-    assert Batch((three, one), torch.zeros(1)).run(Subtract()) == 2.0
-    assert Batch({"right": three, "left": one}, torch.zeros(1)).run(Subtract()) == -2.0
+    assert call(Subtract(), (three, one)) == 2.0
+    assert call(Subtract(), {"right": three, "left": one}) == -2.0
 
 
 def test_tensors_move_and_other_arguments_stay():
-    batch = Batch({"ids": torch.ones(2, 3), "return_dict": True}, torch.tensor([0, 1])).to("meta")
-    assert batch.inputs["ids"].is_meta
-    assert batch.inputs["return_dict"] is True
-    assert batch.targets.is_meta
-    assert Batch((torch.ones(2), None), torch.ones(2)).to("meta").inputs[1] is None
+    meta = torch.device("meta")
+    inputs = moved({"ids": torch.ones(2, 3), "return_dict": True}, meta)
+    assert inputs["ids"].is_meta
+    assert inputs["return_dict"] is True
+    tensor, nothing = moved((torch.ones(2), None), meta)
+    assert tensor.is_meta
+    assert nothing is None
 
 
 def test_a_batch_counts_samples_and_cannot_change():

@@ -51,7 +51,7 @@ def test_batches_hold_the_splits(family):
         assert all(batch.targets.dtype == torch.int64 for batch in batches)
     inputs = [next(iter(batch.inputs.values())) for batch in task.calibration_batches()]
     training = [next(iter(batch.inputs.values())) for batch in task.train_batches()]
-    assert torch.equal(torch.cat(inputs), torch.cat(training)[:256])
+    assert torch.equal(torch.cat(inputs), torch.cat(training)[:360])
 
 
 def test_pixels_become_tokens_and_images():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from approx.tasks import Batch, Evaluator, Fidelity, Score, Task, accuracy, fidelity
-from approx.tasks.evaluate import logits_of
+from approx.tasks.outputs import logits_of
 
 # Class probabilities (1/2, 1/4, 1/4), (1/4, 1/2, 1/4), (1/4, 1/4, 1/2) as logits.
 LOG2 = math.log(2.0)
