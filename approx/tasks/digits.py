@@ -1,9 +1,7 @@
 """Handwritten digits: three small trained networks on real images that need no download.
 
-The data are scikit-learn's 1797 test-set images of the UCI "Optical Recognition of Handwritten Digits"
-(Alpaydin and Kaynak, 1998): 8 x 8 pixels of 17 intensity levels, ten classes. The stratified split is the
-same for every network and seed. Training and calibration see the training images alone; every network is
-trained for a fixed number of epochs, so nothing is chosen by the images that score it.
+Training and calibration see the training images alone; every network is trained for a fixed number of
+epochs, so nothing is chosen by the images that score it.
 """
 
 from __future__ import annotations
@@ -12,9 +10,7 @@ import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,72 +24,15 @@ from approx.tasks.cache import (
     require_writable,
     save_weights,
 )
+from approx.tasks.digit_images import TEST_IMAGES, VALIDATION_IMAGES, Images, shifted, split
 from approx.tasks.evaluate import accuracy_on
 from approx.tasks.families import FAMILIES, Family
 from approx.tasks.training import Recipe, train
 
-TEST_IMAGES = 540
-VALIDATION_IMAGES = 120
 CALIBRATION_IMAGES = 360
 EVALUATION_BATCH = 180
 REVISION = 1
 """Raise when the code of the split, the augmentation or the training loop changes what training gives."""
-
-
-class Images(NamedTuple):
-    """Digits and what they show.
-
-    Attributes:
-        pixels: (images, 8, 8) int64, intensity 0 to 16.
-        labels: (images,) int64, 0 to 9.
-    """
-
-    pixels: Tensor
-    labels: Tensor
-
-
-class Split(NamedTuple):
-    """Three sets of images without a common member."""
-
-    train: Images
-    validation: Images
-    test: Images
-
-
-@cache
-def split() -> Split:
-    """Return the fixed stratified split, each part in a shuffled order."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    pixels, labels = load_digits(return_X_y=True)
-    indices = torch.arange(len(labels)).numpy()
-    rest, test = train_test_split(indices, test_size=TEST_IMAGES, stratify=labels, random_state=0)
-    training, validation = train_test_split(
-        rest, test_size=VALIDATION_IMAGES, stratify=labels[rest], random_state=0
-    )
-    images = Images(torch.from_numpy(pixels).long().reshape(-1, 8, 8), torch.from_numpy(labels).long())
-    return Split(*(Images(*(part[chosen] for part in images)) for chosen in (training, validation, test)))
-
-
-def shifted(pixels: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Move each image by one pixel, up or down and left or right, each with a probability; edges fill with 0.
-
-    Args:
-        pixels: (images, 8, 8).
-        probability: That an image is given a random step of -1, 0 or 1 along an axis.
-        generator: Of the random steps.
-
-    Returns:
-        A new tensor of the same shape.
-    """
-    count, height, width = pixels.shape
-    chosen = torch.rand(count, 2, generator=generator) < probability
-    step = torch.randint(-1, 2, (count, 2), generator=generator) * chosen
-    rows = (1 + torch.arange(height) + step[:, :1])[:, :, None]
-    columns = (1 + torch.arange(width) + step[:, 1:])[:, None, :]
-    padded = nn.functional.pad(pixels, (1, 1, 1, 1))
-    return padded[torch.arange(count)[:, None, None], rows, columns]
 
 
 @dataclass(frozen=True)

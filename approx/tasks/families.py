@@ -145,7 +145,7 @@ _TRANSFORMER_RECIPE = Recipe(
     averaging=0.98,
 )
 _RESNET_RECIPE = Recipe(
-    epochs=12,
+    epochs=16,
     batch_size=32,
     learning_rate=1e-2,
     warmup=0.1,

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from approx.tasks.base import Batch
 
 _COUNTS = ("train_samples", "calibration_samples", "test_samples", "batch_size", "max_length")
-_TEXT = ("string", "large_string")
+_TEXTS = ("network", "dataset", "label", "train_split", "test_split")
+_TEXT_TYPES = ("string", "large_string")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class HuggingFace:
     max_length: int = 128
 
     def __post_init__(self) -> None:
+        for field in _TEXTS:
+            if not isinstance(getattr(self, field), str) or not getattr(self, field):
+                raise ValueError(f"{field} = {getattr(self, field)!r}: must be a text")
         for field in _COUNTS:
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -140,7 +144,7 @@ class HuggingFace:
     @cached_property
     def _text_columns(self) -> tuple[str, ...]:
         features = self._test.features
-        texts = [name for name, kind in features.items() if getattr(kind, "dtype", "") in _TEXT]
+        texts = [name for name, kind in features.items() if getattr(kind, "dtype", "") in _TEXT_TYPES]
         texts = [name for name in texts if name != self.label]
         chosen = self.columns or tuple(texts)
         if not 1 <= len(chosen) <= 2 or not set(chosen) <= set(texts):

@@ -214,6 +214,12 @@ def test_a_count_is_a_positive_integer(field, value):
         HuggingFace(**FIELDS, **{field: value})
 
 
+@pytest.mark.parametrize(("field", "value"), [("network", 3), ("dataset", ""), ("label", None)])
+def test_a_name_is_a_text(field, value):
+    with pytest.raises(ValueError, match=rf"^{field} = {value!r}: must be a text$"):
+        HuggingFace(**{**FIELDS, field: value})
+
+
 def test_scores_come_from_another_split():
     with pytest.raises(ValueError, match=r"test_split = 'train': must differ from train_split"):
         HuggingFace(**FIELDS, test_split="train")
