@@ -1,0 +1,33 @@
+"""Design-space exploration: a study file in; trials, a Pareto front and a report out.
+
+The names are loaded on first use, so that the command line's help needs neither torch nor Optuna.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dse.config import StudyConfig
+    from dse.errors import UserError
+    from dse.job import run
+    from dse.study import Study
+
+_HOME_OF = {
+    "Study": "dse.study",
+    "StudyConfig": "dse.config",
+    "UserError": "dse.errors",
+    "run": "dse.job",
+}
+
+__all__ = ["Study", "StudyConfig", "UserError", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'dse' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

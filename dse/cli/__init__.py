@@ -1,0 +1,59 @@
+"""The `neuralmatrix` command: one file a subcommand.
+
+A subcommand imports what it needs when it runs, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import NoReturn
+
+import click
+import typer
+
+from dse.cli.console import say
+from dse.cli.doctor import doctor
+from dse.cli.estimate import estimate
+from dse.cli.plot import plot
+from dse.cli.report import report
+from dse.cli.run import run
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    name="neuralmatrix",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Search networks that run as matrix operations only, and the accelerators that run them, for the "
+    "best accuracy and throughput per watt.",
+)
+for command in (run, report, plot, estimate, doctor):
+    app.command()(command)
+
+
+def main() -> NoReturn:
+    """Run the command line; what a user can put right is one clear line and exit status 2."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = app(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        status = USER_ERROR
+    except click.ClickException as error:
+        say(f"{error.format_message()}")
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        status = INTERRUPTED
+    except (ValueError, OSError) as error:
+        say(str(error))
+        status = USER_ERROR
+    sys.exit(status)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """Let a scheduler's SIGTERM end a run as cleanly as Ctrl-C."""
+    raise KeyboardInterrupt

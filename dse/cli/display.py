@@ -1,0 +1,123 @@
+"""What `neuralmatrix run` shows: a bar with the best so far, and the front at the end."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from optuna.trial import TrialState
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from dse.cli.console import messages, output, say
+from dse.figures import FIGURES
+from dse.plots import labels
+from dse.study import Study
+from dse.written import written
+
+SHOWN = ("accuracy", "fidelity", "throughput_per_watt", "latency_s", "power_w", "area_mm2")
+MANY = 20
+"""Rows of a front that a terminal shows; trials.csv has them all."""
+
+
+class Display:
+    """Shows a run on standard error while it goes on, if that is a terminal. See `Progress`."""
+
+    def __init__(self) -> None:
+        console = messages()
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[best]}", style="dim"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def stage(self, text: str) -> None:
+        """Show what is done next; the bar makes room for what that may show itself."""
+        self._bar.stop()
+        if not self._bar.disable:
+            messages().print(text, style="dim", highlight=False)
+
+    def begin(self, study: Study, trials: int) -> None:
+        """Show the bar."""
+        self._task = self._bar.add_task(study.name, total=trials, best="")
+        self._bar.start()
+
+    def trial(self, study: Study) -> None:
+        """Move the bar on."""
+        if self._task is not None and not self._bar.disable:
+            self._bar.update(self._task, advance=1, best=_best(study))
+
+
+def _best(study: Study) -> str:
+    """Say in a few words what the front reaches."""
+    points = study.points()
+    if not len(points):
+        return "no finished trial yet"
+    parts = []
+    for figure, value in zip(study.objectives, points.max(axis=0), strict=True):
+        parts.append(f"{figure.name} {written(figure, value * figure.sign)}")
+    return "best " + ", ".join(parts)
+
+
+def summary(study: Study) -> None:
+    """Print the Pareto front beside the unconverted network, what failed, and where the results are."""
+    front = study.pareto()
+    output().print(front_table(study))
+    if len(front) > MANY:
+        say(f"{MANY} of {len(front)} designs on the front; all are in {study.folder / 'trials.csv'}")
+    say(outcome(study))
+    say(f"Results in {study.folder}: report.html, pareto.png, trials.csv, best.json")
+
+
+def front_table(study: Study) -> Table:
+    """Return the front as a table, the unconverted network's row first."""
+    names = list(dict.fromkeys([*(figure.name for figure in study.objectives), *SHOWN]))
+    table = Table(title=f"Pareto front of {study.name}", title_justify="left", header_style="bold")
+    table.add_column("trial", justify="right")
+    table.add_column("design", no_wrap=True)
+    for name in names:
+        table.add_column(f"{name}\n{FIGURES[name].unit}".strip(), justify="right")
+    original = [written(FIGURES[n], study.original[n]) if n in study.original else "" for n in names]
+    table.add_row("", "unconverted network", *original, style="dim", end_section=True)
+    front = study.pareto()
+    rows = front.assign(label=labels(study, front)).to_dict("records")
+    for row in rows[:: max(1, -(-len(rows) // MANY))]:
+        mark = " (knee)" if row["knee"] else ""
+        figures = [written(FIGURES[name], row[name]) for name in names]
+        table.add_row(str(row["number"]), row["label"] + mark, *figures, style="bold" if mark else "")
+    return table
+
+
+def outcome(study: Study) -> str:
+    """Say how many trials ended how, and why some did not finish."""
+    trials = study.trials()
+    counts = trials.state.value_counts()
+    text = ", ".join(f"{count} {state}" for state, count in counts.items())
+    lines = [f"{len(trials)} trials: {text}"]
+    for state in (TrialState.FAIL, TrialState.PRUNED):
+        reasons = trials[trials.state == state.name.lower()].reason.value_counts()
+        lines += [f"  {state.name.lower()} {count} x: {why}" for why, count in reasons.head(3).items()]
+    return "\n".join(lines)

@@ -1,0 +1,58 @@
+"""`neuralmatrix doctor`: what is installed here, and what each missing part would give."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+
+import typer
+
+from dse.cli.console import output
+
+GIVES = {
+    "torch": "converting and scoring networks",
+    "transformers": "the digits tasks, and Hugging Face models",
+    "scikit-learn": "the digits data",
+    "optuna": "searching",
+    "matplotlib": "pareto.png and `neuralmatrix plot`",
+    "plotly": "the interactive front in report.html",
+}
+
+
+def doctor() -> None:
+    """Show what is installed here and what each part gives; exit status 1 if a needed one is missing."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("part", "found", "gives"):
+        table.add_column(heading)
+    rows = [*_packages(), _accelerator(), _cache(), ("SQLite", sqlite3.sqlite_version, "keeping trials")]
+    for part, found, gives in rows:
+        table.add_row(part, found or "[red]missing[/red]", gives)
+    output().print(table)
+    if not all(found for _, found, _ in rows):
+        raise typer.Exit(1)
+
+
+def _packages() -> Iterator[tuple[str, str | None, str]]:
+    from dse.about import version
+
+    yield "neuralmatrix", version("neuralmatrix"), "this"
+    for package, gives in GIVES.items():
+        yield package, version(package), gives
+
+
+def _accelerator() -> tuple[str, str, str]:
+    import torch
+
+    name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none: the CPU is used"
+    return "GPU", name, "nothing yet: scoring runs on the CPU"
+
+
+def _cache() -> tuple[str, str, str]:
+    from approx.tasks.cache import cache_folder
+
+    folder = cache_folder()
+    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    return "cache folder", f"{folder} ({free / 1e9:.0f} GB free)", "keeping trained networks"

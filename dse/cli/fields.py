@@ -1,0 +1,46 @@
+"""The fields of a study file, for people: read off the model that checks them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic.fields import FieldInfo
+from rich.console import Group
+from rich.table import Table
+
+from dse.config import ApproximationSection, HardwareSection, SearchSection, Section, TaskSection
+from dse.problems import as_toml
+
+
+def fields() -> Group:
+    """Return a table of each section: field, default, what it is."""
+    sections: dict[str, type[Section]] = {
+        "task": TaskSection,
+        "search": SearchSection,
+        "approximation": ApproximationSection,
+        "hardware": HardwareSection,
+    }
+    return Group(*(_section(name, section) for name, section in sections.items()))
+
+
+def _section(name: str, section: type[Section]) -> Table:
+    table = Table(title=f"\\[{name}]", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.caption, table.caption_justify = (section.__doc__ or "").strip(), "left"
+    table.add_column("field", style="cyan", no_wrap=True)
+    table.add_column("default", overflow="fold")
+    table.add_column("what it is", overflow="fold")
+    for row in _rows(section):
+        table.add_row(*row)
+    return table
+
+
+def _rows(section: type[Section]) -> Iterator[tuple[str, str, str]]:
+    for name, field in section.model_fields.items():
+        yield name, _default(field), field.description or ""
+
+
+def _default(field: FieldInfo) -> str:
+    values = field.default
+    if isinstance(values, tuple):
+        values = list(values) if len(values) > 1 else values[0]
+    return "" if values is None else as_toml(values)

@@ -1,0 +1,63 @@
+"""`neuralmatrix run`: a study from its file to its results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _print_fields(wanted: bool) -> None:
+    if wanted:
+        from dse.cli.console import output
+        from dse.cli.fields import fields
+
+        output().print(fields())
+        raise typer.Exit
+
+
+def run(
+    study_file: Annotated[
+        Path, typer.Argument(metavar="STUDY.toml", help="The study file.", show_default=False)
+    ],
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", "-n", min=1, help="Trials to add; the study file's number unless given."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="The run folder; runs/NAME unless given."),
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Start afresh; a study that is there is kept as study-N.db.")
+    ] = False,
+    fields: Annotated[  # noqa: ARG001 - its callback prints and ends the command
+        bool,
+        typer.Option("--fields", is_eager=True, callback=_print_fields, help="Show a study file's fields."),
+    ] = False,
+) -> None:
+    """Run a study file, or continue the study that its run folder holds.
+
+    A study file (TOML) says which network, tables and hardware are searched. Every field has a default; a
+    list is searched, a single value is fixed. [bold]neuralmatrix run --fields[/bold] shows them all.
+
+    [bold]Written[/bold] to the run folder:
+
+    - study.db: every trial, as an Optuna study on SQLite
+    - report.html: the Pareto front and the designs on it, in one file to send on
+    - pareto.png, trials.csv, best.json: the same as a figure, a table and plain values
+
+    The same command again adds trials to the study. Ctrl-C keeps the finished ones.
+
+    [bold]Examples[/bold]
+
+    - neuralmatrix run studies/bert_digits.toml
+    - neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert
+    """
+    from dse.cli.display import Display, summary
+    from dse.job import run as run_study
+
+    with Display() as display:
+        study = run_study(study_file, trials, out, new=new, progress=display)
+    summary(study)

@@ -1,0 +1,225 @@
+"""The study file: what is searched, on which network and hardware, and how.
+
+A study file is TOML. Every field has a default, so that a file says only what is particular to it; a list is
+searched, a single value is fixed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+
+from accel_models import Design
+from accel_models.checks import Choice, IntRange
+from approx.cpwl import BIASES, MAX_SEGMENTS, PLACEMENTS, get_function
+from dse.errors import UserError
+from dse.figures import FIGURES
+from dse.files import read_text
+from dse.problems import explain
+from dse.rules import Text, axis, fixed, refusal
+from dse.samplers import SAMPLERS
+
+Axis = tuple[Any, ...]
+"""The values of one search axis; of length one when it is fixed."""
+
+SEED = fixed(IntRange(0, 2**31 - 1))
+SEGMENTS, PLACEMENT, BIAS = (
+    axis(IntRange(1, MAX_SEGMENTS)),
+    axis(Choice(tuple(PLACEMENTS))),
+    axis(Choice(tuple(BIASES))),
+)
+
+KIB = 1024
+SEARCHED: Mapping[str, Axis] = {
+    "rows": (4, 8, 16, 32, 64),
+    "cols": (4, 8, 16, 32, 64),
+    "dataflow": ("ws", "os", "is"),
+    "input_buffer": (4 * KIB, 16 * KIB, 64 * KIB),
+    "weight_buffer": (4 * KIB, 16 * KIB, 64 * KIB),
+    "output_buffer": (4 * KIB, 16 * KIB, 64 * KIB),
+    "parameter_buffer": (KIB, 4 * KIB, 16 * KIB),
+}
+"""Fields of a design that are searched unless the study file says otherwise; others have Design's default."""
+
+DERIVED = ("addressing", "max_segments")
+"""Fields of a design that follow from its tables, so that a study file does not set them."""
+
+
+class Section(BaseModel):
+    """A table of a study file; refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskSection(Section):
+    """[task]: the network, and the data that its accuracy is scored on."""
+
+    name: Annotated[str, fixed(Text())] = Field(
+        default="digits-bert",
+        description="a ready-made task (digits-bert, digits-roberta, digits-resnet), or your own "
+        "'module:function' that returns an approx.Task",
+    )
+    seed: Annotated[int | None, SEED] = Field(
+        default=None, description="seed of the network's training; the task's own unless given"
+    )
+
+
+class SearchSection(Section):
+    """[search]: how the space is searched, and for what."""
+
+    trials: Annotated[int, fixed(IntRange(1, 1_000_000))] = Field(
+        default=60, description="trials that each run adds to the study"
+    )
+    sampler: Annotated[str, fixed(Choice(tuple(SAMPLERS)))] = Field(
+        default="tpe", description="Optuna's sampler"
+    )
+    seed: Annotated[int, SEED] = Field(default=0, description="the same seed gives the same trials")
+    objectives: Annotated[tuple[str, ...], axis(Choice(tuple(FIGURES)))] = Field(
+        default=("fidelity", "throughput_per_watt"), description="the two figures that are traded off"
+    )
+    batch: Annotated[int, fixed(IntRange(1, 65_536))] = Field(
+        default=1, description="inferences that the accelerator runs at a time"
+    )
+
+    @field_validator("objectives")
+    @classmethod
+    def _two(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        if len(objectives) != 2:
+            raise refusal(list(objectives), f"must be two of {', '.join(FIGURES)}")
+        return objectives
+
+
+class Tables(Section):
+    """[approximation.FUNCTION]: the tables of one function; what is not given is as in [approximation]."""
+
+    segments: Annotated[Axis | None, SEGMENTS] = Field(default=None, description="segments of a table")
+    placement: Annotated[Axis | None, PLACEMENT] = Field(default=None, description="where the knots go")
+    bias: Annotated[Axis | None, BIAS] = Field(default=None, description="how the lines are corrected")
+
+
+class ApproximationSection(Section):
+    """[approximation]: the tables of every nonlinear function; [approximation.gelu] sets one apart."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Tables]
+
+    segments: Annotated[Axis, SEGMENTS] = Field(default=(2, 4, 8, 16, 32), description="segments of a table")
+    placement: Annotated[Axis, PLACEMENT] = Field(
+        default=("uniform", "dyadic", "minimax"), description="where the knots go"
+    )
+    bias: Annotated[Axis, BIAS] = Field(
+        default=("none", "minimax", "least_squares"), description="how the lines are corrected"
+    )
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Functions that the file sets apart."""
+        return tuple(self.__pydantic_extra__)
+
+    def axes(self, function: str) -> dict[str, Axis]:
+        """Return the axes segments, placement and bias of one function's tables."""
+        own = self.__pydantic_extra__.get(function, Tables())
+        return {name: getattr(own, name) or getattr(self, name) for name in Tables.model_fields}
+
+
+def _descriptions(kind: type) -> dict[str, str]:
+    """Read the fields' descriptions off a docstring's Attributes."""
+    entries = re.split(r"\n {8}(?=\w+: )", (kind.__doc__ or "").partition("Attributes:")[2])
+    pairs = (" ".join(entry.split()).partition(": ")[::2] for entry in entries[1:])
+    return {name: f"{text[:1].lower()}{text[1:].rstrip('.')}" for name, text in pairs}
+
+
+def _hardware_section() -> type[Section]:
+    """Make [hardware] from the accelerator's own fields, rules and words: there is one list of them."""
+    described, defaults = _descriptions(Design), Design.defaults()
+    fields: dict[str, Any] = {
+        name: (
+            Annotated[Axis, axis(rule)],
+            Field(default=SEARCHED.get(name, (defaults[name],)), description=described[name]),
+        )
+        for name, rule in Design.rules().items()
+        if name not in DERIVED
+    }
+    return create_model(
+        "HardwareSection",
+        __base__=Section,
+        __doc__="[hardware]: the accelerator; fields of a Design.",
+        **fields,
+    )
+
+
+HardwareSection = _hardware_section()
+
+
+class StudyConfig(Section):
+    """A study file.
+
+    Raises:
+        ValidationError: If a field is unknown or its value not allowed; `load` says so in plain lines.
+    """
+
+    name: Annotated[str, fixed(Text(without="/\\"))] = Field(
+        default="study",
+        description="names the study and its run folder, runs/NAME; the file's name unless given",
+    )
+    task: TaskSection = Field(default=TaskSection(), description="the network and its data")
+    search: SearchSection = Field(default=SearchSection(), description="how the space is searched")
+    approximation: ApproximationSection = Field(
+        default=ApproximationSection.model_validate({}), description="the tables of the nonlinear functions"
+    )
+    hardware: HardwareSection = Field(  # type: ignore[valid-type]  # made at run time, from Design
+        default=HardwareSection(), description="the accelerator"
+    )
+
+    @property
+    def design_axes(self) -> dict[str, Axis]:
+        """The axes of a design's fields."""
+        return {name: getattr(self.hardware, name) for name in HardwareSection.model_fields}
+
+    def content(self) -> dict[str, Any]:
+        """Return every field as plain values, for storing and comparing."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def load(path: str | Path) -> StudyConfig:
+    """Read and check a study file.
+
+    Raises:
+        UserError: A line for each problem, if the file cannot be read or a field is not as it must be.
+    """
+    path = Path(path)
+    try:
+        return parse(read_text(path), default_name=path.stem)
+    except UserError as error:
+        lines = str(error).splitlines()
+        raise UserError("\n".join(f"{path}: {line.removeprefix(f'{path}: ')}" for line in lines)) from None
+
+
+def parse(text: str, default_name: str = "study") -> StudyConfig:
+    """Check the text of a study file.
+
+    Raises:
+        UserError: A line for each problem.
+    """
+    try:
+        config = StudyConfig.model_validate({"name": default_name} | tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"not TOML: {error}") from None
+    except ValidationError as error:
+        raise UserError("\n".join(explain(problem, StudyConfig) for problem in error.errors())) from None
+    _check_functions(config.approximation.functions)
+    return config
+
+
+def _check_functions(functions: Iterable[str]) -> None:
+    """Refuse a table named after no function that there is."""
+    for function in functions:
+        try:
+            get_function(function)
+        except ValueError as error:
+            raise UserError(f"[approximation.{function}]: {error}") from None

@@ -1,0 +1,5 @@
+"""What a user can put right."""
+
+
+class UserError(ValueError):
+    """Bad input: the message names the file, the field, the value and what is allowed."""

@@ -1,0 +1,57 @@
+"""The figures a trial is scored with: their names, units and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a trial.
+
+    Attributes:
+        name: Its key in trials, tables and study files.
+        label: What it is, for axes and headings.
+        unit: Its unit; empty for shares and counts.
+        better: Which way a search pushes it.
+    """
+
+    name: str
+    label: str
+    unit: str
+    better: Literal["higher", "lower"]
+
+    @property
+    def heading(self) -> str:
+        """Label and unit, as on an axis."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    @property
+    def sign(self) -> int:
+        """+1 where higher is better, else -1: multiplied by it, higher is always better."""
+        return 1 if self.better == "higher" else -1
+
+
+QUALITY = (
+    Figure("accuracy", "Accuracy", "", "higher"),
+    Figure("fidelity", "Fidelity to the original", "", "higher"),
+    Figure("agreement", "Agreement with the original", "", "higher"),
+    Figure("kl_divergence", "KL divergence from the original", "nat", "lower"),
+)
+"""How good the network still is; these depend on the tables only, never on the hardware."""
+
+HARDWARE = (
+    Figure("throughput_per_watt", "Throughput per watt", "inferences/J", "higher"),
+    Figure("throughput", "Throughput", "inferences/s", "higher"),
+    Figure("latency_s", "Latency", "s", "lower"),
+    Figure("energy_j", "Energy per batch", "J", "lower"),
+    Figure("power_w", "Power", "W", "lower"),
+    Figure("area_mm2", "Area", "mm\N{SUPERSCRIPT TWO}", "lower"),
+    Figure("cycles", "Cycles per batch", "", "lower"),
+    Figure("utilisation", "Utilisation of the array", "", "higher"),
+)
+"""What the accelerator model says of a design that runs the network."""
+
+FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in QUALITY + HARDWARE}

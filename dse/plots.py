@@ -1,0 +1,171 @@
+"""Figures for papers: drawn, returned, never shown or saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from dse.figures import FIGURES, Figure
+
+if TYPE_CHECKING:
+    from dse.study import Study
+
+COLUMN_INCHES = 3.5
+"""Width of a column in the usual two-column layouts."""
+
+FRONT, OTHER, ORIGINAL = "#0b5394", "#a8a8a8", "#b45309"
+NEAR_ONE = ("fidelity", "agreement")
+"""Figures whose interesting values crowd below 1: drawn as the distance that is left, on a log axis."""
+
+LEAST_DISTANCE = 1e-8
+LOG_SPAN = 20
+"""Figures that span more than this factor get a log axis."""
+
+LABEL_POINTS = 7
+"""Size of labels, points; also the least distance between two, with a little air."""
+
+
+def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
+    """Draw all finished trials, their Pareto front, and how the unconverted network compares.
+
+    The front is a step line: what is between two designs can be had only by the better of them. Points of it
+    are labelled with array, dataflow and segments where there is room. If accuracy is no objective, a second
+    panel shows it for the same trials.
+
+    Args:
+        study: A study; it may have no finished trial.
+        width: Inches.
+    """
+    quality, cost = study.objectives
+    trials, front = study.trials(), study.pareto()
+    done = trials[trials.state == "complete"]
+    panels = [quality] if "accuracy" in (quality.name, cost.name) else [quality, FIGURES["accuracy"]]
+    drawing = Drawing(figsize=(width, (0.5 + 0.22 * len(panels)) * width), layout="constrained")
+    ratios = [3, 1.1][: len(panels)]
+    axes: list[Axes] = list(
+        drawing.subplots(len(panels), sharex=True, height_ratios=ratios, squeeze=False)[:, 0]
+    )
+    for panel, figure in zip(axes, panels, strict=True):
+        _scatter(panel, done, front, figure, cost)
+        _scale(panel, "y", figure, done)
+        _reference(panel, figure, study.original)
+    _scale(axes[-1], "x", cost, done)
+    axes[-1].set_xlabel(cost.heading)
+    axes[0].set_title(f"{study.name}: {len(done)} trials, {len(front)} on the front", fontsize=9, loc="left")
+    if len(front):
+        _step(axes[0], front, quality, cost)
+        axes[0].margins(x=0.12)
+        drawing.draw_without_rendering()
+        _label(axes[0], front, quality, cost, labels(study, front))
+    else:
+        axes[0].text(0.5, 0.5, "no finished trial", transform=axes[0].transAxes, ha="center")
+    axes[0].legend(fontsize=LABEL_POINTS, frameon=False, loc="lower left")
+    return drawing
+
+
+def labels(study: Study, front: pd.DataFrame) -> list[str]:
+    """Name each design of a front in a few characters: array, dataflow, segments of its tables."""
+    trials = study.optuna.trials
+    return [label(trials[number].user_attrs) for number in front.number]
+
+
+def label(attrs: Mapping[str, Any]) -> str:
+    """Name a design by its array, dataflow and segments: `16x32 ws, 4-16 seg`."""
+    design, segments = attrs["design"], [table["segments"] for table in attrs["tables"].values()]
+    low, high = min(segments, default=0), max(segments, default=0)
+    span = f"{low}" if low == high else f"{low}\N{EN DASH}{high}"
+    return f"{design['rows']}\N{MULTIPLICATION SIGN}{design['cols']} {design['dataflow']}, {span} seg"
+
+
+def shown(values: pd.Series[Any], figure: Figure) -> pd.Series[Any]:
+    """Return a figure as its axis shows it: the distance to 1 for those that crowd there, else as it is."""
+    numbers = values.astype(float)
+    return (1 - numbers).clip(lower=LEAST_DISTANCE) if figure.name in NEAR_ONE else numbers
+
+
+def _scatter(axes: Axes, done: pd.DataFrame, front: pd.DataFrame, y: Figure, x: Figure) -> None:
+    style: dict[str, Any] = {"linewidths": 0, "zorder": 2}
+    axes.scatter(shown(done[x.name], x), shown(done[y.name], y), s=12, c=OTHER, label="trial", **style)
+    axes.scatter(shown(front[x.name], x), shown(front[y.name], y), s=24, c=FRONT, marker="D", **style)
+
+
+def _step(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
+    ordered = front.sort_values(x.name)
+    axes.step(
+        shown(ordered[x.name], x),
+        shown(ordered[y.name], y),
+        where="pre" if x.better == "higher" else "post",
+        color=FRONT,
+        linewidth=1.2,
+        marker="D",
+        markersize=4,
+        label="Pareto front",
+    )
+    chosen = front[front.knee]
+    axes.scatter(
+        shown(chosen[x.name], x), shown(chosen[y.name], y),
+        s=90, facecolors="none", edgecolors=FRONT, linewidths=1.2, label="knee",
+    )  # fmt: skip
+
+
+def _label(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, names: list[str]) -> None:
+    """Label the knee, the ends, and what lies far enough from a labelled point."""
+    points = np.column_stack([shown(front[x.name], x), shown(front[y.name], y)])
+    pixels = axes.transData.transform(points) * 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    rows = np.arange(len(front))
+    taken: list[int] = []
+    for row in dict.fromkeys([*rows[front.knee], 0, rows[-1], *rows]):
+        if all(abs(pixels[row, 1] - pixels[other, 1]) > 1.4 * LABEL_POINTS for other in taken):
+            taken.append(int(row))
+            axes.annotate(
+                names[row], points[row], (5, 3), textcoords="offset points", fontsize=LABEL_POINTS, zorder=3
+            )
+
+
+def _reference(axes: Axes, figure: Figure, original: Mapping[str, float]) -> None:
+    """Draw a line where the unconverted network is; its distance to itself is 0, which no log axis has."""
+    if figure.name not in original or figure.name in (*NEAR_ONE, "kl_divergence"):
+        return
+    value = original[figure.name]
+    axes.axhline(value, color=ORIGINAL, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
+    axes.annotate(
+        f"unconverted: {value:.1%}", (0.995, value), xycoords=("axes fraction", "data"), xytext=(0, -3),
+        textcoords="offset points", ha="right", va="top", fontsize=LABEL_POINTS, color=ORIGINAL,
+    )  # fmt: skip
+
+
+def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:
+    """Scale and label one axis so that better is up or right and the values that matter are apart."""
+    axis = axes.yaxis if side == "y" else axes.xaxis
+    values = shown(done[figure.name], figure)
+    axis.set_tick_params(labelsize=8)
+    axes.grid(visible=True, axis="both", linewidth=0.4, color="#dddddd", zorder=0)
+    if side == "y":
+        axes.set_ylabel(figure.heading, fontsize=9)
+    if figure.name in NEAR_ONE:
+        axis.set_inverted(True)
+    if figure.name in (*NEAR_ONE, "kl_divergence") or (
+        len(values) and values.max() > LOG_SPAN * values.min() > 0
+    ):
+        getattr(axes, f"set_{side}scale")("log")
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_major_formatter(FuncFormatter(_from_one if figure.name in NEAR_ONE else _plain))
+    elif figure.name == "accuracy":
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+
+
+def _from_one(distance: float, _: int) -> str:
+    """Write the distance to 1 as the value itself, with the digits that tell it from 1."""
+    digits = max(0, int(np.ceil(-np.log10(distance) - 1e-9)))
+    return f"{1 - distance:.{digits}f}"
+
+
+def _plain(value: float, _: int) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

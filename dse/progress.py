@@ -1,0 +1,34 @@
+"""What a run tells whoever watches it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dse.study import Study
+
+
+class Progress(Protocol):
+    """Watches a run."""
+
+    def stage(self, text: str) -> None:
+        """Hear what is done next, before the trials."""
+
+    def begin(self, study: Study, trials: int) -> None:
+        """See the study before its trials, and how many will be added."""
+
+    def trial(self, study: Study) -> None:
+        """See the study after each trial."""
+
+
+class Silent:
+    """Watches and says nothing. See `Progress`."""
+
+    def stage(self, text: str) -> None:
+        """Say nothing."""
+
+    def begin(self, study: Study, trials: int) -> None:
+        """Say nothing."""
+
+    def trial(self, study: Study) -> None:
+        """Say nothing."""

@@ -1,0 +1,36 @@
+"""How figures are written for people, in tables of a terminal and of the report alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dse.figures import Figure
+
+FORMATS: Mapping[str, str] = {
+    "accuracy": "{:.1%}",
+    "agreement": "{:.1%}",
+    "utilisation": "{:.1%}",
+    "fidelity": "{:.5f}",
+    "kl_divergence": "{:.2e}",
+}
+"""Formats of single figures; the others are written with four significant digits."""
+
+PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "\N{MICRO SIGN}"), (1e-9, "n"))
+"""SI prefixes, from the largest."""
+
+
+def written(figure: Figure, value: float) -> str:
+    """Write a figure's value, without its unit; NaN is written as nothing."""
+    if value != value:
+        return ""
+    if figure.name in FORMATS:
+        return FORMATS[figure.name].format(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def with_prefix(value: float, unit: str) -> str:
+    """Write a quantity with an SI prefix: 1.79e-6 s is `1.79 us`, with the micro sign."""
+    for factor, prefix in PREFIXES:
+        if abs(value) >= factor:
+            return f"{value / factor:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
