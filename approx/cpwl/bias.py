@@ -8,9 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_matrix
 
+from approx.cpwl.chain import Chain, Piece
 from approx.cpwl.function import Array
 from approx.cpwl.least_squares import best_values
 from approx.cpwl.measure import parabola_vertex, sample_points
@@ -18,7 +17,8 @@ from approx.cpwl.target import Quadrature, Target
 
 SLACK = 1e-9
 """Relative slack on the error within which touching constraints count as met."""
-EXCHANGES = 3
+FINE = 96
+"""Samples of a segment whose ends are disputed."""
 
 
 def interpolate(target: Target, knots: Array) -> Array:
@@ -41,20 +41,19 @@ def minimax(target: Target, knots: Array) -> Array:
 
     The error cannot be less than any segment's ends and worst interior point alone force. It is reached when every
     knot's value can be shifted into the range that both of its segments allow; where two neighbours bend
-    in opposite ways and disagree, a small linear programme over the segments around that knot decides. Inside
-    the allowed ranges the values follow least squares.
+    in opposite ways and disagree, the segments around that knot are settled together (:mod:`approx.cpwl.chain`).
+    Inside the allowed ranges the values follow least squares.
     """
     samples = _Samples.take(target, knots)
     error = samples.least_error()
     low, high = samples.allowed(error)
+    wanted = (best_values(target, knots) - samples.at_knots) / samples.unit
     settled = np.full(knots.size, np.nan)
     for run in _disputed_runs(samples, low, high, error):
-        shifts, forced = _programme(samples, run, error)
-        settled[run] = shifts
+        settled[run], forced = _settle(samples, run, wanted, error)
         error = max(error, forced)
     low, high = samples.allowed(error)
     middle = 0.5 * (low + high)
-    wanted = (best_values(target, knots) - samples.at_knots) / samples.unit
     shift = np.clip(wanted, np.minimum(low, middle), np.maximum(high, middle))
     shift = np.where(np.isnan(settled), shift, settled)
     return np.asarray(samples.at_knots + shift * samples.unit)
@@ -161,58 +160,21 @@ def _disputed_runs(samples: _Samples, low: Array, high: Array, error: float) -> 
         yield slice(first, int(stops[-1]) + 1)
 
 
-def _programme(samples: _Samples, run: slice, error: float) -> tuple[Array, float]:
-    """Return the shifts of the run's knots with the least maximum error, and that error.
-
-    The programme is solved on the samples, then again with the peaks of its solution's error added.
-    """
-    target = samples.target
+def _settle(samples: _Samples, run: slice, wanted: Array, error: float) -> tuple[Array, float]:
+    """Return the shifts of the run's knots with the least maximum error, and that error."""
     knots = samples.knots[run]
-    x = samples.x[(samples.x >= knots[0]) & (samples.x <= knots[-1])]
-    ends = _end_bounds(samples, run, error)
-    for _ in range(EXCHANGES):
-        part = _Samples.at(target, knots, x)
-        shifts, forced = _solve(part, ends, error)
-        fitted = (part.excess + np.interp(x, knots, shifts * part.unit)) / part.scale
-        size = np.abs(fitted)
-        inner = np.flatnonzero((size[1:-1] >= size[:-2]) & (size[1:-1] >= size[2:])) + 1
-        x = np.unique(np.concatenate((x, np.clip(parabola_vertex(x, fitted, inner), knots[0], knots[-1]))))
-    return shifts, forced
-
-
-def _end_bounds(samples: _Samples, run: slice, error: float) -> tuple[float, float]:
-    """Return the bend of the segments outside the run at its two ends (0 at the domain's ends)."""
-    bends = samples.bends(error)
-    before = float(bends[run.start - 1]) if run.start > 0 else 0.0
-    after = float(bends[run.stop - 1]) if run.stop < samples.knots.size else 0.0
-    return before, after
-
-
-def _solve(part: _Samples, ends: tuple[float, float], error: float) -> tuple[Array, float]:
-    """Minimise the maximum error over the shifts, in units of ``error``."""
-    n, rows = part.knots.size, np.arange(part.x.size)
-    at = (part.x - part.knots[part.segment]) / np.diff(part.knots)[part.segment]
-    left, right = (1 - at) * part.unit[part.segment], at * part.unit[part.segment + 1]
-    entries = np.concatenate((left / part.scale, right / part.scale))
-    columns = np.concatenate((part.segment, part.segment + 1))
-    hats = csr_matrix((entries, (np.tile(rows, 2), columns)), shape=(rows.size, n)).toarray()
-    ones = np.ones((rows.size, 1))
-    limit = part.excess / (part.scale * error)
-    fixed = np.zeros((2, n + 1))
-    for row, (bend, knot) in enumerate(zip(ends, (0, n - 1), strict=True)):
-        fixed[row, [knot, n]] = (1.0, bend) if bend else (0.0, 0.0)
-    solved = linprog(
-        np.append(np.zeros(n), 1.0),
-        A_ub=np.block([[hats, -ones], [-hats, -ones]]),
-        b_ub=np.concatenate((-limit, limit)),
-        A_eq=fixed[[bool(bend) for bend in ends]] if any(ends) else None,
-        b_eq=np.zeros(sum(bool(bend) for bend in ends)) if any(ends) else None,
-        bounds=[(None, None)] * n + [(0, None)],
-        method="highs",
-    )
-    if solved.x is None:
-        raise RuntimeError(f"minimax: the linear programme failed: {solved.message}")
-    return np.asarray(solved.x[:n] * error), float(solved.x[n] * error)
+    even = (knots[:-1, None] + np.diff(knots)[:, None] * np.linspace(0.0, 1.0, FINE, endpoint=False)).ravel()
+    inside = samples.x[(samples.x >= knots[0]) & (samples.x <= knots[-1])]
+    part = _Samples.at(samples.target, knots, np.unique(np.concatenate((even, inside))))
+    pieces = []
+    for i in range(knots.size - 1):
+        own = slice(part.starts[i], part.starts[i + 1] + 1 if i + 2 < knots.size else None)
+        at = (part.x[own] - knots[i]) / (knots[i + 1] - knots[i])
+        pieces.append(Piece(at, part.excess[own], part.scale[own]))
+    bends = np.concatenate(([0.0], samples.bends(error), [0.0]))
+    ends = -float(bends[run.start]), -float(bends[run.stop])
+    shifts, forced = Chain(pieces, ends, wanted[run] * part.unit).solve(error)
+    return shifts / part.unit, forced
 
 
 BIASES: MappingProxyType[str, Callable[[Target, Array], Array]] = MappingProxyType(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from approx.cpwl.catalogue import get_function
 from approx.cpwl.density import Density
 from approx.cpwl.exact import exact_table
 from approx.cpwl.function import Array, ErrorKind, Function, from_callable
-from approx.cpwl.measure import max_error
+from approx.cpwl.measure import rough_error
 from approx.cpwl.placement import ADDRESSING, PLACEMENTS
 from approx.cpwl.table import CpwlTable
 from approx.cpwl.target import Target
@@ -179,7 +180,7 @@ def _from_values(target: Target, knots: Array, values: Array, placement: str, bi
 
 def _with_tails(table: CpwlTable, target: Target) -> CpwlTable:
     knots, values = table.knots.copy(), table.values
-    largest = max_error(target, table, knots)
+    largest = rough_error(target, partial(np.interp, xp=knots, fp=values), knots)
     true = target.function(knots[[0, -1]])
     distance = largest * target.scale(true)
     slopes = table.slopes

@@ -1,18 +1,61 @@
-"""Free knots with the least squared error: several starts, refined, then knots moved where they help most."""
+"""Free knots with the least squared error.
+
+Newton's method of :mod:`approx.cpwl.least_squares` finds the nearest minimum; which minimum depends on how many knots
+each bend of the function gets. So the search starts from the asymptotically best density, (density * f''^2)^(1/5),
+shifted several ways, and then moves single knots from where they help least to where they help most.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from approx.cpwl.function import Array
-from approx.cpwl.least_squares import refine_knots
+from approx.cpwl.least_squares import refine_knots, segment_errors
 from approx.cpwl.target import Target
+
+SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5)
+"""Starts: the knots shifted by these parts of a segment, for tables of up to ``SHIFTED`` segments."""
+SHIFTED = 24
+MOVES = 3
+"""Knots tried for removal, and segments tried for the knot, in one move."""
 
 
 def least_squares_knots(target: Target, segments: int) -> Array:
     """Return N+1 knots with the least squared error found."""
+    shifts = SHIFTS if 1 < segments <= SHIFTED else SHIFTS[:1]
+    found = [refine_knots(target, density_knots(target, segments, shift)) for shift in shifts]
+    knots, error = min(found, key=lambda each: each[1])
+    if segments == 1:
+        return knots
+    while True:
+        better, least = min(
+            (refine_knots(target, move) for move in _moves(target, knots)), key=lambda each: each[1]
+        )
+        if least >= error * (1 - 1e-4):
+            return knots
+        knots, error = better, least
+
+
+def density_knots(target: Target, segments: int, shift: float = 0.0) -> Array:
+    """Return knots with density (density * f''^2)^(1/5), shifted by ``shift`` of a segment."""
     middle = 0.5 * (target.mesh.nodes[:-1] + target.mesh.nodes[1:])
     running = target.mesh.cumulative(0.4, np.sqrt(target.weight(middle)), floor=0.01)
-    knots = np.interp(np.linspace(0.0, 1.0, segments + 1), running, target.mesh.nodes)
+    level = (np.arange(segments + 1) + shift) / segments
+    level[0], level[-1] = 0.0, 1.0
+    knots = np.interp(level, running, target.mesh.nodes)
     knots[0], knots[-1] = target.lo, target.hi
-    return refine_knots(target, knots)[0]
+    return np.asarray(knots)
+
+
+def _moves(target: Target, knots: Array) -> list[Array]:
+    """Return the knots after moves of one knot to the middle of a segment that errs most."""
+    errors = segment_errors(target, knots)
+    merged = segment_errors(target, knots, pairs=True)
+    drops = np.argsort(merged - errors[:-1] - errors[1:])[:MOVES] + 1
+    splits = np.argsort(-errors)[:MOVES]
+    return [
+        np.sort(np.append(np.delete(knots, drop), 0.5 * (knots[split] + knots[split + 1])))
+        for drop in drops
+        for split in splits
+        if split not in (drop - 1, drop)
+    ] or [knots]

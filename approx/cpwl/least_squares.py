@@ -63,6 +63,21 @@ def _separate(points: Quadrature, knots: Array) -> tuple[Array, Array, Array]:
     return inverse[0] * b0 + inverse[1] * b1, inverse[1] * b0 + inverse[2] * b1, inverse
 
 
+def segment_errors(target: Target, knots: Array, pairs: bool = False) -> Array:
+    """Return the squared error of each segment's own best line, shape (N,), or of each neighbouring pair's, (N-1,)."""
+    if pairs:
+        even, odd = knots[::2], knots[1::2]
+        errors = np.empty(knots.size - 2)
+        errors[0::2] = segment_errors(target, even) if even.size > 1 else 0.0
+        errors[1::2] = segment_errors(target, odd) if odd.size > 1 else 0.0
+        return errors
+    points = Quadrature.build(target, knots)
+    left, right, _ = _separate(points, knots)
+    at = (points.x - knots[points.segment]) / np.diff(knots)[points.segment]
+    residual = left[points.segment] * (1 - at) + right[points.segment] * at - points.values
+    return points.sums(points.weight * residual**2)
+
+
 def refine_knots(target: Target, knots: Array) -> tuple[Array, float]:
     """Move interior knots to a nearby minimum of the continuous squared error.
 

@@ -20,6 +20,7 @@ from approx.cpwl.target import Target
 
 POINTS_A_SEGMENT = 100
 LEAST_POINTS = 800
+LOOKAHEAD = 160
 TOLERANCE = 5e-5
 """The search stops when the error is known to this relative tolerance."""
 
@@ -105,10 +106,18 @@ def _follow(tube: _Tube, segments: int) -> list[_Stretch]:
 
 def _farthest(tube: _Tube, last: _Stretch | None) -> _Stretch:
     """Return the line that begins on ``last`` (or anywhere at the left end) and stays in the tube longest."""
-    if last is None or last.through_lower:
+    rising = _bends_up(tube) if last is None else last.through_lower
+    if rising:
         return _rising(tube, last)
-    mirrored = _rising(_Tube(tube.x, -tube.upper, -tube.lower), _mirror(last))
+    mirrored = _rising(_Tube(tube.x, -tube.upper, -tube.lower), None if last is None else _mirror(last))
     return _mirror(mirrored)
+
+
+def _bends_up(tube: _Tube) -> bool:
+    """Tell whether the tube begins convex; either answer is right, the true one is faster."""
+    middle = min(32, (tube.x.size - 1) // 2)
+    x, y = tube.x[[0, middle, 2 * middle]], tube.lower[[0, middle, 2 * middle]]
+    return bool((y[2] - y[0]) * (x[1] - x[0]) >= (y[1] - y[0]) * (x[2] - x[0]))
 
 
 def _mirror(line: _Stretch) -> _Stretch:
@@ -119,71 +128,69 @@ def _rising(tube: _Tube, last: _Stretch | None) -> _Stretch:
     """Find the farthest line where the one before left through the lower side, so the new one must be steeper.
 
     The line turns about a pivot that it may not pass below: first the exit of the line before. When both the
-    pivot and a second lower point hold it up until the upper side blocks it, that second point becomes the pivot.
-    Three contacts on alternating sides prove that no line reaches farther.
+    pivot and a second lower point hold it up until the upper side blocks it, a lower point farther right becomes the
+    pivot. Three contacts on alternating sides prove that no line reaches farther.
     """
     if last is None:
-        pivot_x, pivot_y, first = tube.x[0], tube.lower[0], 1
-        wall_x, wall_y = tube.x[:0], tube.upper[:0]
+        pivot_x, pivot_y, start, first = float(tube.x[0]), float(tube.lower[0]), 0, 1
     else:
         pivot_x, pivot_y, first = last.exit, last.exit_value, math.floor(last.exit_index) + 1
-        wall_x, wall_y = np.array([last.contact]), np.array([last.at(last.contact)])
-    start = 0 if last is None else int(np.searchsorted(tube.x, last.contact, side="right"))
-    pivot_index = first - 1 if last is None else first
-    while True:
-        least, most = _slopes_allowed_on_the_left(pivot_x, pivot_y, wall_x, wall_y, tube, start, pivot_index)
-        line, next_pivot = _turn(tube, pivot_x, pivot_y, first, least, most)
-        if next_pivot is None:
-            return line
-        pivot_x, pivot_y, pivot_index = tube.x[next_pivot], tube.lower[next_pivot], next_pivot
-        first = next_pivot + 1
+        start = int(np.searchsorted(tube.x, last.contact, side="right"))
+    pivot: int | None = first - 1 if last is None else first
+    while pivot is not None:
+        least = _least_slope(tube, last, start, pivot, pivot_x, pivot_y)
+        line, pivot = _turn(tube, pivot_x, pivot_y, first, least)
+        if pivot is not None:
+            pivot_x, pivot_y, first = float(tube.x[pivot]), float(tube.lower[pivot]), pivot + 1
+    return line
 
 
-def _slopes_allowed_on_the_left(
-    pivot_x: float, pivot_y: float, wall_x: Array, wall_y: Array, tube: _Tube, start: int, stop: int
-) -> tuple[float, float]:
-    """Return the least slope that stays below the upper side left of the pivot (no limit above)."""
-    left_x = np.concatenate((wall_x, tube.x[start:stop]))
-    left_y = np.concatenate((wall_y, tube.upper[start:stop]))
-    keep = left_x < pivot_x
-    least = ((pivot_y - left_y[keep]) / (pivot_x - left_x[keep])).max(initial=-np.inf)
-    return float(least), math.inf
+def _least_slope(
+    tube: _Tube, last: _Stretch | None, start: int, pivot: int, pivot_x: float, pivot_y: float
+) -> float:
+    """Return the least slope that keeps a line through the pivot below the upper side on its left."""
+    run = pivot_x - tube.x[start:pivot]
+    with np.errstate(divide="ignore"):
+        slopes = (pivot_y - tube.upper[start:pivot]) / run
+    least = float(slopes.max(where=run > 0, initial=-np.inf))
+    if last is None or last.contact >= pivot_x:
+        return least
+    return max(least, (pivot_y - last.at(last.contact)) / (pivot_x - last.contact))
 
 
 def _turn(
-    tube: _Tube, pivot_x: float, pivot_y: float, first: int, least: float, most: float
+    tube: _Tube, pivot_x: float, pivot_y: float, first: int, least: float
 ) -> tuple[_Stretch, int | None]:
-    """Turn a line about the pivot to where it stays in the tube longest; return it, or the pivot to use instead."""
-    width = 128
+    """Turn a line about the pivot to where it stays in the tube longest; return it, and a better pivot if any."""
+    width = LOOKAHEAD
     while True:
         stop = min(first + width, tube.x.size)
         run = tube.x[first:stop] - pivot_x
-        need = np.maximum.accumulate(np.maximum((tube.lower[first:stop] - pivot_y) / run, least))
-        allow = np.minimum.accumulate(np.minimum((tube.upper[first:stop] - pivot_y) / run, most))
+        need = np.maximum.accumulate((tube.lower[first:stop] - pivot_y) / run)
+        allow = np.minimum.accumulate((tube.upper[first:stop] - pivot_y) / run)
+        np.maximum(need, least, out=need)
         blocked = need > allow
         if blocked[-1] or stop == tube.x.size:
             break
         width *= 3
-    j = int(np.argmax(blocked)) if blocked[-1] else -1
-    if j < 0:
+    if not blocked[-1]:
         return _to_the_end(tube, pivot_x, pivot_y, float(need[-1]), float(allow[-1])), None
-    needed = float(need[j - 1]) if j else least
-    if j and need[j] > needed:  # the lower side blocks; the upper contact is where allow settled
+    j = int(blocked.argmax())
+    slope = float(need[j - 1]) if j else least
+    if j and need[j] > slope:  # the lower side blocks; the upper contact is where allow settled
         slope = float(allow[j - 1])
-        contact = first + int(np.argmax(allow[:j] <= slope))
+        contact = first + int((allow[:j] <= slope).argmax())
         return _stretch(tube, pivot_x, pivot_y, slope, float(tube.x[contact]), first + j, True), None
-    slope = needed
-    if slope > least:
-        return _stretch(tube, pivot_x, pivot_y, slope, pivot_x, first + j, False), first + int(
-            np.argmax(need >= slope)
-        )
-    return _stretch(tube, pivot_x, pivot_y, slope, pivot_x, first + j, False), None
+    line = _stretch(tube, pivot_x, pivot_y, slope, pivot_x, first + j, False)
+    if slope <= least:
+        return line, None
+    # No line beyond j is steeper than the one to the upper side at j, so its last lower contact is not left of here.
+    above = tube.lower[first : first + j] - float(allow[j]) * tube.x[first : first + j]
+    return line, first + int(above.argmax())
 
 
 def _to_the_end(tube: _Tube, pivot_x: float, pivot_y: float, need: float, allow: float) -> _Stretch:
-    slope = (
-        0.5 * (need + allow) if math.isfinite(need) and math.isfinite(allow) else max(need, min(allow, 0.0))
-    )
+    slope = 0.5 * (need + allow)
     end = float(tube.x[-1])
     return _Stretch(slope, pivot_x, end, pivot_y + slope * (end - pivot_x), tube.x.size - 1.0, True)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from approx.cpwl.function import Array
 from approx.cpwl.minimax_knots import minimax_knots
-from approx.cpwl.free_knots import least_squares_knots
+from approx.cpwl.free_knots import density_knots, least_squares_knots
 from approx.cpwl.target import Target
 
 SQUARED = frozenset({"least_squares", "mean"})
@@ -30,10 +30,8 @@ def curvature(target: Target, segments: int, bias: str) -> Array:
     """
     mesh = target.mesh
     if bias in SQUARED:
-        middle = 0.5 * (mesh.nodes[:-1] + mesh.nodes[1:])
-        running = mesh.cumulative(0.4, np.sqrt(target.weight(middle)), floor=0.01)
-    else:
-        running = mesh.cumulative(0.5, floor=0.01)
+        return density_knots(target, segments)
+    running = mesh.cumulative(0.5, floor=0.01)
     knots = np.interp(np.linspace(0.0, 1.0, segments + 1), running, mesh.nodes)
     knots[0], knots[-1] = target.lo, target.hi
     return np.asarray(knots)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +43,10 @@ class Target:
         uniform = np.full_like(x, 1 / (self.hi - self.lo))
         return uniform if self.density is None else (1 - floor) * self.density(x) + floor * uniform
 
-    @cached_property
+    @property
     def mesh(self) -> Mesh:
-        """The adaptive mesh of the whole domain."""
-        return Mesh.build(self)
+        """The adaptive mesh of the whole domain, kept for the next fit of the same function there."""
+        return _mesh(replace(self, density=None))
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Mesh:
     bend: Array
 
     @classmethod
-    def build(cls, target: Target, cells: int = 64, share: float = 1 / 384, passes: int = 48) -> Mesh:
+    def build(cls, target: Target, cells: int = 64, share: float = 1 / 256, passes: int = 48) -> Mesh:
         """Halve the cells that hold more than ``share`` of the bend until none does."""
         nodes = np.linspace(target.lo, target.hi, cells + 1)
         values = target.function(nodes)
@@ -95,6 +95,11 @@ class Mesh:
         share = even if total <= 0 else (1 - floor) * part / total + floor * even
         running = np.concatenate(([0.0], np.cumsum(share)))
         return np.asarray(running / running[-1])
+
+
+@lru_cache(maxsize=128)
+def _mesh(target: Target) -> Mesh:
+    return Mesh.build(target)
 
 
 def _bend(target: Target, left: Array, middle: Array, right: Array) -> Array:
