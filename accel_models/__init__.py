@@ -6,22 +6,28 @@
 Imports neither torch nor pandas until a DataFrame is asked for.
 """
 
-from accel_models.cost import CostReport, evaluate, evaluate_many
+from accel_models.cost import CostReport
 from accel_models.design import Design
+from accel_models.evaluation import evaluate, evaluate_many
+from accel_models.mapping import ActionEnergies, Loops, Mapping, evaluate_mapping
 from accel_models.technology import TECHNOLOGIES, load_technology
 from accel_models.workload import Gemm, Hadamard, Lookup, Move, Operation, Workload
 
 __all__ = [
     "TECHNOLOGIES",
+    "ActionEnergies",
     "CostReport",
     "Design",
     "Gemm",
     "Hadamard",
     "Lookup",
+    "Loops",
+    "Mapping",
     "Move",
     "Operation",
     "Workload",
     "evaluate",
     "evaluate_many",
+    "evaluate_mapping",
     "load_technology",
 ]

@@ -28,7 +28,8 @@ class IntRange:
         """Return the value as an int, or raise ValueError."""
         if value is None and self.optional:
             return None
-        if isinstance(value, bool) or not isinstance(value, Integral) or not self.low <= value <= self.high:
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or not self.low <= int(value) <= self.high:
             raise refuse(field, value, self.text())
         return int(value)
 
@@ -66,10 +67,10 @@ class Choice:
 
     def check(self, field: str, value: Any) -> str | int:
         """Return the option, or raise ValueError."""
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        plain = int(value) if whole else value
         for option in self.options:
-            if type(option) is int and isinstance(value, Integral) and not isinstance(value, bool):
-                value = int(value)
-            if type(option) is type(value) and option == value:
+            if type(option) is type(plain) and option == plain:
                 return option
         raise refuse(field, value, self.text())
 

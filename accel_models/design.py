@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
-from accel_models.technology import DRAMS, TECHNOLOGIES, check_mac
+from accel_models.technology import DRAMS, TECHNOLOGIES, check_mac, check_sram
 
 KIB = 1024
 _BUFFER = IntRange(64, 1 << 30, "bytes")
@@ -30,25 +30,30 @@ class Design:
         weight_buffer: Scratchpad of B, bytes.
         output_buffer: Scratchpad of the result and its partial sums, bytes; element-wise work happens here.
         parameter_buffer: Scratchpad of the piecewise-linear tables, bytes.
-        shared_buffer: One scratchpad for A, B and the result instead of three, bytes; the three are then unused.
-        banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro; wires between
-            macros are not charged.
-        buffering: "double": half of each scratchpad is worked on while the other half is filled; "buffet": words are
-            freed as they are used, so the whole capacity holds tiles and transfers overlap (Pellauer et al., ASPLOS
-            2019; Timeloop's assumption); "single": whole capacity, transfers do not overlap with computing.
+        shared_buffer: One scratchpad for A, B and the result instead of three, bytes; the three are then
+            unused.
+        banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro; wires
+            between macros are not charged.
+        buffering: "double": half of each scratchpad is worked on while the other half is filled; "buffet":
+            words are freed as they are used, so the whole capacity holds tiles and transfers overlap
+            (Pellauer et al., ASPLOS 2019; Timeloop's assumption); "single": whole capacity, transfers do not
+            overlap with computing.
         data_width: Format of operands and results.
         accumulator_bits: Width of partial sums.
         clock: Hz.
         dram: DRAM type, for energy.
         dram_bandwidth: Bytes a second, reads and writes together. The default is LPDDR4-3200 on 64 bits.
-        hadamard: Which cells do element-wise multiply-adds: "diagonal", min(R, C) a cycle (ONE-SA, arXiv 2402.00395),
-            or "full", all R * C where operand_bandwidth feeds them.
-        operand_bandwidth: Elements a cycle that the scratchpads can feed to element-wise work in "full"; none: all.
+        hadamard: Which cells do element-wise multiply-adds: "diagonal", min(R, C) a cycle (ONE-SA, arXiv
+            2402.00395), or "full", all R * C where operand_bandwidth feeds them.
+        operand_bandwidth: Elements a cycle that the scratchpads can feed to element-wise work in "full";
+            none: all.
         addressing: The most capable table addressing built in: "shift" < "dyadic" (and exponent extraction) <
             "comparator" (all kinds).
         max_segments: Segments of the largest table that the comparator trees are built for.
-        fill: How an array fold fills and drains: "serial" (each fold, as SCALE-Sim), "overlapped" (once a GEMM) or
-            "none" (as Timeloop).
+        activations: Where intermediate results live: "dram", each GEMM reads and writes them there, or
+            "on_chip", they stay in the scratchpads where they fit whole (see `accel_models.counting`).
+        fill: How an array fold fills and drains: "serial" (each fold, as SCALE-Sim), "overlapped" (once a
+            GEMM) or "none" (as Timeloop).
         technology: Process, one of `accel_models.TECHNOLOGIES`.
     """
 
@@ -71,6 +76,7 @@ class Design:
     operand_bandwidth: int | None = _field(None, IntRange(1, 1 << 20, "elements a cycle", optional=True))
     addressing: str = _field("comparator", Choice(("shift", "dyadic", "comparator")))
     max_segments: int = _field(256, IntRange(1, 65536))
+    activations: str = _field("dram", Choice(("dram", "on_chip")))
     fill: str = _field("serial", Choice(("serial", "overlapped", "none")))
     technology: str = _field("45nm", Choice(TECHNOLOGIES))
 
@@ -78,6 +84,9 @@ class Design:
         for name, rule in self.rules().items():
             object.__setattr__(self, name, rule.check(name, getattr(self, name)))
         check_mac(self.technology, self.data_width, self.accumulator_bits)
+        three = ("input_buffer", "weight_buffer", "output_buffer")
+        for name in (*(three if self.shared_buffer is None else ("shared_buffer",)), "parameter_buffer"):
+            check_sram(self.technology, name, getattr(self, name), self.banks)
 
     @classmethod
     def rules(cls) -> dict[str, Rule]:

@@ -1,6 +1,6 @@
 """Energy: actions times energy an action, plus leakage times time."""
 
-from accel_models.analytic import Counts
+from accel_models.counting import Counts
 from accel_models.hardware import BUFFERS, Hardware
 from accel_models.table import FloatArray
 

@@ -24,7 +24,7 @@ def reasons(workload: Workload, t: DesignTable, h: Hardware) -> list[str]:
 
 def _tiles(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:
     """The scratchpads must hold the operands and the result of one fold, twice if double-buffered."""
-    gemms = list(dict.fromkeys(op for op in workload.operations if isinstance(op, Gemm)))
+    gemms = list({(op.m, op.n, op.k): op for op in workload.operations if isinstance(op, Gemm)}.values())
     if not gemms:
         return {}
     need = np.array([_least_bytes(op, t, h) for op in gemms])  # (gemms, 3, designs)
@@ -48,7 +48,7 @@ def _least_bytes(op: Gemm, t: DesignTable, h: Hardware) -> FloatArray:
 
 def _too_small(t: DesignTable, field: str, row: int, need: FloatArray, gemms: Sequence[Gemm]) -> str:
     worst = int(np.argmax(need))
-    twice = "one double-buffered tile" if t["buffering"][row] == "double" else "one tile"
+    twice = "one double-buffered tile" if t.show("buffering", row) == "double" else "one tile"
     gemm = gemms[worst]
     label = gemm.name or f"GEMM {gemm.m} x {gemm.n} x {gemm.k}"
     return str(
@@ -80,10 +80,12 @@ def _addressing(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, st
         return {}
     worst = max(lookups, key=lambda op: _RANK[op.addressing])
     needed = "comparator" if worst.addressing == "comparator" else "dyadic or comparator"
-    rank = t.lookup(lambda name: float(_RANK[name]), "addressing")
+    rank = t.per_option("addressing", lambda name: _RANK[name])
     return {
         int(row): str(
-            refuse("addressing", t["addressing"][row], f"{needed}, as {worst.name or 'a lookup'} needs")
+            refuse(
+                "addressing", t.show("addressing", int(row)), f"{needed}, as {worst.name or 'a lookup'} needs"
+            )
         )
         for row in np.flatnonzero(rank < _RANK[worst.addressing])
     }

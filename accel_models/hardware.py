@@ -1,26 +1,25 @@
-"""Figures that follow from a design alone: capacities, energy an action, leakage and area; one array a figure."""
+"""What follows from a design alone: capacities, energy an action, leakage and area; one array a figure."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from accel_models.checks import refuse
-from accel_models.design import Design
-from accel_models.table import BITS, DesignTable, FloatArray
-from accel_models.technology import DRAMS, Cell, load_technology
+from accel_models.table import DesignTable, FloatArray, options
+from accel_models.technology import DRAMS, TECHNOLOGIES, check_mac, check_sram, load_technology
 
 BUFFERS = ("input", "weight", "output", "parameter")
+BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
 
 
 @dataclass(frozen=True, eq=False)
 class Hardware:
-    """What the analytic model needs of each design, arrays (designs,).
+    """What the model needs of each design, arrays (designs,).
 
     Attributes:
         word: Bytes of an operand.
         partial: Bytes of a partial sum.
-        usable: Bytes of the input, weight and output scratchpads that tiles can fill; a shared one counts thrice.
+        usable: Bytes that tiles can fill of the input, weight and output scratchpads; a shared one in each.
         read_pj: pJ a byte read, by scratchpad name.
         write_pj: pJ a byte written, by scratchpad name.
         mac_pj: pJ a multiply-add.
@@ -30,6 +29,7 @@ class Hardware:
         leak_w: Leakage of the chip, W.
         area: mm2 by component: array, input, weight, output, parameter, addressing.
         lanes: Element-wise multiply-adds a cycle.
+        register_bits: Register bits that one multiply-add passes on: two operands and a partial sum.
     """
 
     word: FloatArray
@@ -44,51 +44,57 @@ class Hardware:
     leak_w: FloatArray
     area: dict[str, FloatArray]
     lanes: FloatArray
+    register_bits: FloatArray
 
 
 def derive(t: DesignTable) -> Hardware:
     """Return the figures of each design.
 
     Raises:
-        ValueError: If a scratchpad's macro is larger than any SRAM figure of the process.
+        ValueError: If a width has no energy figure in the process, or a scratchpad's macro is larger than any
+            SRAM figure.
     """
-    word, partial = t.word_bytes, t["accumulator_bits"] / 8
+    word, partial = t.per_option("data_width", lambda width: BITS[width] / 8), accumulator_bytes(t)
     mac, register, adder = _mac(t), _cell(t, "register"), _cell(t, "adder")
-    register_bits = 8 * (2 * word + partial)
-    lanes = _lanes(t)
+    lanes, register_bits = _lanes(t), 8 * (2 * word + partial)
     address_bits = lanes * _levels(t) * 8 * word
-    sram = {name: _Sram(t, name) for name in BUFFERS}
+    sram = {name: _sram(t, name) for name in BUFFERS}
     cells = t["rows"] * t["cols"]
     area = {
-        "array": cells * (mac.area_um2 + register_bits * register.area_um2) * 1e-6,
-        **{name: part.area_mm2 for name, part in sram.items()},
+        "array": cells * (mac[1] + register_bits * register[1]) * 1e-6,
+        **{name: figures[2] for name, figures in sram.items()},
         # A level of the addressing tree holds a comparator and a register for its knot, a lane.
-        "addressing": address_bits * (adder.area_um2 + register.area_um2) * 1e-6,
+        "addressing": address_bits * (adder[1] + register[1]) * 1e-6,
     }
-    leak_w = cells * (mac.leak_uw + register_bits * register.leak_uw) * 1e-6
-    leak_w = leak_w + address_bits * (adder.leak_uw + register.leak_uw) * 1e-6
-    for part in sram.values():
-        leak_w = leak_w + part.leak_mw * 1e-3
+    leak_uw = cells * (mac[2] + register_bits * register[2]) + address_bits * (adder[2] + register[2])
+    for figures in sram.values():
+        leak_uw = leak_uw + figures[3] * 1e3
     return Hardware(
         word=word,
         partial=partial,
         usable=_usable(t),
-        read_pj={name: part.read_pj for name, part in sram.items()},
-        write_pj={name: part.write_pj for name, part in sram.items()},
-        mac_pj=mac.pj,
-        register_pj=register.pj,
-        adder_pj=adder.pj,
-        dram_pj=t.lookup(lambda name: 8 * float(DRAMS[name]["pJ_per_bit"]), "dram"),
-        leak_w=leak_w,
+        read_pj={name: figures[0] for name, figures in sram.items()},
+        write_pj={name: figures[1] for name, figures in sram.items()},
+        mac_pj=mac[0],
+        register_pj=register[0],
+        adder_pj=adder[0],
+        dram_pj=t.per_option("dram", lambda name: 8 * float(DRAMS[name]["pJ_per_bit"])),
+        leak_w=leak_uw * 1e-6,
         area=area,
         lanes=lanes,
+        register_bits=register_bits,
     )
 
 
+def accumulator_bytes(t: DesignTable) -> FloatArray:
+    """Return the bytes of a partial sum."""
+    return t.per_option("accumulator_bits", lambda bits: bits / 8)
+
+
 def buffer_sizes(t: DesignTable, name: str) -> FloatArray:
-    """Return the bytes of the scratchpad that plays a role; the shared one plays input, weight and output."""
+    """Return the bytes of the scratchpad in a role; a shared one plays input, weight and output."""
     own: FloatArray = t[f"{name}_buffer"]
-    return own if name == "parameter" else np.where(t.shared, t["shared_buffer"], own)
+    return own if name == "parameter" else np.asarray(np.where(t.shared, t["shared_buffer"], own))
 
 
 def _usable(t: DesignTable) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -104,67 +110,62 @@ def _lanes(t: DesignTable) -> FloatArray:
 
 
 def _levels(t: DesignTable) -> FloatArray:
-    """Levels of the addressing unit: a tree over the knots, or one adder (shift) or two (leading bit, then shift)."""
+    """Levels of the addressing unit: a tree over the knots, or one adder (shift) or two (leading bit,
+    shift).
+    """
     tree = np.ceil(np.log2(t["max_segments"] + 2))
     return np.where(
         t.is_("addressing", "comparator"), tree, np.where(t.is_("addressing", "dyadic"), 2.0, 1.0)
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    pj: FloatArray
-    area_um2: FloatArray
-    leak_uw: FloatArray
+Figures = tuple[FloatArray, FloatArray, FloatArray]
+"""pJ an action, um2 and uW, a design."""
 
 
-def _cells(found: list[Cell]) -> _Cells:
-    columns = np.array([(cell.pj, cell.area_um2, cell.leak_uw) for cell in found]).T
-    return _Cells(*(np.ascontiguousarray(column) for column in columns))
+def _mac(t: DesignTable) -> Figures:
+    index = (t["technology"], t["data_width"], t["accumulator_bits"])
+    pj, area, leak = (np.asarray(figure[index]) for figure in _mac_figures())
+    if np.isnan(pj).any():
+        row = int(np.flatnonzero(np.isnan(pj))[0])
+        check_mac(*(t.show(name, row) for name in ("technology", "data_width", "accumulator_bits")))
+    return pj, area, leak
 
 
-def _mac(t: DesignTable) -> _Cells:
-    names = zip(t["technology"], t["data_width"], t["accumulator_bits"], strict=True)
-    return _cells([load_technology(tech).mac[f"{width}-{int(bits)}"] for tech, width, bits in names])
+@cache
+def _mac_figures() -> Figures:
+    """Return the MAC figures by (technology, width, accumulator), NaN where a process has none."""
+    fields = ("technology", "data_width", "accumulator_bits")
+    found = np.full((3, *(len(options(name)) for name in fields)), np.nan)
+    for index in np.ndindex(found.shape[1:]):
+        name, width, bits = (options(field)[i] for field, i in zip(fields, index, strict=True))
+        cell = load_technology(name).mac.get(f"{width}-{bits}")
+        if cell:
+            found[:, *index] = cell.pj, cell.area_um2, cell.leak_uw
+    return found[0], found[1], found[2]
 
 
-def _cell(t: DesignTable, kind: str) -> _Cells:
-    return _cells([getattr(load_technology(name), kind) for name in t["technology"]])
-
-
-class _Sram:
-    """Energy, area and leakage of one scratchpad; a shared scratchpad's area and leakage count once, as input."""
-
-    def __init__(self, t: DesignTable, name: str) -> None:
-        macro, banks = buffer_sizes(t, name) / t["banks"], t["banks"]
-        self.read_pj, self.write_pj = np.empty(t.size), np.empty(t.size)
-        self.area_mm2, self.leak_mw = np.empty(t.size), np.empty(t.size)
-        for technology in set(t["technology"].tolist()):
-            sram, where = load_technology(technology).sram, t.is_("technology", technology)
-            _check_macro(t, name, macro, where & (macro > sram.size[-1]), sram.size[-1])
-            size = macro[where]
-            self.read_pj[where], self.write_pj[where] = (
-                sram.at(sram.read_pj, size),
-                sram.at(sram.write_pj, size),
-            )
-            self.area_mm2[where], self.leak_mw[where] = (
-                sram.at(sram.area_mm2, size),
-                sram.at(sram.leak_mw, size),
-            )
-        built = np.where(t.shared & (name in ("weight", "output")), 0.0, banks)
-        self.area_mm2, self.leak_mw = self.area_mm2 * built, self.leak_mw * built
-
-
-def _check_macro(t: DesignTable, name: str, macro: FloatArray, bad: NDArray[np.bool_], most: float) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        field = "shared_buffer" if t.shared[row] and name != "parameter" else f"{name}_buffer"
-        size, banks = int(t[field][row]), int(t["banks"][row])
-        raise refuse(
-            field, size, f"at most {int(most) * banks} bytes with banks = {banks}; no SRAM figure beyond"
+def _cell(t: DesignTable, kind: str) -> Figures:
+    def figure(attribute: str) -> FloatArray:
+        return t.per_option(
+            "technology", lambda name: getattr(getattr(load_technology(name), kind), attribute)
         )
 
+    return figure("pj"), figure("area_um2"), figure("leak_uw")
 
-def bits(design: Design) -> int:
-    """Return the bits of an operand word."""
-    return BITS[design.data_width]
+
+def _sram(t: DesignTable, name: str) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return pJ a byte read and written, mm2 and mW; a shared scratchpad is built once, as input."""
+    macro = buffer_sizes(t, name) / t["banks"]
+    found = np.empty((4, t.size))
+    for technology in TECHNOLOGIES:
+        where = t.is_("technology", technology)
+        if where.any():
+            sram = load_technology(technology).sram
+            for row in np.flatnonzero(where & (macro > sram.size[-1]))[:1]:
+                check_sram(
+                    technology, f"{name}_buffer", int(buffer_sizes(t, name)[row]), int(t["banks"][row])
+                )
+            found[:, where] = sram.at(macro[where])
+    built = t["banks"] * ~(t.shared & (name in ("weight", "output")))
+    return found[0], found[1], found[2] * built, found[3] * built

@@ -1,8 +1,9 @@
 """Cycles and scratchpad accesses of a GEMM on the array, fold after fold.
 
-A fold maps one R x C block of the stationary matrix on the array. The counts are those of SCALE-Sim 3.0.0 (Samajdar et
-al., ISPASS 2020), verified on its own output, with its known faults left out: it prints one cycle less (issue 125),
-its output-stationary writes carry R + C extra words a fold, and it never reads partial sums back.
+A fold maps one R x C block of the stationary matrix on the array. The counts are those of SCALE-Sim 3.0.0
+(Samajdar et al., ISPASS 2020), verified on its own output, with its known faults left out: it prints one
+cycle less (issue 125), its output-stationary writes carry R + C extra words a fold, and it never reads
+partial sums back.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ class Shape(NamedTuple):
 
 
 class Granules(NamedTuple):
-    """The least tile that keeps the array's folds whole, a dimension: R or C where the array maps it, else 1."""
+    """The least tile that keeps the array's folds whole: R or C along what the array maps, else 1."""
 
     m: FloatArray
     n: FloatArray

@@ -1,7 +1,7 @@
-"""Many designs at once, as one numpy array a field: what every formula of the analytic model works on.
+"""Many designs at once, as one numpy array a field: what every formula of the model works on.
 
-`evaluate` uses a table of one design, `evaluate_many` a table of many; there is one code path, so both agree to
-the bit. Numbers are float64: counts stay below 2**53 and are exact.
+`evaluate` uses a table of one design, `evaluate_many` a table of many; there is one code path, so both
+agree to the bit. Numbers are float64: counts stay below 2**53 and are exact.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_models.checks import refuse
+from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
 from accel_models.design import Design
-from accel_models.technology import check_mac
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = NDArray[np.float64]
-BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
+BoolArray = NDArray[np.bool_]
+RULES = Design.rules()
 
 
 @dataclass(frozen=True, eq=False)
 class DesignTable:
-    """`size` designs; `columns` holds each Design field as an array (size,), numbers as float64, names as objects."""
+    """`size` designs; each Design field is an array (size,).
+
+    Numbers are float64 with NaN for none; a field with named choices holds the index of its choice.
+    """
 
     columns: dict[str, NDArray[Any]]
     size: int
@@ -32,71 +35,84 @@ class DesignTable:
     def __getitem__(self, field: str) -> NDArray[Any]:
         return self.columns[field]
 
-    def is_(self, field: str, value: str) -> NDArray[np.bool_]:
-        """Return where a named field has this value."""
-        return np.asarray(self.columns[field] == value)
+    def is_(self, field: str, option: str) -> BoolArray:
+        """Return where a field has this choice."""
+        return np.asarray(self.columns[field] == options(field).index(option))
 
-    def lookup(self, function: Callable[..., float], *names: str) -> FloatArray:
-        """Return function(values of the named fields) a design, called once a distinct combination."""
-        keys = list(zip(*(self.columns[name].tolist() for name in names), strict=True))
-        known = {key: function(*key) for key in set(keys)}
-        return np.fromiter((known[key] for key in keys), dtype=np.float64, count=self.size)
+    def per_option(self, field: str, figure: Callable[[Any], float]) -> FloatArray:
+        """Return figure(choice) a design."""
+        values = np.array([figure(option) for option in options(field)], dtype=np.float64)
+        return np.asarray(values[self.columns[field]])
 
-    def slice(self, start: int, stop: int) -> "DesignTable":
+    def show(self, field: str, row: int) -> Any:
+        """Return one design's value as a user wrote it."""
+        value = self.columns[field][row]
+        if isinstance(RULES[field], Choice):
+            return options(field)[value]
+        return None if np.isnan(value) else int(value) if isinstance(RULES[field], IntRange) else float(value)
+
+    def rows(self, start: int, stop: int) -> "DesignTable":
         """Return designs start..stop-1 as a table."""
         part = {name: column[start:stop] for name, column in self.columns.items()}
         return DesignTable(part, min(stop, self.size) - start)
 
     @property
-    def word_bytes(self) -> FloatArray:
-        """Bytes of an operand word."""
-        return self.lookup(lambda width: BITS[width] / 8, "data_width")
-
-    @property
-    def shared(self) -> NDArray[np.bool_]:
+    def shared(self) -> BoolArray:
         """Where one scratchpad holds A, B and the result."""
-        return ~np.isnan(self.columns["shared_buffer"])
+        return np.asarray(~np.isnan(self.columns["shared_buffer"]))
+
+
+def options(field: str) -> tuple[Any, ...]:
+    """Return the choices of a field."""
+    rule = RULES[field]
+    assert isinstance(rule, Choice)  # noqa: S101 - a slip in this package, never of its user
+    return rule.options
 
 
 def from_designs(designs: Sequence[Design]) -> DesignTable:
     """Return validated designs as a table."""
-    columns = {name: [getattr(design, name) for design in designs] for name in Design.rules()}
-    return DesignTable({name: _array(values) for name, values in columns.items()}, len(designs))
+    columns = {name: _encode(name, [getattr(design, name) for design in designs]) for name in RULES}
+    return DesignTable(columns, len(designs))
 
 
 def from_frame(frame: "pd.DataFrame") -> DesignTable:
     """Return a DataFrame (columns: Design fields, missing ones default) as a table.
 
     Raises:
-        ValueError: If a column is no Design field, a value is not allowed, or a width has no energy figure.
+        ValueError: If a column is no Design field or a value is not allowed.
     """
-    rules, size = Design.rules(), len(frame)
     for name in frame.columns:
-        if name not in rules:
-            raise refuse(str(name), "column", f"left out; fields are {', '.join(rules)}")
-    columns = {}
+        if name not in RULES:
+            raise refuse(str(name), "(a column)", f"left out; fields are {', '.join(RULES)}")
+    size, columns = len(frame), {}
     for name, default in Design.defaults().items():
-        values = frame[name].tolist() if name in frame.columns else [default] * size
-        if name == "shared_buffer" or name == "operand_bandwidth":
-            values = [_optional(value) for value in values]
-        known = {value: rules[name].check(name, value) for value in set(values)}
-        columns[name] = _array([known[value] for value in values])
-    table = DesignTable(columns, size)
-    for key in set(
-        zip(*(columns[n].tolist() for n in ("technology", "data_width", "accumulator_bits")), strict=True)
-    ):
-        check_mac(key[0], key[1], int(key[2]))
-    return table
+        given = name in frame.columns
+        columns[name] = _column(name, frame[name]) if given else np.repeat(_encode(name, [default]), size)
+    return DesignTable(columns, size)
 
 
-def _optional(value: Any) -> Any:
-    """A missing value is NaN in pandas, and an optional integer column is then float."""
-    if isinstance(value, float):
-        return None if np.isnan(value) else int(value) if value.is_integer() else value
-    return value
+def _column(name: str, series: "pd.Series[Any]") -> NDArray[Any]:
+    """Check and encode one column: numbers in one step, anything else a distinct value at a time."""
+    rule = RULES[name]
+    if not isinstance(rule, Choice) and series.dtype.kind in "iuf":
+        return _numbers(name, rule, series.to_numpy(dtype=np.float64))
+    values = [None if value is None or value != value else value for value in series.tolist()]
+    known = {value: rule.check(name, value) for value in set(values)}
+    return _encode(name, [known[value] for value in values])
 
 
-def _array(values: list[Any]) -> NDArray[Any]:
-    if any(isinstance(value, str) for value in values[:1]):
-        return np.array(values, dtype=object)
+def _numbers(name: str, rule: IntRange | FloatRange, values: FloatArray) -> FloatArray:
+    allowed = np.isfinite(values) & (rule.low <= values) & (values <= rule.high)
+    if isinstance(rule, IntRange):
+        allowed = (allowed & (values == np.floor(values))) | (np.isnan(values) & rule.optional)
+    if not allowed.all():
+        raise refuse(name, f"{values[~allowed][0]:g}", rule.text())
+    return values
+
+
+def _encode(name: str, values: list[Any]) -> NDArray[Any]:
+    rule: Rule = RULES[name]
+    if isinstance(rule, Choice):
+        index = {option: position for position, option in enumerate(rule.options)}
+        return np.array([index[value] for value in values], dtype=np.intp)
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

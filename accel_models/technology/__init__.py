@@ -1,8 +1,8 @@
 """Energy, area and leakage of each action, one TOML file a process; every figure names its source.
 
-What the files share: energies in pJ (dynamic, an action), areas in um2 or mm2, leakage in uW or mW. SRAM figures are
-interpolated between the listed macro sizes on log-log axes; below the smallest the smallest is charged, above the
-largest the size is refused (split the scratchpad with `banks`).
+What the files share: energies in pJ (dynamic, an action), areas in um2 or mm2, leakage in uW or mW. SRAM
+figures are interpolated between the listed macro sizes on log-log axes; below the smallest the smallest is
+charged, above the largest the size is refused (split the scratchpad with `banks`).
 """
 
 import tomllib
@@ -18,6 +18,7 @@ from accel_models.checks import refuse
 
 TECHNOLOGIES = ("45nm", "28nm", "22nm", "7nm", "fpga28")
 FloatArray = NDArray[np.float64]
+_SRAM_FIGURES = ("read_pJ", "write_pJ", "area_mm2", "leak_mW")
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -48,10 +49,12 @@ class Sram:
     leak_mw: FloatArray
     source: str
 
-    def at(self, figure: FloatArray, size: FloatArray) -> FloatArray:
-        """Interpolate one figure at macro sizes (bytes), log-log; the smallest macro stands for smaller ones."""
-        log = np.interp(np.log(size), np.log(self.size), np.log(figure))
-        return np.asarray(np.exp(log), dtype=np.float64)
+    def at(self, size: FloatArray) -> FloatArray:
+        """Return (4, sizes): read_pj, write_pj, area_mm2 and leak_mw of macros of these bytes, log-log."""
+        figures = (self.read_pj, self.write_pj, self.area_mm2, self.leak_mw)
+        x, known = np.log(size), np.log(self.size)
+        logs = np.array([np.interp(x, known, np.log(figure)) for figure in figures])
+        return np.asarray(np.exp(logs), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +74,8 @@ def _cell(values: dict[str, Any]) -> Cell:
 
 
 def _sram(values: dict[str, Any]) -> Sram:
-    figures = (np.array(values[key], dtype=float) for key in ("read_pJ", "write_pJ", "area_mm2", "leak_mW"))
-    return Sram(np.array(values["size_KiB"]) * 1024.0, *figures, values["source"])
+    read, write, area, leak = (np.array(values[key], dtype=float) for key in _SRAM_FIGURES)
+    return Sram(np.array(values["size_KiB"]) * 1024.0, read, write, area, leak, values["source"])
 
 
 @cache
@@ -101,3 +104,12 @@ def check_mac(technology: str, data_width: str, accumulator_bits: int) -> None:
             f"{' or '.join(widths)} with {data_width} in {technology}, which has no figure for other widths"
         )
         raise refuse("accumulator_bits", accumulator_bits, allowed)
+
+
+def check_sram(technology: str, field: str, size: int, banks: int) -> None:
+    """Refuse a scratchpad whose macros are larger than any that the process has figures for."""
+    most = int(load_technology(technology).sram.size[-1]) * banks
+    if size > most:
+        raise refuse(
+            field, size, f"at most {most} bytes with banks = {banks}; there is no SRAM figure beyond"
+        )

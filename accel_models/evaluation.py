@@ -1,0 +1,61 @@
+"""`evaluate` for one design, `evaluate_many` for a table of designs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from accel_models.backends import BACKENDS
+from accel_models.backends.analytic import evaluate_table
+from accel_models.checks import Choice, refuse
+from accel_models.cost import CostReport
+from accel_models.design import Design
+from accel_models.table import from_designs, from_frame
+from accel_models.workload import Workload
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def evaluate(design: Design, workload: Workload, backend: str = "analytic") -> CostReport:
+    """Return what a workload costs on a design.
+
+    Raises:
+        ValueError: If the design cannot run the workload (a scratchpad too small for one tile or table,
+            addressing that a table needs and the design lacks), or the backend is unknown. The line names the
+            field and what would do.
+    """
+    Choice(tuple(BACKENDS)).check("backend", backend)
+    _check_workload(workload)
+    if not isinstance(design, Design):
+        raise refuse("design", repr(design), "a Design")
+    return BACKENDS[backend](design, workload)
+
+
+def evaluate_many(designs: "pd.DataFrame | Sequence[Design]", workload: Workload) -> "pd.DataFrame":
+    """Return the totals of `evaluate` for many designs, a row a design, under the designs' own index.
+
+    Columns: the totals of CostReport, `energy_<component>_j`, `area_<component>_mm2` and `reason`: empty, or
+    why the design cannot run the workload, and then every figure is NaN.
+
+    Args:
+        designs: Designs, or a DataFrame whose columns are Design fields; missing columns take the defaults.
+        workload: What to run.
+
+    Raises:
+        ValueError: If a value is not allowed in any design, or there is no design.
+    """
+    import pandas as pd
+
+    _check_workload(workload)
+    if len(designs) == 0:
+        raise refuse("designs", "none", "at least one design")
+    if isinstance(designs, pd.DataFrame):
+        return pd.DataFrame(evaluate_table(workload, from_frame(designs)), index=designs.index)
+    for design in designs:
+        if not isinstance(design, Design):
+            raise refuse("designs", repr(design), "Design values")
+    return pd.DataFrame(evaluate_table(workload, from_designs(designs)))
+
+
+def _check_workload(workload: Workload) -> None:
+    if not isinstance(workload, Workload):
+        raise refuse("workload", repr(workload), "a Workload")
