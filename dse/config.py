@@ -61,11 +61,11 @@ class TaskSection(Section):
 
     name: Annotated[str, fixed(Text())] = Field(
         default="digits-bert",
-        description="a ready-made task (digits-bert, digits-roberta, digits-resnet), or your own "
+        description="A ready-made task (digits-bert, digits-roberta, digits-resnet), or your own "
         "'module:function' that returns an approx.Task",
     )
     seed: Annotated[int | None, SEED] = Field(
-        default=None, description="seed of the network's training; the task's own unless given"
+        default=None, description="Seed of the network's training; the task's own unless given"
     )
 
 
@@ -73,17 +73,17 @@ class SearchSection(Section):
     """[search]: how the space is searched, and for what."""
 
     trials: Annotated[int, fixed(IntRange(1, 1_000_000))] = Field(
-        default=60, description="trials that each run adds to the study"
+        default=60, description="Trials that each run adds to the study"
     )
     sampler: Annotated[str, fixed(Choice(tuple(SAMPLERS)))] = Field(
         default="tpe", description="Optuna's sampler"
     )
-    seed: Annotated[int, SEED] = Field(default=0, description="the same seed gives the same trials")
+    seed: Annotated[int, SEED] = Field(default=0, description="The same seed gives the same trials")
     objectives: Annotated[tuple[str, ...], axis(Choice(tuple(FIGURES)))] = Field(
-        default=("fidelity", "throughput_per_watt"), description="the two figures that are traded off"
+        default=("fidelity", "throughput_per_watt"), description="The two figures that are traded off"
     )
     batch: Annotated[int, fixed(IntRange(1, 65_536))] = Field(
-        default=1, description="inferences that the accelerator runs at a time"
+        default=1, description="Inferences that the accelerator runs at a time"
     )
 
     @field_validator("objectives")
@@ -97,9 +97,9 @@ class SearchSection(Section):
 class Tables(Section):
     """[approximation.FUNCTION]: the tables of one function; what is not given is as in [approximation]."""
 
-    segments: Annotated[Axis | None, SEGMENTS] = Field(default=None, description="segments of a table")
-    placement: Annotated[Axis | None, PLACEMENT] = Field(default=None, description="where the knots go")
-    bias: Annotated[Axis | None, BIAS] = Field(default=None, description="how the lines are corrected")
+    segments: Annotated[Axis | None, SEGMENTS] = Field(default=None, description="Segments of a table")
+    placement: Annotated[Axis | None, PLACEMENT] = Field(default=None, description="Where the knots go")
+    bias: Annotated[Axis | None, BIAS] = Field(default=None, description="How the lines are corrected")
 
 
 class ApproximationSection(Section):
@@ -108,12 +108,12 @@ class ApproximationSection(Section):
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Tables]
 
-    segments: Annotated[Axis, SEGMENTS] = Field(default=(2, 4, 8, 16, 32), description="segments of a table")
+    segments: Annotated[Axis, SEGMENTS] = Field(default=(2, 4, 8, 16, 32), description="Segments of a table")
     placement: Annotated[Axis, PLACEMENT] = Field(
-        default=("uniform", "dyadic", "minimax"), description="where the knots go"
+        default=("uniform", "dyadic", "minimax"), description="Where the knots go"
     )
     bias: Annotated[Axis, BIAS] = Field(
-        default=("none", "minimax", "least_squares"), description="how the lines are corrected"
+        default=("none", "minimax", "least_squares"), description="How the lines are corrected"
     )
 
     @property
@@ -131,7 +131,7 @@ def _descriptions(kind: type) -> dict[str, str]:
     """Read the fields' descriptions off a docstring's Attributes."""
     entries = re.split(r"\n {8}(?=\w+: )", (kind.__doc__ or "").partition("Attributes:")[2])
     pairs = (" ".join(entry.split()).partition(": ")[::2] for entry in entries[1:])
-    return {name: f"{text[:1].lower()}{text[1:].rstrip('.')}" for name, text in pairs}
+    return {name: text.rstrip(".") for name, text in pairs}
 
 
 def _hardware_section() -> type[Section]:
@@ -165,15 +165,15 @@ class StudyConfig(Section):
 
     name: Annotated[str, fixed(Text(without="/\\"))] = Field(
         default="study",
-        description="names the study and its run folder, runs/NAME; the file's name unless given",
+        description="Names the study and its run folder, runs/NAME; the file's name unless given",
     )
-    task: TaskSection = Field(default=TaskSection(), description="the network and its data")
-    search: SearchSection = Field(default=SearchSection(), description="how the space is searched")
+    task: TaskSection = Field(default=TaskSection(), description="The network and its data")
+    search: SearchSection = Field(default=SearchSection(), description="How the space is searched")
     approximation: ApproximationSection = Field(
-        default=ApproximationSection.model_validate({}), description="the tables of the nonlinear functions"
+        default=ApproximationSection.model_validate({}), description="The tables of the nonlinear functions"
     )
     hardware: HardwareSection = Field(  # type: ignore[valid-type]  # made at run time, from Design
-        default=HardwareSection(), description="the accelerator"
+        default=HardwareSection(), description="The accelerator"
     )
 
     @property

@@ -9,7 +9,6 @@ import signal
 import sys
 from typing import NoReturn
 
-import click
 import typer
 
 from dse.cli.console import say
@@ -19,12 +18,12 @@ from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
 
-USER_ERROR, INTERRUPTED = 2, 130
+USER_ERROR = 2
 
 app = typer.Typer(
     name="neuralmatrix",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Search networks that run as matrix operations only, and the accelerators that run them, for the "
@@ -35,23 +34,13 @@ for command in (run, report, plot, estimate, doctor):
 
 
 def main() -> NoReturn:
-    """Run the command line; what a user can put right is one clear line and exit status 2."""
+    """Run the command line; what a user can put right is a clear line a problem, and exit status 2."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        status = app(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        status = USER_ERROR
-    except click.ClickException as error:
-        say(f"{error.format_message()}")
-        status = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted")
-        status = INTERRUPTED
+        app()
     except (ValueError, OSError) as error:
         say(str(error))
-        status = USER_ERROR
-    sys.exit(status)
+    sys.exit(USER_ERROR)
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -6,26 +6,23 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from dse.config import ApproximationSection, HardwareSection, SearchSection, Section, TaskSection
 from dse.problems import as_toml
 
+SECTIONS = (TaskSection, SearchSection, ApproximationSection, HardwareSection)
+
 
 def fields() -> Group:
     """Return a table of each section: field, default, what it is."""
-    sections: dict[str, type[Section]] = {
-        "task": TaskSection,
-        "search": SearchSection,
-        "approximation": ApproximationSection,
-        "hardware": HardwareSection,
-    }
-    return Group(*(_section(name, section) for name, section in sections.items()))
+    return Group(*(_section(section) for section in SECTIONS))
 
 
-def _section(name: str, section: type[Section]) -> Table:
-    table = Table(title=f"\\[{name}]", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.caption, table.caption_justify = (section.__doc__ or "").strip(), "left"
+def _section(section: type[Section]) -> Table:
+    title = escape((section.__doc__ or "").splitlines()[0])
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("field", style="cyan", no_wrap=True)
     table.add_column("default", overflow="fold")
     table.add_column("what it is", overflow="fold")
@@ -36,7 +33,7 @@ def _section(name: str, section: type[Section]) -> Table:
 
 def _rows(section: type[Section]) -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
-        yield name, _default(field), field.description or ""
+        yield name, escape(_default(field)), escape(field.description or "")
 
 
 def _default(field: FieldInfo) -> str:

@@ -7,6 +7,11 @@ from typing import Annotated
 
 import typer
 
+from dse.cli.console import say
+
+INTERRUPTED = 130
+"""What shells report for a program ended by Ctrl-C."""
+
 
 def _print_fields(wanted: bool) -> None:
     if wanted:
@@ -40,9 +45,9 @@ def run(
     """Run a study file, or continue the study that its run folder holds.
 
     A study file (TOML) says which network, tables and hardware are searched. Every field has a default; a
-    list is searched, a single value is fixed. [bold]neuralmatrix run --fields[/bold] shows them all.
+    list is searched, a single value is fixed. `neuralmatrix run --fields` shows them all.
 
-    [bold]Written[/bold] to the run folder:
+    **Written** to the run folder:
 
     - study.db: every trial, as an Optuna study on SQLite
     - report.html: the Pareto front and the designs on it, in one file to send on
@@ -50,14 +55,20 @@ def run(
 
     The same command again adds trials to the study. Ctrl-C keeps the finished ones.
 
-    [bold]Examples[/bold]
+    **Examples**
 
-    - neuralmatrix run studies/bert_digits.toml
-    - neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert
+    - `neuralmatrix run studies/bert_digits.toml`
+    - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
     """
     from dse.cli.display import Display, summary
     from dse.job import run as run_study
 
     with Display() as display:
-        study = run_study(study_file, trials, out, new=new, progress=display)
+        try:
+            study = run_study(study_file, trials, out, new=new, progress=display)
+        except KeyboardInterrupt:
+            say("Interrupted: finished trials are kept, and the same command continues")
+            raise typer.Exit(INTERRUPTED) from None
     summary(study)
+    if not len(study.points()):
+        raise typer.Exit(1)
