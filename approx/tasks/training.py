@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +51,8 @@ def train(
 ) -> nn.Module:
     """Train a network and return its averaged copy in eval mode.
 
-    The same arguments give the same weights on the same machine and number of threads.
+    The same arguments give the same weights on the same kind of processor: the work runs on one thread, as
+    sums would depend on how many there are.
 
     Args:
         model: Network with its initial weights; trained in place.
@@ -74,7 +76,7 @@ def train(
     average = get_ema_multi_avg_fn(recipe.averaging)  # type: ignore[no-untyped-call]
     averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
     model.train()
-    with progress_bar() as bar:
+    with _one_thread(), progress_bar() as bar:
         for number in bar.track(range(recipe.epochs), description=f"training {name}"):
             for batch in batches if number == 0 else epoch(generator):
                 logits = logits_of(call(model, batch.inputs))
@@ -87,6 +89,16 @@ def train(
                 averaged.update_parameters(model)
     trained: nn.Module = averaged.module
     return trained.eval()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def progress_bar() -> Progress:

@@ -31,6 +31,20 @@ def test_training_learns_and_repeats_itself(short):
     assert not torch.equal(first[0].weight, other[0].weight)
 
 
+def test_training_runs_on_one_thread_whatever_the_caller_uses(short):
+    seen = set()
+    network = _network()
+    network.register_forward_hook(lambda *_: seen.add(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        train(network, _epoch, short, seed=0, name="half-plane")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {1}
+
+
 def test_the_callers_random_state_is_left_alone(short):
     torch.manual_seed(1)
     before = torch.get_rng_state()
