@@ -11,7 +11,7 @@ from torch import nn
 
 from approx.cpwl import CpwlTable, get_function
 from approx.network.calibrate import Histogram
-from approx.network.operator import cpwl
+from approx.network.operator import IndexMap, cpwl
 
 TRUE_FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {
     "abs": torch.abs,
@@ -79,8 +79,7 @@ class SiteModule(nn.Module):
     """
 
     knots: torch.Tensor
-    slopes: torch.Tensor
-    intercepts: torch.Tensor
+    lines: torch.Tensor
 
     def __init__(self, name: str, function: str) -> None:
         super().__init__()
@@ -90,7 +89,8 @@ class SiteModule(nn.Module):
         self.true = true_function(function)
         self.table: CpwlTable | None = None
         self.histogram: Histogram | None = None
-        for buffer in ("knots", "slopes", "intercepts"):
+        self.index: IndexMap | None = None
+        for buffer in ("knots", "lines"):
             self.register_buffer(buffer, torch.empty(0), persistent=False)
 
     def set_table(self, table: CpwlTable | None) -> None:
@@ -98,14 +98,10 @@ class SiteModule(nn.Module):
         self.table = table
         if table is None:
             return
-        columns = {
-            "knots": table.knots.tolist(),
-            "slopes": [table.left[0], *table.slopes, table.right[0]],
-            "intercepts": [table.left[1], *table.intercepts, table.right[1]],
-        }
-        for name, values in columns.items():
-            buffer = getattr(self, name)
-            setattr(self, name, torch.tensor(values, dtype=torch.float32, device=buffer.device))
+        segments = zip(table.slopes.tolist(), table.intercepts.tolist(), strict=True)
+        self.knots = torch.tensor(table.knots.tolist(), dtype=torch.float32, device=self.knots.device)
+        self.lines = torch.tensor([table.left, *segments, table.right], device=self.lines.device)
+        self.index = IndexMap.build(self.knots)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The function of x, element by element."""
@@ -113,7 +109,7 @@ class SiteModule(nn.Module):
             self.histogram.update(x)
         if self.table is None or self.exact:
             return self.true(x)
-        return cpwl(x, self.knots, self.slopes, self.intercepts)
+        return cpwl(x, self.knots, self.lines, self.index)
 
     def extra_repr(self) -> str:
         """What the site is, for print(model)."""

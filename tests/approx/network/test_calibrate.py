@@ -21,13 +21,21 @@ def test_counts_and_range_are_those_of_the_inputs() -> None:
 def test_every_input_is_counted_in_the_bin_that_holds_it(values: list[float]) -> None:
     histogram = Histogram()
     histogram.update(torch.tensor(values))
-    density = histogram.density((min(values) * 2 - 1.0, max(values) * 2 + 1.0))
+    density = histogram.density((-2 * abs(min(values)) - 1.0, 2 * abs(max(values)) + 1.0))
+    assert density is not None
+    assert density.edges.size < 700
     assert density.counts.sum() == len(values)
     for value in values:
         above = int(np.searchsorted(density.edges, value, side="right"))
         below = int(np.searchsorted(density.edges, value, side="left"))
         holding = density.counts[max(below - 1, 0) : above]  # both neighbours where it lies on an edge
         assert holding.sum() > 0
+
+
+def test_a_domain_without_inputs_has_no_density() -> None:
+    histogram = Histogram()
+    histogram.update(torch.tensor([5.0]))
+    assert histogram.density((0.0, 1.0)) is None
 
 
 def test_masked_scores_do_not_stretch_the_domain() -> None:

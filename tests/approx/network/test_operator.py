@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from approx.cpwl import fit
+from approx.network.operator import IndexMap, cpwl, native, reference
 from approx.network.site import SiteModule
 
 FUNCTIONS = ["exp", "gelu", "silu", "tanh", "reciprocal", "rsqrt", "sigmoid"]
@@ -60,3 +63,62 @@ def test_an_exact_function_keeps_its_values() -> None:
         site, table = served(function)
         torch.testing.assert_close(site(x), true(x), rtol=0, atol=0)
         np.testing.assert_array_equal(table(x.numpy()), true(x).numpy())
+
+
+def test_the_extension_was_built() -> None:
+    assert native.AVAILABLE
+
+
+KNOTS = st.lists(st.floats(-(2.0**40), 2.0**40, width=32), min_size=2, max_size=40, unique=True)
+
+
+@given(KNOTS, st.lists(st.floats(width=32), max_size=40))
+def test_native_and_reference_agree_for_any_knots(knots: list[float], extra: list[float]) -> None:
+    t = torch.tensor(sorted(knots))
+    neighbours = [torch.nextafter(t, torch.full_like(t, side)) for side in (-torch.inf, torch.inf)]
+    x = torch.cat([t, *neighbours, torch.tensor(extra), torch.tensor([torch.nan, torch.inf, -torch.inf])])
+    # line i is the constant i, so that the value is the index
+    lines = torch.stack([torch.zeros(len(t) + 1), torch.arange(len(t) + 1.0)], dim=1)
+    index = IndexMap.build(t)
+    assert index is not None
+    torch.testing.assert_close(
+        native.cpwl(x, lines, index), reference.cpwl(x, t, lines), rtol=0, atol=0, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("placement", ["uniform", "minimax"])
+@pytest.mark.parametrize("function", ["gelu", "rsqrt"])
+def test_native_and_reference_give_the_same_values_and_gradients(function: str, placement: str) -> None:
+    site, table = served(function, placement=placement, segments=64)
+    x = torch.linspace(table.domain[0], table.domain[1], 100_003)
+    results = []
+    for index in (site.index, None):
+        inputs, lines = x.clone().requires_grad_(), site.lines.clone().requires_grad_()
+        y = cpwl(inputs, site.knots, lines, index)
+        y.backward(torch.cos(x))
+        results.append((y.detach(), inputs.grad, lines.grad))
+    (y, to_x, to_lines), (y_r, to_x_r, to_lines_r) = results
+    torch.testing.assert_close(y, y_r, rtol=3e-7, atol=1e-6)
+    torch.testing.assert_close(to_x, to_x_r, rtol=0, atol=0)
+    torch.testing.assert_close(to_lines, to_lines_r, rtol=1e-3, atol=1e-3)
+
+
+def test_layouts_do_not_matter() -> None:
+    site, _ = served("gelu")
+    x = torch.randn(2, 8, 6, 10)
+    expected = site(x)
+    torch.testing.assert_close(site(x.to(memory_format=torch.channels_last)), expected, rtol=0, atol=0)
+    torch.testing.assert_close(site(x.transpose(1, 3)).transpose(1, 3), expected, rtol=0, atol=0)
+
+
+def test_threads_do_not_matter() -> None:
+    site, _ = served("gelu")
+    x = torch.randn(1_000_001)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        two = site(x)
+        torch.set_num_threads(1)
+        torch.testing.assert_close(two, site(x), rtol=0, atol=0)
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,266 @@
+/* The CPWL operator in one pass; see native.py for the idea.
+ *
+ * Every function works on elements start..stop-1 of dense float32 arrays given by address, without the interpreter's
+ * lock. x86-64 with AVX2 and FMA takes eight elements at a time; other machines take the scalar path, to the same
+ * index and within one unit in the last place.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_AVX2_PATH 1
+#include <immintrin.h>
+#endif
+
+typedef struct {
+    float knot;    /* the cell's own knot; NaN, which no x reaches, if it has none */
+    int32_t below; /* knots in the cells before it */
+} Cell;
+
+typedef struct {
+    float slope, intercept;
+} Line;
+
+typedef struct {
+    const float *knots;
+    int64_t knot_count;
+    const Cell *cells;
+    int64_t cell_count;
+    float origin, scale;
+    int by_bits, crowded;
+} Map;
+
+/* Where x lies on the axis that is cut into cells: its value, or the rank of its bits, which is a logarithmic axis. */
+static inline float coordinate(float x, int by_bits) {
+    if (!by_bits) return x;
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (float)(bits ^ ((bits >> 31) & INT32_MAX));
+}
+
+/* NaN falls into any cell: its comparisons are all false, and slope * NaN is NaN whatever the line. */
+static inline int64_t cell_of(float x, const Map *map) {
+    const float last = (float)(map->cell_count - 1);
+    float position = (coordinate(x, map->by_bits) - map->origin) * map->scale;
+    position = position > 0.0f ? position : 0.0f;
+    return (int64_t)(position < last ? position : last);
+}
+
+static inline int64_t line_of(float x, const Map *map) {
+    const Cell cell = map->cells[cell_of(x, map)];
+    int64_t line = cell.below + (x >= cell.knot);
+    if (map->crowded && x >= cell.knot)
+        while (line < map->knot_count && x >= map->knots[line]) line++;
+    return line;
+}
+
+static inline float bounded(float x) {
+    return x > FLT_MAX ? FLT_MAX : x < -FLT_MAX ? -FLT_MAX : x;
+}
+
+#ifdef HAVE_AVX2_PATH
+
+typedef struct {
+    __m256 origin, scale, last;
+} Lanes;
+
+/* Eight 64-bit pairs, separated into their first and second halves. */
+__attribute__((target("avx2,fma"))) static inline void load_pairs(const void *base, const uint32_t *at, __m256 *first,
+                                                                  __m256 *second) {
+    const double *pairs = (const double *)base;
+    __m128d low_a = _mm_loadh_pd(_mm_load_sd(pairs + at[0]), pairs + at[1]);
+    __m128d high_a = _mm_loadh_pd(_mm_load_sd(pairs + at[4]), pairs + at[5]);
+    __m128d low_b = _mm_loadh_pd(_mm_load_sd(pairs + at[2]), pairs + at[3]);
+    __m128d high_b = _mm_loadh_pd(_mm_load_sd(pairs + at[6]), pairs + at[7]);
+    __m256 a = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(low_a), high_a, 1));
+    __m256 b = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(low_b), high_b, 1));
+    *first = _mm256_shuffle_ps(a, b, 0x88);
+    *second = _mm256_shuffle_ps(a, b, 0xdd);
+}
+
+__attribute__((target("avx2,fma"))) static inline __m256 coordinates(__m256 x, int by_bits) {
+    if (!by_bits) return x;
+    __m256i bits = _mm256_castps_si256(x);
+    __m256i flip = _mm256_and_si256(_mm256_srai_epi32(bits, 31), _mm256_set1_epi32(INT32_MAX));
+    return _mm256_cvtepi32_ps(_mm256_xor_si256(bits, flip));
+}
+
+/* The operand order of max makes the position of NaN 0. */
+__attribute__((target("avx2,fma"))) static inline void lines_of(__m256 x, const Map *map, const Lanes *lanes,
+                                                                uint32_t *line) {
+    __m256 position = _mm256_mul_ps(_mm256_sub_ps(coordinates(x, map->by_bits), lanes->origin), lanes->scale);
+    position = _mm256_min_ps(lanes->last, _mm256_max_ps(position, _mm256_setzero_ps()));
+    _mm256_storeu_si256((__m256i *)line, _mm256_cvttps_epi32(position));
+    __m256 knot, below;
+    load_pairs(map->cells, line, &knot, &below);
+    __m256 reached = _mm256_cmp_ps(x, knot, _CMP_GE_OQ);
+    __m256i found = _mm256_sub_epi32(_mm256_castps_si256(below), _mm256_castps_si256(reached));
+    _mm256_storeu_si256((__m256i *)line, found);
+}
+
+__attribute__((target("avx2,fma"))) static inline Lanes lanes_of(const Map *map) {
+    Lanes lanes = {_mm256_set1_ps(map->origin), _mm256_set1_ps(map->scale),
+                   _mm256_set1_ps((float)(map->cell_count - 1))};
+    return lanes;
+}
+
+__attribute__((target("avx2,fma"))) static int64_t forward_avx2(const float *x, float *y, int64_t start, int64_t stop,
+                                                                const Line *lines, const Map *map) {
+    const Lanes lanes = lanes_of(map);
+    const __m256 largest = _mm256_set1_ps(FLT_MAX), smallest = _mm256_set1_ps(-FLT_MAX);
+    uint32_t line[8];
+    for (; start + 8 <= stop; start += 8) {
+        __m256 value = _mm256_loadu_ps(x + start), slope, intercept;
+        lines_of(value, map, &lanes, line);
+        load_pairs(lines, line, &slope, &intercept);
+        value = _mm256_min_ps(largest, _mm256_max_ps(smallest, value));
+        _mm256_storeu_ps(y + start, _mm256_fmadd_ps(slope, value, intercept));
+    }
+    return start;
+}
+
+__attribute__((target("avx2,fma"))) static int64_t backward_avx2(const float *x, const float *gradient, float *to_x,
+                                                                 int64_t start, int64_t stop, const Line *lines,
+                                                                 const Map *map) {
+    const Lanes lanes = lanes_of(map);
+    uint32_t line[8];
+    for (; start + 8 <= stop; start += 8) {
+        __m256 slope, intercept;
+        lines_of(_mm256_loadu_ps(x + start), map, &lanes, line);
+        load_pairs(lines, line, &slope, &intercept);
+        _mm256_storeu_ps(to_x + start, _mm256_mul_ps(slope, _mm256_loadu_ps(gradient + start)));
+    }
+    return start;
+}
+
+static int wide(const Map *map) {
+    return !map->crowded && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+static void forward(const float *x, float *y, int64_t start, int64_t stop, const Line *lines, const Map *map) {
+#ifdef HAVE_AVX2_PATH
+    if (wide(map)) start = forward_avx2(x, y, start, stop, lines, map);
+#endif
+    for (int64_t i = start; i < stop; i++) {
+        const Line line = lines[line_of(x[i], map)];
+        y[i] = fmaf(line.slope, bounded(x[i]), line.intercept);
+    }
+}
+
+static void backward_input(const float *x, const float *gradient, float *to_x, int64_t start, int64_t stop,
+                           const Line *lines, const Map *map) {
+#ifdef HAVE_AVX2_PATH
+    if (wide(map)) start = backward_avx2(x, gradient, to_x, start, stop, lines, map);
+#endif
+    for (int64_t i = start; i < stop; i++) to_x[i] = lines[line_of(x[i], map)].slope * gradient[i];
+}
+
+static void backward_lines(const float *x, const float *gradient, double *to_lines, int64_t start, int64_t stop,
+                           const Map *map) {
+    for (int64_t i = start; i < stop; i++) {
+        double *line = to_lines + 2 * line_of(x[i], map);
+        line[0] += (double)gradient[i] * bounded(x[i]);
+        line[1] += gradient[i];
+    }
+}
+
+/* Fill the cells and return the most knots that one of them holds. */
+static int64_t fill(const Map *map, Cell *cells) {
+    int64_t knot = 0, most = 0;
+    for (int64_t cell = 0; cell < map->cell_count; cell++) {
+        const int64_t below = knot;
+        while (knot < map->knot_count && cell_of(map->knots[knot], map) == cell) knot++;
+        cells[cell].knot = knot > below ? map->knots[below] : NAN;
+        cells[cell].below = (int32_t)below;
+        if (knot - below > most) most = knot - below;
+    }
+    return most;
+}
+
+static PyObject *py_index(PyObject *self, PyObject *args) {
+    unsigned long long knots, cells;
+    long long count, cell_count;
+    int by_bits;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KLKLp", &knots, &count, &cells, &cell_count, &by_bits)) return NULL;
+    const float *at = (const float *)(uintptr_t)knots;
+    const float origin = coordinate(at[0], by_bits), width = coordinate(at[count - 1], by_bits) - origin;
+    const float scale = width > 0.0f ? (float)(cell_count - 1) / width : 1.0f;
+    const Map map = {at, count, (const Cell *)(uintptr_t)cells, cell_count, origin, scale, by_bits, 0};
+    const int64_t most = fill(&map, (Cell *)(uintptr_t)cells);
+    return Py_BuildValue("ddL", (double)origin, (double)scale, (long long)most);
+}
+
+#define MAP_FORMAT "KLKLffpp"
+#define MAP_ADDRESSES &knots, &knot_count, &cells, &cell_count, &map.origin, &map.scale, &map.by_bits, \
+    &map.crowded
+#define MAP_DECLARE            \
+    Map map;                   \
+    unsigned long long knots, cells; \
+    long long knot_count, cell_count
+#define MAP_FINISH                                     \
+    map.knots = (const float *)(uintptr_t)knots;       \
+    map.knot_count = knot_count;                       \
+    map.cells = (const Cell *)(uintptr_t)cells;        \
+    map.cell_count = cell_count
+
+static PyObject *py_forward(PyObject *self, PyObject *args) {
+    unsigned long long x, y, lines;
+    long long start, stop;
+    MAP_DECLARE;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KKLLK" MAP_FORMAT, &x, &y, &start, &stop, &lines, MAP_ADDRESSES)) return NULL;
+    MAP_FINISH;
+    Py_BEGIN_ALLOW_THREADS
+    forward((const float *)(uintptr_t)x, (float *)(uintptr_t)y, start, stop, (const Line *)(uintptr_t)lines, &map);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_backward_input(PyObject *self, PyObject *args) {
+    unsigned long long x, gradient, to_x, lines;
+    long long start, stop;
+    MAP_DECLARE;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KKKLLK" MAP_FORMAT, &x, &gradient, &to_x, &start, &stop, &lines, MAP_ADDRESSES))
+        return NULL;
+    MAP_FINISH;
+    Py_BEGIN_ALLOW_THREADS
+    backward_input((const float *)(uintptr_t)x, (const float *)(uintptr_t)gradient, (float *)(uintptr_t)to_x, start,
+                   stop, (const Line *)(uintptr_t)lines, &map);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_backward_lines(PyObject *self, PyObject *args) {
+    unsigned long long x, gradient, to_lines;
+    long long start, stop;
+    MAP_DECLARE;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KKKLL" MAP_FORMAT, &x, &gradient, &to_lines, &start, &stop, MAP_ADDRESSES))
+        return NULL;
+    MAP_FINISH;
+    Py_BEGIN_ALLOW_THREADS
+    backward_lines((const float *)(uintptr_t)x, (const float *)(uintptr_t)gradient, (double *)(uintptr_t)to_lines,
+                   start, stop, &map);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"index", py_index, METH_VARARGS, "Fill an index map; return its origin, scale and the most knots in a cell."},
+    {"forward", py_forward, METH_VARARGS, "y = slope * x + intercept."},
+    {"backward_input", py_backward_input, METH_VARARGS, "Gradient to x."},
+    {"backward_lines", py_backward_lines, METH_VARARGS, "Gradient to the lines, added to what is there."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_cpwl", "The CPWL operator in one pass.", -1, methods,
+                                    NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__cpwl(void) { return PyModule_Create(&module); }

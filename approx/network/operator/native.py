@@ -1,0 +1,151 @@
+"""The CPWL operator in one pass on the CPU.
+
+The line of x is found without a search: an index map cuts the range of the knots into cells so small that
+each holds at most one knot, and a cell says how many knots lie below it and where its own knot is. A cell is
+found by steps that rounding cannot put in the wrong order (a subtraction, a multiplication, a truncation), so
+that one comparison with the knot itself makes the index exact for every placement.
+
+Needs the package's C extension; where that was not built, `AVAILABLE` is False and `reference` serves.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise, product
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+try:
+    from approx.network.operator import _cpwl
+
+    AVAILABLE = True
+except ImportError:
+    AVAILABLE = False
+
+_CELLS = (256, 512, 1024, 2048, 4096)
+"""Sizes of an index map, the least that separates the knots is taken; 4096 cells fill a first-level cache."""
+_PARALLEL = 1 << 17
+"""Elements below which a second thread costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class IndexMap:
+    """Where each line begins.
+
+    Attributes:
+        knots: (N+1,) float32, contiguous.
+        cells: (C, 2) int32: bits of the cell's knot as float32 (NaN if it has none), knots below it.
+        origin: coordinate at which cell 0 begins.
+        scale: cells a unit of the coordinate.
+        by_bits: the coordinate is the rank of the number's bits, a logarithmic axis, for knots over octaves;
+            else the number itself.
+        crowded: some cell holds several knots, so that lookups step through them.
+    """
+
+    knots: torch.Tensor
+    cells: torch.Tensor
+    origin: float
+    scale: float
+    by_bits: bool
+    crowded: bool
+
+    @classmethod
+    def build(cls, knots: torch.Tensor) -> IndexMap | None:
+        """Map ascending float32 `knots`; None where the extension is missing."""
+        if not AVAILABLE:
+            return None
+        knots = knots.detach().to(device="cpu", dtype=torch.float32).contiguous()
+        for by_bits, count in product((False, True), _CELLS):
+            cells = torch.empty((count, 2), dtype=torch.int32)
+            origin, scale, most = _cpwl.index(
+                knots.data_ptr(), knots.numel(), cells.data_ptr(), count, by_bits
+            )
+            if most <= 1:
+                break
+        return cls(knots, cells, origin, scale, by_bits, crowded=most > 1)
+
+    @property
+    def arguments(self) -> tuple[int, int, int, int, float, float, bool, bool]:
+        """The map as the extension takes it."""
+        arrays = self.knots.data_ptr(), self.knots.numel(), self.cells.data_ptr(), self.cells.shape[0]
+        return *arrays, self.origin, self.scale, self.by_bits, self.crowded
+
+
+def handles(x: torch.Tensor) -> bool:
+    """Whether x can take the native path."""
+    return AVAILABLE and x.device.type == "cpu" and x.dtype is torch.float32
+
+
+def cpwl(x: torch.Tensor, lines: torch.Tensor, index: IndexMap) -> torch.Tensor:
+    """Evaluate a table at every element of x; arguments as for `approx.network.operator.cpwl`."""
+    result: torch.Tensor = _Cpwl.apply(x, lines, index)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Cpwl(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, lines: torch.Tensor, index: IndexMap) -> torch.Tensor:
+        x, lines = _dense(x.detach()), lines.detach().contiguous()
+        y = torch.empty_like(x)
+
+        def part(start: int, stop: int) -> None:
+            _cpwl.forward(x.data_ptr(), y.data_ptr(), start, stop, lines.data_ptr(), *index.arguments)
+
+        _in_parts(part, x.numel())
+        ctx.save_for_backward(x, lines)
+        ctx.index = index
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
+        x, lines = ctx.saved_tensors
+        gradient = _like(gradient, x)
+        to_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        to_lines = torch.zeros(lines.shape, dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        if to_x is not None:
+
+            def part(start: int, stop: int) -> None:
+                pointers = x.data_ptr(), gradient.data_ptr(), to_x.data_ptr()
+                _cpwl.backward_input(*pointers, start, stop, lines.data_ptr(), *ctx.index.arguments)
+
+            _in_parts(part, x.numel())
+        if to_lines is not None:
+            pointers = x.data_ptr(), gradient.data_ptr(), to_lines.data_ptr()
+            _cpwl.backward_lines(*pointers, 0, x.numel(), *ctx.index.arguments)
+        return to_x, None if to_lines is None else to_lines.to(lines.dtype), None
+
+
+def _dense(x: torch.Tensor) -> torch.Tensor:
+    """X, or a copy, whose elements fill its storage without gaps, in whatever order."""
+    channels_last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    return x if x.is_contiguous() or channels_last else x.contiguous()
+
+
+def _like(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """The gradient, or a copy, laid out as x."""
+    return gradient if gradient.stride() == x.stride() else torch.empty_like(x).copy_(gradient)
+
+
+def _in_parts(part: Any, size: int) -> None:
+    """Run `part(start, stop)` over 0..size on torch's number of threads."""
+    threads = min(torch.get_num_threads(), size // _PARALLEL)
+    if threads <= 1:
+        part(0, size)
+        return
+    bounds = [size * i // threads for i in range(threads + 1)]
+    running: list[Future[None]] = [
+        _pool(threads).submit(part, start, stop) for start, stop in pairwise(bounds[1:])
+    ]
+    part(bounds[0], bounds[1])
+    for future in running:
+        future.result()
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=threads - 1, thread_name_prefix="cpwl")

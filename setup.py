@@ -1,0 +1,16 @@
+"""The C extension; everything else is in pyproject.toml."""
+
+from setuptools import Extension, setup
+
+# Optional: where no compiler is at hand the plain torch path serves. -O3 keeps IEEE arithmetic as it is.
+operator = Extension(
+    "approx.network.operator._cpwl",
+    sources=["approx/network/operator/_cpwl.c"],
+    extra_compile_args=["-O3"],
+    libraries=["m"],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")],
+    py_limited_api=True,
+    optional=True,
+)
+
+setup(ext_modules=[operator], options={"bdist_wheel": {"py_limited_api": "cp311"}})
