@@ -6,6 +6,7 @@ from approx.cpwl.density import Density
 from approx.cpwl.fit import MAX_SEGMENTS, fit
 from approx.cpwl.function import Function
 from approx.cpwl.placement import ADDRESSING, PLACEMENTS
+from approx.cpwl.range_reduction import ReducedTable
 from approx.cpwl.table import CpwlTable
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "CpwlTable",
     "Density",
     "Function",
+    "ReducedTable",
     "fit",
     "get_function",
 ]

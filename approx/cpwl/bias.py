@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from approx.cpwl.chain import Chain, Piece
 from approx.cpwl.function import Array
-from approx.cpwl.least_squares import best_values
+from approx.cpwl.least_squares import best_lines, best_values
 from approx.cpwl.measure import parabola_vertex, sample_points
 from approx.cpwl.target import Quadrature, Target
 
@@ -27,7 +28,7 @@ def interpolate(target: Target, knots: Array) -> Array:
 
 
 def zero_mean(target: Target, knots: Array) -> Array:
-    """Shift the interpolant, by the same error everywhere, so that its mean error under the density is zero."""
+    """Shift the interpolant, by the same error everywhere, to a mean error of zero under the density."""
     points = Quadrature.build(target, knots, floor=0.0)
     values = target.function(knots)
     unit = target.scale(values)
@@ -39,10 +40,10 @@ def zero_mean(target: Target, knots: Array) -> Array:
 def minimax(target: Target, knots: Array) -> Array:
     """Return the values of the continuous approximation with the least maximum error on these knots.
 
-    The error cannot be less than any segment's ends and worst interior point alone force. It is reached when every
-    knot's value can be shifted into the range that both of its segments allow; where two neighbours bend
-    in opposite ways and disagree, the segments around that knot are settled together (:mod:`approx.cpwl.chain`).
-    Inside the allowed ranges the values follow least squares.
+    The error cannot be less than any segment's ends and worst interior point alone force. It is reached when
+    every knot's value can be shifted into the range that both of its segments allow; where two neighbours
+    bend in opposite ways and disagree, the segments around that knot are settled together
+    (:mod:`approx.cpwl.chain`). Inside the allowed ranges the values follow least squares.
     """
     samples = _Samples.take(target, knots)
     error = samples.least_error()
@@ -117,7 +118,7 @@ class _Samples:
         return float(self.forced().max())
 
     def allowed(self, error: float) -> tuple[Array, Array]:
-        """Return a range for each knot's shift; shifts anywhere in their ranges keep all errors within ``error``."""
+        """Return a range for each knot's shift; shifts inside them keep every error within ``error``."""
         low = np.maximum.reduceat((-self.excess - error * self.scale) / self.lift, self.starts)
         high = np.minimum.reduceat((-self.excess + error * self.scale) / self.lift, self.starts)
         return (
@@ -150,7 +151,7 @@ def _disputed_runs(samples: _Samples, low: Array, high: Array, error: float) -> 
     if stops[-1] != free.size - 1:
         stops = np.append(stops, free.size - 1)
     first: int | None = None
-    for a, b in zip(stops[:-1], stops[1:], strict=True):
+    for a, b in pairwise(stops):
         if disputed[a : b + 1].any():
             first = int(a) if first is None else first
         elif first is not None:
@@ -162,7 +163,15 @@ def _disputed_runs(samples: _Samples, low: Array, high: Array, error: float) -> 
 
 def _settle(samples: _Samples, run: slice, wanted: Array, error: float) -> tuple[Array, float]:
     """Return the shifts of the run's knots with the least maximum error, and that error."""
-    knots = samples.knots[run]
+    bends = np.concatenate(([0.0], samples.bends(error), [0.0]))
+    ends = -float(bends[run.start]), -float(bends[run.stop])
+    knots, unit = samples.knots[run], samples.unit[run]
+    shifts, forced = Chain(_pieces(samples, knots), ends, wanted[run] * unit).solve(error)
+    return shifts / unit, forced
+
+
+def _pieces(samples: _Samples, knots: Array) -> list[Piece]:
+    """Sample the segments between neighbouring knots of the table finely."""
     even = (knots[:-1, None] + np.diff(knots)[:, None] * np.linspace(0.0, 1.0, FINE, endpoint=False)).ravel()
     inside = samples.x[(samples.x >= knots[0]) & (samples.x <= knots[-1])]
     part = _Samples.at(samples.target, knots, np.unique(np.concatenate((even, inside))))
@@ -171,13 +180,52 @@ def _settle(samples: _Samples, run: slice, wanted: Array, error: float) -> tuple
         own = slice(part.starts[i], part.starts[i + 1] + 1 if i + 2 < knots.size else None)
         at = (part.x[own] - knots[i]) / (knots[i + 1] - knots[i])
         pieces.append(Piece(at, part.excess[own], part.scale[own]))
-    bends = np.concatenate(([0.0], samples.bends(error), [0.0]))
-    ends = -float(bends[run.start]), -float(bends[run.stop])
-    shifts, forced = Chain(pieces, ends, wanted[run] * part.unit).solve(error)
-    return shifts / part.unit, forced
+    return pieces
+
+
+def interpolating_lines(target: Target, knots: Array) -> tuple[Array, Array]:
+    """Return the lines through the function's values at the knots."""
+    values = target.function(knots)
+    return values[:-1], values[1:]
+
+
+def zero_mean_lines(target: Target, knots: Array) -> tuple[Array, Array]:
+    """Shift each interpolating line so that its own mean error under the density is zero."""
+    points = Quadrature.build(target, knots)
+    values = target.function(knots)
+    unit = target.scale(values)
+    error = (np.interp(points.x, knots, values) - points.values) / points.scale
+    effect = np.interp(points.x, knots, unit) / points.scale
+    shift = points.sums(points.measure * error) / points.sums(points.measure * effect)
+    return values[:-1] - shift * unit[:-1], values[1:] - shift * unit[1:]
+
+
+def minimax_lines(target: Target, knots: Array) -> tuple[Array, Array]:
+    """Return each segment's own line of least maximum error."""
+    samples = _Samples.take(target, knots)
+    forced = np.maximum.reduceat(samples.forced(), samples.starts)
+    left, right = samples.at_knots[:-1].copy(), samples.at_knots[1:].copy()
+    for i in range(knots.size - 1):
+        pieces = _pieces(samples, knots[i : i + 2])
+        shifts, _ = Chain(pieces, (0.0, 0.0), np.zeros(2)).solve(float(forced[i]))
+        left[i] += shifts[0]
+        right[i] += shifts[1]
+    return left, right
 
 
 BIASES: MappingProxyType[str, Callable[[Target, Array], Array]] = MappingProxyType(
     {"none": interpolate, "minimax": minimax, "least_squares": best_values, "mean": zero_mean}
 )
 """Every bias correction by name: (target, knots of shape (N+1,)) to values of shape (N+1,)."""
+
+Lines = Callable[[Target, Array], tuple[Array, Array]]
+LINES: MappingProxyType[str, Lines] = MappingProxyType(
+    {
+        "none": interpolating_lines,
+        "minimax": minimax_lines,
+        "least_squares": best_lines,
+        "mean": zero_mean_lines,
+    }
+)
+"""The same without continuity: each segment's own line, as its values at the segment's two ends, each of
+shape (N,)."""

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from approx.cpwl.function import Array, Function, Symmetry
@@ -187,7 +188,7 @@ def _selu() -> Function:
 
 
 def _hardswish() -> Function:
-    def inside(x: Array) -> Array:
+    def inside(x: Array) -> NDArray[np.bool_]:
         return np.abs(x) < 3
 
     return Function(
@@ -361,7 +362,8 @@ FUNCTIONS: MappingProxyType[str, Callable[..., Function]] = MappingProxyType(
         "cos": _cos,
     }
 )
-"""Every function of the catalogue by name; a value builds the :class:`Function`, with its parameter if any."""
+"""Every function of the catalogue by name; a value builds the :class:`Function`, with its parameter if
+any."""
 
 PARAMETRIC = frozenset({"elu", "leaky_relu", "pow"})
 

@@ -1,8 +1,9 @@
-"""The least maximum error of a short chain of segments on fixed knots, by propagating what each knot may take.
+"""The least maximum error of neighbouring segments on fixed knots, by propagating what each knot may take.
 
-For an error e every segment allows a convex set of shifts (left, right) of its two end values. Going from left to right, the
-shifts that a knot can take form an interval; the chain is possible at e when no interval is empty. Intervals for
-many e at once narrow the least possible e down; the shifts are then chosen from right to left.
+For an error e every segment allows a convex set of shifts (left, right) of its two end values. Going from
+left to right, the shifts that a knot can take form an interval; the chain is possible at e when no interval
+is empty. Intervals for many e at once narrow the least possible e down; the shifts are then chosen from right
+to left.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from approx.cpwl.function import Array
 
@@ -51,7 +53,7 @@ class Chain:
     wanted: Array
 
     def solve(self, least: float) -> tuple[Array, float]:
-        """Return shifts of the knots' values and their maximum error, the least possible from ``least`` on."""
+        """Return the knots' shifts and their maximum error, the least possible from ``least`` on."""
         low, high = least, max(least, *(float((np.abs(p.excess) / p.scale).max()) for p in self.pieces))
         for _ in range(ROUNDS):
             errors = np.linspace(low, high, ERRORS)
@@ -62,9 +64,7 @@ class Chain:
             low = float(errors[first - 1])
         return self._choose(high), high
 
-    def _ranges(
-        self, errors: Array
-    ) -> tuple[list[tuple[Array, Array]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    def _ranges(self, errors: Array) -> tuple[list[tuple[Array, Array]], NDArray[np.bool_]]:
         """Return every knot's interval for each error, and which errors are possible."""
         low, high = _end_range(self.ends[0], self.pieces[0].scale[0], errors)
         ranges = [(low, high)]
@@ -104,8 +104,8 @@ def _end_range(end: float, scale: float, errors: Array) -> tuple[Array, Array]:
 
 def _propagate(
     piece: Piece, errors: Array, low: Array, high: Array
-) -> tuple[Array, Array, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Return the interval of the right end's shift, given that of the left end's, and where it is not empty."""
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Return the interval of the right end's shift for that of the left end's, and where it is not empty."""
     at = piece.at[1:]
     rest = (1 - at) / at
     width = errors[:, None] * piece.scale[1:]
@@ -113,14 +113,13 @@ def _propagate(
     reach = errors * piece.scale[0]
     low = _first_possible(above, below, rest, np.maximum(low, -reach), 1.0)
     high = _first_possible(above, below, rest, np.minimum(high, reach), -1.0)
-    slack = SLACK * reach
-    possible = low <= high + slack
+    possible = low <= high + SLACK * reach
     low, high = np.where(possible, low, 0.0), np.where(possible, high, 0.0)
     return (below - rest * high[:, None]).max(axis=1), (above - rest * low[:, None]).min(axis=1), possible
 
 
 def _first_possible(above: Array, below: Array, rest: Array, start: Array, direction: float) -> Array:
-    """Return the first left shift from ``start`` on that leaves the right end any choice; infinite if there is none.
+    """Return the first left shift from ``start`` on that leaves the right end any choice, else infinity.
 
     The room for the right end is a concave function of the left shift, so Newton's method from outside the
     possible interval never passes its end.

@@ -68,6 +68,12 @@ class Density:
         padded = np.concatenate(([0.0], height, [0.0]))
         return np.asarray(padded[np.searchsorted(self.edges, x, side="right")])
 
+    def symmetrised(self) -> Density:
+        """Return the mean of the density and its mirror image about 0."""
+        edges = np.unique(np.concatenate((self.edges, -self.edges)))
+        middle, width = 0.5 * (edges[:-1] + edges[1:]), np.diff(edges)
+        return Density(edges, (self(middle) + self(-middle)) * width)
+
     def to_dict(self) -> dict[str, list[float]]:
         """Return plain lists, ready for JSON."""
         return {"edges": self.edges.tolist(), "counts": self.counts.tolist()}

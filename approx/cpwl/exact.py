@@ -9,14 +9,12 @@ from approx.cpwl.target import Target
 
 
 def exact_table(target: Target, placement: str, bias: str) -> CpwlTable:
-    """Return the table that equals the function everywhere, with one segment more than the function has kinks.
+    """Return the table that equals the function everywhere: one segment more than it has kinks.
 
     The outer knots are the domain's ends, moved out where they would not enclose the kinks.
     """
     function = target.function
-    kinks = function.kinks
-    assert kinks is not None
-    inner = np.asarray(kinks)
+    inner = np.asarray(function.kinks)
     lo = target.lo if target.lo < inner[0] else inner[0] - 1.0
     hi = target.hi if target.hi > inner[-1] else inner[-1] + 1.0
     knots = np.concatenate(([lo], inner, [hi]))

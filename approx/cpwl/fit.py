@@ -5,30 +5,65 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from approx.cpwl import symmetry as folding
 from approx.cpwl import tails
-from approx.cpwl.bias import BIASES
+from approx.cpwl.bias import BIASES, LINES
 from approx.cpwl.catalogue import get_function
 from approx.cpwl.density import Density
 from approx.cpwl.exact import exact_table
 from approx.cpwl.function import Array, ErrorKind, Function, from_callable
 from approx.cpwl.measure import rough_error
 from approx.cpwl.placement import ADDRESSING, PLACEMENTS
+from approx.cpwl.range_reduction import ReducedTable, reduced_problem
 from approx.cpwl.table import CpwlTable
 from approx.cpwl.target import Target
 
+FunctionLike = str | Function | Callable[[Array], Array]
 MAX_SEGMENTS = 1024
 NARROWEST = 1e-6
-"""Domains narrower than this times their position are widened to it: knots must differ and slopes must not be noise."""
+"""Domains narrower than this times their position are widened to it: knots must differ and slopes must not be
+noise."""
+
+
+@overload
+def fit(
+    function: FunctionLike,
+    segments: int = ...,
+    placement: str = ...,
+    bias: str = ...,
+    domain: tuple[float, float] | None = ...,
+    density: Density | ArrayLike | None = ...,
+    *,
+    error: ErrorKind | None = ...,
+    continuous: bool = ...,
+    symmetric: bool = ...,
+    range_reduction: Literal[False] = ...,
+) -> CpwlTable: ...
+
+
+@overload
+def fit(
+    function: FunctionLike,
+    segments: int = ...,
+    placement: str = ...,
+    bias: str = ...,
+    domain: tuple[float, float] | None = ...,
+    density: Density | ArrayLike | None = ...,
+    *,
+    error: ErrorKind | None = ...,
+    continuous: bool = ...,
+    symmetric: bool = ...,
+    range_reduction: Literal[True],
+) -> ReducedTable: ...
 
 
 def fit(
-    function: str | Function | Callable[[Array], Array],
+    function: FunctionLike,
     segments: int = 16,
     placement: str = "minimax",
     bias: str = "minimax",
@@ -36,20 +71,31 @@ def fit(
     density: Density | ArrayLike | None = None,
     *,
     error: ErrorKind | None = None,
-) -> CpwlTable:
+    continuous: bool = True,
+    symmetric: bool = False,
+    range_reduction: bool = False,
+) -> CpwlTable | ReducedTable:
     """Approximate a function by a continuous piecewise-linear table.
 
     Args:
         function: A catalogue name such as ``"gelu"`` or ``"pow(1.7)"``, or a vectorised callable.
         segments: Number of segments, 1 to 1024. A piecewise-linear function gets its exact table instead.
-        placement: ``"uniform"``, ``"dyadic"``, ``"curvature"``, ``"minimax"`` (free knots, the best there are for the
-            metric of ``bias``: least squared error with ``"least_squares"``, else least maximum error) or ``"density"``
-            (least squared error under ``density``).
+        placement: ``"uniform"``, ``"dyadic"``, ``"curvature"``, ``"minimax"`` (free knots, the best there are
+            for
+            the metric of ``bias``: least squared error with ``"least_squares"``, else least maximum error) or
+            ``"density"`` (free knots with the least squared error under ``density``).
         bias: ``"none"`` (interpolate), ``"minimax"``, ``"least_squares"`` or ``"mean"`` (zero mean error).
-        domain: (lo, hi); the catalogue's if None. Needed for a callable.
-        density: Distribution of the inputs as a :class:`Density` or as samples; squared and mean errors are weighted
-            with it. Knots and values of maximum-error metrics do not depend on it.
+        domain: (lo, hi); the catalogue's if None. Needed for a callable. One that is narrower than 1e-6 of
+            its
+            position, as constant inputs give, is widened to that.
+        density: Distribution of the inputs as a :class:`Density` or as samples; squared and mean errors are
+            weighted with it. Knots and values of maximum-error metrics do not depend on it.
         error: ``"absolute"`` or ``"relative"``; the catalogue's kind if None.
+        continuous: False lets every segment have its own best line, with jumps at the knots.
+        symmetric: Fold the table about 0: ``segments`` must be even, and half of them are stored.
+        range_reduction: Take the exponent out of reciprocal, rsqrt, sqrt or log, and fit the mantissa's
+            interval;
+            ``domain`` is then (1, 2) or (1, 4).
 
     Returns:
         The table. Outside the domain it follows the rule of :mod:`approx.cpwl.tails`.
@@ -63,20 +109,41 @@ def fit(
     """
     _check_choice("placement", placement, tuple(PLACEMENTS))
     _check_choice("bias", bias, tuple(BIASES))
-    if (
-        isinstance(segments, bool)
-        or not isinstance(segments, int | np.integer)
-        or not 1 <= segments <= MAX_SEGMENTS
-    ):
+    whole = isinstance(segments, int | np.integer) and not isinstance(segments, bool)
+    if not whole or not 1 <= segments <= MAX_SEGMENTS:
         raise ValueError(f"segments = {segments!r}: must be an integer from 1 to {MAX_SEGMENTS}")
-    known = _resolve(function, domain)
-    target = _target(known, domain, density, error)
-    if known.exact:
+    if range_reduction:
+        domain, error = reduced_problem(function, domain, error)
+        table = fit(function, segments, placement, bias, domain, density, error=error, continuous=continuous)
+        return ReducedTable(table.function, table)
+    target = _target(_resolve(function, domain), domain, density, error)
+    if target.function.exact:
         return exact_table(target, placement, bias)
-    knots = PLACEMENTS[placement](target, int(segments), bias)
-    values = BIASES[bias](target, knots)
-    table = _from_values(target, knots, values, placement, bias)
+    if symmetric:
+        table = _symmetric(target, int(segments), placement, bias, continuous)
+    else:
+        knots = PLACEMENTS[placement](target, int(segments), bias)
+        table = _table(target, knots, _ends(target, knots, bias, continuous), placement, bias)
     return _with_tails(table, target)
+
+
+def _ends(target: Target, knots: Array, bias: str, continuous: bool) -> tuple[Array, Array]:
+    """Return the segments' values at their left and right ends."""
+    if not continuous:
+        return LINES[bias](target, knots)
+    values = BIASES[bias](target, knots)
+    return values[:-1], values[1:]
+
+
+def _symmetric(target: Target, segments: int, placement: str, bias: str, continuous: bool) -> CpwlTable:
+    if not continuous:
+        raise ValueError("continuous = False: cannot be combined with symmetric = True")
+    symmetry = folding.check(target, segments)
+    if target.density is not None:
+        target = replace(target, density=target.density.symmetrised())
+    knots = folding.mirrored_knots(target, segments, placement, bias)
+    values = folding.mirrored_values(knots, BIASES[bias](target, knots), symmetry)
+    return replace(_table(target, knots, (values[:-1], values[1:]), placement, bias), symmetric=True)
 
 
 def _check_choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
@@ -84,9 +151,7 @@ def _check_choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{field} = {value!r}: must be one of {', '.join(allowed)}")
 
 
-def _resolve(
-    function: str | Function | Callable[[Array], Array], domain: tuple[float, float] | None
-) -> Function:
+def _resolve(function: FunctionLike, domain: tuple[float, float] | None) -> Function:
     if isinstance(function, str):
         return get_function(function)
     if isinstance(function, Function):
@@ -159,9 +224,10 @@ def _check_values(target: Target) -> None:
         )
 
 
-def _from_values(target: Target, knots: Array, values: Array, placement: str, bias: str) -> CpwlTable:
-    slopes = np.diff(values) / np.diff(knots)
-    intercepts = values[:-1] - slopes * knots[:-1]
+def _table(target: Target, knots: Array, ends: tuple[Array, Array], placement: str, bias: str) -> CpwlTable:
+    left, right = ends
+    slopes = (right - left) / np.diff(knots)
+    intercepts = left - slopes * knots[:-1]
     return CpwlTable(
         function=target.function.name,
         domain=(target.lo, target.hi),
@@ -173,19 +239,21 @@ def _from_values(target: Target, knots: Array, values: Array, placement: str, bi
         placement=placement,
         bias=bias,
         error=target.error,
-        addressing=ADDRESSING.get(placement, "comparator"),  # type: ignore[arg-type]
+        addressing=ADDRESSING.get(placement, "comparator"),
         source=target.function,
     )
 
 
 def _with_tails(table: CpwlTable, target: Target) -> CpwlTable:
-    knots, values = table.knots.copy(), table.values
-    largest = rough_error(target, partial(np.interp, xp=knots, fp=values), knots)
+    """Let the table follow the function's asymptotes outside the domain."""
+    knots, slopes = table.knots.copy(), table.slopes
+    largest = rough_error(target, table, knots)
     true = target.function(knots[[0, -1]])
     distance = largest * target.scale(true)
-    slopes = table.slopes
-    low = tails.Edge("left", float(knots[0]), float(true[0]), float(values[0]), float(slopes[0]))
-    high = tails.Edge("right", float(knots[-1]), float(true[1]), float(values[-1]), float(slopes[-1]))
+    low, high = (
+        tails.Edge("left", float(knots[0]), float(true[0]), float(slopes[0]), table.left[1]),
+        tails.Edge("right", float(knots[-1]), float(true[1]), float(slopes[-1]), table.right[1]),
+    )
     left, knots[0] = tails.choose(low, target.function.left, float(distance[0]))
     right, knots[-1] = tails.choose(high, target.function.right, float(distance[1]))
     return replace(table, knots=knots, left=left, right=right)

@@ -1,8 +1,9 @@
 """Free knots with the least squared error.
 
-Newton's method of :mod:`approx.cpwl.least_squares` finds the nearest minimum; which minimum depends on how many knots
-each bend of the function gets. So the search starts from the asymptotically best density, (density * f''^2)^(1/5),
-shifted several ways, and then moves single knots from where they help least to where they help most.
+Newton's method of :mod:`approx.cpwl.least_squares` finds the nearest minimum; which minimum depends on how
+many knots each bend of the function gets. So the search starts from the asymptotically best density, (density
+* f''^2)^(1/5), shifted several ways, and then moves single knots from where they help least to where they
+help most.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ Line = tuple[float, float]
 Tail = Line | Literal["edge", "hold"]
 """Outside the domain: an asymptote as a line, the edge segment's line, or the value at the edge."""
 ErrorKind = Literal["absolute", "relative"]
+Addressing = Literal["shift", "dyadic", "comparator"]
 
 
 @dataclass(frozen=True)

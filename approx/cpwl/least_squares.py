@@ -1,9 +1,10 @@
 """Continuous least squares: the best values for given knots, and the best knots.
 
-At the best free knots every segment is its own best line and neighbouring lines meet at the knot: with values y optimal,
-the derivative of the squared error by a knot is (slope before - slope after) times twice the moment of the residual
-against one half of the knot's hat, and the normal equation of y already makes the two halves' moments opposite.
-So Newton's method solves "neighbouring best lines meet", a tridiagonal system, and continuity comes for free.
+At the best free knots every segment is its own best line and neighbouring lines meet at the knot: with values
+y optimal, the derivative of the squared error by a knot is (slope before - slope after) times twice the
+moment of the residual against one half of the knot's hat, and the normal equation of y already makes the two
+halves' moments opposite. So Newton's method solves "neighbouring best lines meet", a tridiagonal system, and
+continuity comes for free.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _separate(points: Quadrature, knots: Array) -> tuple[Array, Array, Array]:
 
 
 def segment_errors(target: Target, knots: Array, pairs: bool = False) -> Array:
-    """Return the squared error of each segment's own best line, shape (N,), or of each neighbouring pair's, (N-1,)."""
+    """Return the squared error of the best line of each segment (N,), or of each pair of neighbours (N-1,)."""
     if pairs:
         even, odd = knots[::2], knots[1::2]
         errors = np.empty(knots.size - 2)

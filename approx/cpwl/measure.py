@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
 
-from approx.cpwl.function import Array, Callable1
+import numpy as np
+from numpy.typing import NDArray
+
+from approx.cpwl.function import Array
 from approx.cpwl.target import Target
+
+Approximation = Callable[[Array], NDArray[np.floating[Any]]]
 
 
 def sample_points(target: Target, knots: Array, each: int = 16) -> Array:
@@ -18,20 +24,20 @@ def sample_points(target: Target, knots: Array, each: int = 16) -> Array:
     return np.asarray(points[np.append(np.diff(points) > 0, True)])
 
 
-def signed_error(target: Target, approximation: Callable1, x: Array) -> Array:
+def signed_error(target: Target, approximation: Approximation, x: Array) -> Array:
     """Return the error at ``x`` in the target's error kind."""
     values = target.function(x)
     return np.asarray((approximation(x) - values) / target.scale(values))
 
 
-def rough_error(target: Target, approximation: Callable1, knots: Array) -> float:
+def rough_error(target: Target, approximation: Approximation, knots: Array) -> float:
     """Return a lower bound of the largest error, close to it, from 8 samples a segment."""
     steps = np.arange(9) / 8
     x = (knots[:-1, None] + np.diff(knots)[:, None] * steps).ravel()
     return float(np.abs(signed_error(target, approximation, x)).max())
 
 
-def parabola_vertex(x: Array, y: Array, index: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Array:
+def parabola_vertex(x: Array, y: Array, index: NDArray[np.intp]) -> Array:
     """Return the abscissa of the vertex of the parabola through the points index-1, index, index+1."""
     i = np.clip(index, 1, x.size - 2)
     left, right = x[i - 1] - x[i], x[i + 1] - x[i]
@@ -42,11 +48,11 @@ def parabola_vertex(x: Array, y: Array, index: np.ndarray[tuple[int], np.dtype[n
     return np.asarray(x[i] + np.where(np.isfinite(offset), np.clip(offset, left, right), 0.0))
 
 
-def max_error(target: Target, approximation: Callable1, knots: Array) -> float:
+def max_error(target: Target, approximation: Approximation, knots: Array) -> float:
     """Return the largest error's magnitude over the domain.
 
-    Sampled at the knots, the mesh and 32 cells a segment; every peak that could be the largest is refined twice by
-    the parabola through its neighbours.
+    Sampled at the knots, the mesh and 32 cells a segment; every peak that could be the largest is refined
+    twice by the parabola through its neighbours.
     """
     x = sample_points(target, knots, each=32)
     error = np.abs(signed_error(target, approximation, x))

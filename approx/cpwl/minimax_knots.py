@@ -1,16 +1,17 @@
 """Free knots with the least possible maximum error.
 
-For a given error e the approximation must stay in the tube f - e*scale .. f + e*scale. The fewest continuous lines
-through a tube are found greedily: each line is the one that reaches farthest among those that leave the line
-before it inside its last visible stretch (Imai and Iri, "An optimal algorithm for approximating a piecewise linear
-function", J. Information Processing 9(3), 1986). The least e that N lines can follow is then a root in one variable.
-The tube is sampled at points that share the function's bend evenly, so m points a segment cost a relative
-error of about 2/m^2 in e.
+For a given error e the approximation must stay in the tube f - e*scale .. f + e*scale. The fewest continuous
+lines through a tube are found greedily: each line is the one that reaches farthest among those that leave the
+line before it inside its last visible stretch (Imai and Iri, "An optimal algorithm for approximating a
+piecewise linear function", J. Information Processing 9(3), 1986). The least e that N lines can follow is then
+a root in one variable. The tube is sampled at points that share the function's bend evenly, so m points a
+segment cost a relative error of about 2/m^2 in e.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -45,13 +46,20 @@ class _Stretch(NamedTuple):
         return self.exit_value + self.slope * (x - self.exit)
 
 
-def minimax_knots(target: Target, segments: int) -> Array:
-    """Return N+1 knots whose best continuous approximation has nearly the least maximum error possible."""
+def minimax_knots(target: Target, segments: int, pinned: bool = False) -> Array:
+    """Return N+1 knots whose best continuous approximation has nearly the least maximum error possible.
+
+    Args:
+        target: The function, domain and error kind.
+        segments: N.
+        pinned: Whether the approximation must start on the curve, as half of an odd function must.
+    """
     x = sample(target, max(LEAST_POINTS, POINTS_A_SEGMENT * segments))
     values = target.function(x)
     scale = target.scale(values)
+    scale[0] *= not pinned
     guess = _asymptotic_error(target, segments)
-    if guess <= 1e-15 * float(np.abs(values / scale).max()):
+    if guess <= 1e-15 * float(np.abs(values).max() / scale[-1]):
         return np.linspace(target.lo, target.hi, segments + 1)
     lines = _fewest_errors(x, values, scale, segments, guess)
     return _pad(_knots(lines, target), segments)
@@ -60,8 +68,8 @@ def minimax_knots(target: Target, segments: int) -> Array:
 def _fewest_errors(x: Array, values: Array, scale: Array, segments: int, guess: float) -> list[_Stretch]:
     """Return the lines through the narrowest tube that ``segments`` lines can follow to its end.
 
-    The part of the tube that is reached grows about as the square root of e, so from below the root is extrapolated;
-    where the reach jumps (a line less past an inflection), halving the bracket takes over.
+    The part of the tube that is reached grows about as the square root of e, so from below the root is
+    extrapolated; where the reach jumps (a line less past an inflection), halving the bracket takes over.
     """
     below, above = -math.inf, math.inf
     best: list[_Stretch] = []
@@ -84,7 +92,7 @@ def _fewest_errors(x: Array, values: Array, scale: Array, segments: int, guess: 
 
 
 def sample(target: Target, count: int) -> Array:
-    """Return ``count`` + 1 points that share the bend evenly, with a twentieth of them spread over the domain."""
+    """Return ``count`` + 1 points that share the bend evenly, a twentieth of them spread over the domain."""
     running = target.mesh.cumulative(0.5, floor=0.05)
     x = np.interp(np.linspace(0.0, 1.0, count + 1), running, target.mesh.nodes)
     x[0], x[-1] = target.lo, target.hi
@@ -125,11 +133,11 @@ def _mirror(line: _Stretch) -> _Stretch:
 
 
 def _rising(tube: _Tube, last: _Stretch | None) -> _Stretch:
-    """Find the farthest line where the one before left through the lower side, so the new one must be steeper.
+    """Find the farthest line after one that left through the lower side, so the new one must be steeper.
 
     The line turns about a pivot that it may not pass below: first the exit of the line before. When both the
-    pivot and a second lower point hold it up until the upper side blocks it, a lower point farther right becomes the
-    pivot. Three contacts on alternating sides prove that no line reaches farther.
+    pivot and a second lower point hold it up until the upper side blocks it, a lower point farther right
+    becomes the pivot. Three contacts on alternating sides prove that no line reaches farther.
     """
     if last is None:
         pivot_x, pivot_y, start, first = float(tube.x[0]), float(tube.lower[0]), 0, 1
@@ -161,7 +169,7 @@ def _least_slope(
 def _turn(
     tube: _Tube, pivot_x: float, pivot_y: float, first: int, least: float
 ) -> tuple[_Stretch, int | None]:
-    """Turn a line about the pivot to where it stays in the tube longest; return it, and a better pivot if any."""
+    """Turn a line about the pivot to where it stays in the tube longest; add a better pivot if any."""
     width = LOOKAHEAD
     while True:
         stop = min(first + width, tube.x.size)
@@ -184,7 +192,8 @@ def _turn(
     line = _stretch(tube, pivot_x, pivot_y, slope, pivot_x, first + j, False)
     if slope <= least:
         return line, None
-    # No line beyond j is steeper than the one to the upper side at j, so its last lower contact is not left of here.
+    # No line beyond j is steeper than the one to the upper side at j, so its last lower contact is not left
+    # of here.
     above = tube.lower[first : first + j] - float(allow[j]) * tube.x[first : first + j]
     return line, first + int(above.argmax())
 
@@ -211,7 +220,7 @@ def _stretch(
 def _knots(lines: list[_Stretch], target: Target) -> Array:
     """Return the ends of the domain and the crossings of neighbouring lines."""
     inner = []
-    for before, after in zip(lines[:-1], lines[1:], strict=True):
+    for before, after in pairwise(lines):
         turn = after.slope - before.slope
         crossing = (
             before.exit if turn == 0 else before.exit + (before.exit_value - after.at(before.exit)) / turn

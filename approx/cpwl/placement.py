@@ -9,16 +9,16 @@ from types import MappingProxyType
 
 import numpy as np
 
-from approx.cpwl.function import Array
-from approx.cpwl.minimax_knots import minimax_knots
 from approx.cpwl.free_knots import density_knots, least_squares_knots
+from approx.cpwl.function import Addressing, Array
+from approx.cpwl.minimax_knots import minimax_knots
 from approx.cpwl.target import Target
 
 SQUARED = frozenset({"least_squares", "mean"})
 """Bias corrections whose metric is the mean of the (squared) error under the density, not its maximum."""
 
 
-def uniform(target: Target, segments: int, bias: str) -> Array:
+def uniform(target: Target, segments: int, _bias: str) -> Array:
     """Return equal segments."""
     return np.linspace(target.lo, target.hi, segments + 1)
 
@@ -44,7 +44,7 @@ def minimax(target: Target, segments: int, bias: str) -> Array:
     return minimax_knots(target, segments)
 
 
-def density(target: Target, segments: int, bias: str) -> Array:
+def density(target: Target, segments: int, _bias: str) -> Array:
     """Return the free knots with the least squared error under the calibrated density.
 
     Raises:
@@ -55,12 +55,12 @@ def density(target: Target, segments: int, bias: str) -> Array:
     return least_squares_knots(target, segments)
 
 
-def dyadic(target: Target, segments: int, bias: str) -> Array:
+def dyadic(target: Target, segments: int, _bias: str) -> Array:
     """Return the leaves of the best tree that splits the domain at its simplest dyadic numbers.
 
-    A cell splits at the number j * 2^k strictly inside it with the largest k (0 above all), so cells are found from an
-    input's sign and leading bits, and a wide domain falls into octaves first. Splitting the worst cell again and
-    again is optimal for the maximum error.
+    A cell splits at the number j * 2^k strictly inside it with the largest k (0 above all), so cells are
+    found from an input's sign and leading bits, and a wide domain falls into octaves first. Splitting the
+    worst cell again and again is optimal for the maximum error.
     """
     worst = [_cell(target, target.lo, target.hi)]
     while len(worst) < segments:
@@ -83,7 +83,7 @@ def _cell(target: Target, lo: float, hi: float) -> tuple[float, float, float, fl
 
 
 def simplest_dyadic(lo: float, hi: float) -> float:
-    """Return the number j * 2^k strictly between ``lo`` and ``hi`` with the largest k; 0 is the simplest of all."""
+    """Return the number j * 2^k strictly between ``lo`` and ``hi`` with the largest k, 0 before all."""
     if lo < 0 < hi:
         return 0.0
     step = 2.0 ** math.floor(math.log2(hi - lo)) * 2
@@ -99,5 +99,5 @@ PLACEMENTS: MappingProxyType[str, Placement] = MappingProxyType(
     {"uniform": uniform, "dyadic": dyadic, "curvature": curvature, "minimax": minimax, "density": density}
 )
 """Every placement by name: (target, segments, bias) to knots of shape (N+1,)."""
-ADDRESSING = MappingProxyType({"uniform": "shift", "dyadic": "dyadic"})
+ADDRESSING: MappingProxyType[str, Addressing] = MappingProxyType({"uniform": "shift", "dyadic": "dyadic"})
 """What hardware needs to find the entry; all other placements need a comparator tree."""

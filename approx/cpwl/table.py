@@ -12,14 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from approx.cpwl.catalogue import get_function
 from approx.cpwl.density import Density
 from approx.cpwl.fixed_point import FixedPoint, quantize
-from approx.cpwl.function import Array, ErrorKind, Function, Line
+from approx.cpwl.function import Addressing, Array, ErrorKind, Function, Line
 from approx.cpwl.measure import max_error, signed_error
 from approx.cpwl.target import Quadrature, Target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Addressing = Literal["shift", "dyadic", "comparator"]
 ARRAYS = ("knots", "slopes", "intercepts")
 
 
@@ -27,8 +26,8 @@ ARRAYS = ("knots", "slopes", "intercepts")
 class CpwlTable:
     """A continuous piecewise-linear approximation of one scalar function.
 
-    Entry 0 is the left tail, entries 1..N the segments, entry N+1 the right tail; the entry of x is the number of
-    knots <= x, and its value is slope * x + intercept. That is the table's whole meaning.
+    Entry 0 is the left tail, entries 1..N the segments, entry N+1 the right tail; the entry of x is the
+    number of knots <= x, and its value is slope * x + intercept. That is the table's whole meaning.
 
     Attributes:
         function: The function's name as :func:`approx.cpwl.get_function` takes it, or a callable's name.
@@ -42,7 +41,8 @@ class CpwlTable:
         placement: How the knots were placed.
         bias: How the values at the knots were chosen.
         error: The error kind that was minimised, ``"absolute"`` or ``"relative"``.
-        addressing: What hardware needs to find the entry: ``"shift"`` (uniform knots), ``"dyadic"`` (leading bits) or
+        addressing: What hardware needs to find the entry: ``"shift"`` (uniform knots), ``"dyadic"`` (leading
+            bits) or
             ``"comparator"`` (free knots).
         exact: True where the table equals the function everywhere.
         symmetric: True where the half of the table above 0 holds it all (see ``stored_segments``).
@@ -127,16 +127,17 @@ class CpwlTable:
         """
         return self.source if self.source is not None else get_function(self.function)
 
-    def _target(self, density: Density | None = None) -> Target:
+    def target(self, density: Density | None = None) -> Target:
+        """Return what the table approximates, where and in which metric."""
         return Target(self.reference(), *self.domain, self.error, density)
 
     def max_error(self) -> float:
         """Return the largest error's magnitude over the domain, in the table's error kind."""
-        return 0.0 if self.exact else max_error(self._target(), self, self.knots)
+        return 0.0 if self.exact else max_error(self.target(), self, self.knots)
 
     def mse(self, density: Density | None = None) -> float:
-        """Return the mean squared error over the domain under ``density`` (uniform if None), in its error kind."""
-        return mean_squared_error(self, self._target(density))
+        """Return the mean squared error over the domain under ``density``, or a uniform one."""
+        return mean_squared_error(self, self.target(density))
 
     def quantize(
         self,
@@ -200,7 +201,7 @@ def _check(table: CpwlTable) -> None:
     size = table.slopes.size
     if size == 0 or table.slopes.shape != (size,) or table.intercepts.shape != (size,):
         raise ValueError(
-            f"table: slopes {table.slopes.shape} and intercepts {table.intercepts.shape} must both be (N,), N >= 1"
+            f"table: slopes {table.slopes.shape}, intercepts {table.intercepts.shape}: both must be (N,), N >= 1"
         )
     if table.knots.shape != (size + 1,) or (np.diff(table.knots) <= 0).any():
         raise ValueError(f"table: knots must be {size + 1} increasing numbers, got shape {table.knots.shape}")

@@ -12,7 +12,7 @@ from approx.cpwl.density import Density
 from approx.cpwl.function import Array, ErrorKind, Function
 
 TAIL_FLOOR = 1e-4
-"""Share of a uniform density mixed into a calibrated one, so that a fit stays bounded where no input was seen."""
+"""Share of a uniform density mixed into a calibrated one, to bound a fit where no input was seen."""
 GAUSS_NODES, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
@@ -54,8 +54,8 @@ class Mesh:
     """Cells over which the function bends by about the same small amount.
 
     The bend of a cell is ``sqrt(|second difference| / scale)``. Its sum over cells tends to a multiple of the
-    integral of sqrt|f''|, so equal shares of it are equal maximum errors of the best line, without derivatives
-    and through singular ends.
+    integral of sqrt|f''|, so equal shares of it are equal maximum errors of the best line, without
+    derivatives and through singular ends.
 
     Attributes:
         nodes: Cell ends, shape (C+1,).
