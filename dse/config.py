@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from accel_models import Design
 from accel_models.checks import Choice, IntRange
-from approx.cpwl import BIASES, MAX_SEGMENTS, PLACEMENTS, get_function
+from approx.cpwl import BIASES, FUNCTIONS, MAX_SEGMENTS, PLACEMENTS, get_function
 from dse.errors import UserError
 from dse.figures import FIGURES
 from dse.files import read_text
 from dse.problems import explain
-from dse.rules import Text, axis, fixed, refusal
+from dse.rules import Text, axis, did_you_mean, fixed, refusal
 from dse.samplers import SAMPLERS
 
 Axis = tuple[Any, ...]
@@ -157,11 +157,7 @@ HardwareSection = _hardware_section()
 
 
 class StudyConfig(Section):
-    """A study file.
-
-    Raises:
-        ValidationError: If a field is unknown or its value not allowed; `load` says so in plain lines.
-    """
+    """A study file: its name and its sections."""
 
     name: Annotated[str, fixed(Text(without="/\\"))] = Field(
         default="study",
@@ -184,6 +180,17 @@ class StudyConfig(Section):
     def content(self) -> dict[str, Any]:
         """Return every field as plain values, for storing and comparing."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "": StudyConfig,
+    "task": TaskSection,
+    "search": SearchSection,
+    "approximation": ApproximationSection,
+    "approximation.*": Tables,
+    "hardware": HardwareSection,
+}
+"""The sections of a study file; `approximation.*` are those named after a function."""
 
 
 def load(path: str | Path) -> StudyConfig:
@@ -211,7 +218,7 @@ def parse(text: str, default_name: str = "study") -> StudyConfig:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"not TOML: {error}") from None
     except ValidationError as error:
-        raise UserError("\n".join(explain(problem, StudyConfig) for problem in error.errors())) from None
+        raise UserError("\n".join(explain(problem, SECTIONS) for problem in error.errors())) from None
     _check_functions(config.approximation.functions)
     return config
 
@@ -222,4 +229,7 @@ def _check_functions(functions: Iterable[str]) -> None:
         try:
             get_function(function)
         except ValueError as error:
-            raise UserError(f"[approximation.{function}]: {error}") from None
+            reason = str(error).removeprefix(f"function = {function!r}: ")
+            raise UserError(
+                f"[approximation.{function}]: {reason}{did_you_mean(function, FUNCTIONS)}"
+            ) from None

@@ -145,6 +145,8 @@ def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:
     axis = axes.yaxis if side == "y" else axes.xaxis
     values = shown(done[figure.name], figure)
     axis.set_tick_params(labelsize=8)
+    if values.empty:
+        return
     axes.grid(visible=True, axis="both", linewidth=0.4, color="#dddddd", zorder=0)
     if side == "y":
         axes.set_ylabel(figure.heading, fontsize=9)

@@ -12,16 +12,19 @@ from pydantic_core import ErrorDetails
 from dse.rules import did_you_mean
 
 
-def explain(problem: ErrorDetails, model: type[BaseModel]) -> str:
+def explain(problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> str:
     """Put one of pydantic's findings into words: `[hardware] rows = 0: must be an integer from 1 to 1024`.
 
     Args:
         problem: An entry of `ValidationError.errors()`.
-        model: What was validated; its fields are named where one is unknown.
+        sections: The model of each section by its name, "" for the top level and `NAME.*` for the tables that
+            a section names freely; their fields are listed where one is unknown.
     """
-    *sections, field = (str(part) for part in problem["loc"])
+    *path, field = (str(part) for part in problem["loc"])
     value = problem.get("ctx", {}).get("value", problem["input"])
-    return f"{place(sections, field)} = {as_toml(value)}: {_reason(problem, model, sections, field)}"
+    what = f"[{field}]" if isinstance(value, dict) else f"{place(path, field)} = {as_toml(value)}"
+    section = sections.get(".".join(path)) or sections[f"{path[0]}.*"]
+    return f"{what}: {_reason(problem, section, path, field)}"
 
 
 def place(sections: list[str], field: str) -> str:
@@ -35,29 +38,14 @@ def as_toml(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _reason(problem: ErrorDetails, model: type[BaseModel], sections: list[str], field: str) -> str:
-    section = _section(model, sections)
-    known = list(section.model_fields) if section else []
+def _reason(problem: ErrorDetails, section: type[BaseModel], path: list[str], field: str) -> str:
+    known = list(section.model_fields)
     if problem["type"] == "extra_forbidden" or (problem["type"] == "model_type" and field not in known):
-        tables = ", or a table named after a function" if sections == ["approximation"] else ""
-        return f"unknown field{did_you_mean(field, known)}: must be one of {', '.join(known)}{tables}"
+        free = ", or a table named after a function" if section.model_config.get("extra") == "allow" else ""
+        return f"unknown field{did_you_mean(field, known)}: must be one of {', '.join(known)}{free}"
     if problem["type"] == "model_type":
-        return f"must be a table, [{'.'.join([*sections, field])}]"
+        return f"must be a table, [{'.'.join([*path, field])}]"
     return problem["msg"]
-
-
-def _section(model: type[BaseModel], names: list[str]) -> type[BaseModel] | None:
-    """Return the model of a section, if it has one of its own."""
-    for name in names:
-        field = model.model_fields.get(name)
-        if (
-            field is None
-            or not isinstance(field.annotation, type)
-            or not issubclass(field.annotation, BaseModel)
-        ):
-            return None
-        model = field.annotation
-    return model
 
 
 def differences(

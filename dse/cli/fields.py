@@ -9,15 +9,13 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from dse.config import ApproximationSection, HardwareSection, SearchSection, Section, TaskSection
+from dse.config import SECTIONS, Section
 from dse.problems import as_toml
-
-SECTIONS = (TaskSection, SearchSection, ApproximationSection, HardwareSection)
 
 
 def fields() -> Group:
     """Return a table of each section: field, default, what it is."""
-    return Group(*(_section(section) for section in SECTIONS))
+    return Group(*(_section(section) for section in SECTIONS.values()))
 
 
 def _section(section: type[Section]) -> Table:
@@ -40,4 +38,4 @@ def _default(field: FieldInfo) -> str:
     values = field.default
     if isinstance(values, tuple):
         values = list(values) if len(values) > 1 else values[0]
-    return "" if values is None else as_toml(values)
+    return "" if values is None or isinstance(values, Section) else as_toml(values)

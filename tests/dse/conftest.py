@@ -1,0 +1,80 @@
+"""A network that needs no torch: its fidelity follows from its tables by a formula."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from accel_models import Gemm, Hadamard, Lookup, Workload
+
+ADDRESSING = {"uniform": "shift", "dyadic": "dyadic"}
+STUDY = """
+[search]
+seed = 1
+[approximation]
+segments = [2, 4, 8, 16]
+placement = ["uniform", "minimax"]
+bias = "minimax"
+[hardware]
+rows = [4, 8, 16]
+cols = [4, 8, 16]
+weight_buffer = [64, 65536]
+input_buffer = 65536
+output_buffer = 65536
+parameter_buffer = [256, 1024]
+"""
+
+
+class FakeNetwork:
+    """One GEMM and two tables; quality falls with the squared distance between knots."""
+
+    functions = ("exp", "gelu")
+    original = {"accuracy": 0.96, "fidelity": 1.0, "agreement": 1.0, "kl_divergence": 0.0}  # noqa: RUF012
+    certificate = {  # noqa: RUF012
+        "counts": {"gemm": 1, "lookup": 2},
+        "functions": {"exp": 1, "gelu": 1},
+        "entries": [{"node": "linear", "op": "aten.linear", "kind": "gemm", "module": "a.<b>bold</b>"}],
+    }
+
+    def __init__(self, config=None):
+        self.scored = []
+
+    def workload(self, tables):
+        lookups = [
+            Lookup(4096, table["segments"], ADDRESSING.get(table["placement"], "comparator"), f"a.{function}")
+            for function, table in tables.items()
+        ]
+        return Workload([Gemm(m=64, n=64, k=64, name="a.linear"), Hadamard(4096, name="a.add"), *lookups])
+
+    def quality(self, tables):
+        self.scored.append(json.dumps(tables, sort_keys=True))
+        divergence = sum(
+            (1 if t["placement"] == "minimax" else 4) / t["segments"] ** 2 for t in tables.values()
+        )
+        return {
+            "accuracy": 0.96 * math.exp(-divergence / 4),
+            "fidelity": math.exp(-divergence),
+            "agreement": math.exp(-divergence / 3),
+            "kl_divergence": divergence,
+        }
+
+
+@pytest.fixture
+def fake_network():
+    return FakeNetwork
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture
+def study(study_file, tmp_path):
+    """A finished study of 24 trials in tmp_path/out."""
+    import dse
+
+    return dse.run(study_file, trials=24, out=tmp_path / "out", make_network=FakeNetwork)

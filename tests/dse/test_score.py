@@ -1,0 +1,59 @@
+import math
+
+import pytest
+
+from accel_models import Lookup, Workload
+from dse.score import Scorer, built_for, cost_figures, finite
+from dse.space import Candidate
+
+TABLES = {
+    "exp": {"segments": 8, "placement": "minimax", "bias": "none"},
+    "gelu": {"segments": 4, "placement": "uniform", "bias": "none"},
+}
+
+
+@pytest.mark.parametrize(
+    ("lookups", "addressing", "segments"),
+    [
+        ([("shift", 64)], "shift", 1),
+        ([("shift", 64), ("dyadic", 8)], "dyadic", 1),
+        ([("exponent", 8)], "dyadic", 1),
+        ([("comparator", 8), ("comparator", 32), ("shift", 64)], "comparator", 32),
+    ],
+)
+def test_hardware_is_built_for_its_tables_no_more_and_no_less(lookups, addressing, segments):
+    workload = Workload([Lookup(16, segments=n, addressing=how) for how, n in lookups])
+    design = built_for(workload, {"rows": 8})
+    assert (design.rows, design.addressing, design.max_segments) == (8, addressing, segments)
+
+
+def test_tables_are_scored_once(fake_network):
+    network = fake_network()
+    scorer = Scorer(network)
+    first = scorer.quality(TABLES)
+    assert scorer.quality(dict(reversed(TABLES.items()))) == first
+    assert scorer.evaluations == len(network.scored) == 1
+
+
+def test_known_figures_are_not_scored_again(fake_network):
+    scorer = Scorer(fake_network())
+    again = Scorer(fake_network(), scorer.known | {key: value for key, value in [*scorer.known.items()]})
+    scorer.quality(TABLES)
+    again = Scorer(fake_network(), scorer.known)
+    assert again.quality(TABLES) == scorer.quality(TABLES)
+    assert again.evaluations == 0
+
+
+def test_cost_is_that_of_the_accelerator_model(fake_network):
+    design, workload, report = Scorer(fake_network()).cost(Candidate(TABLES, {"rows": 8, "cols": 8}))
+    assert design.addressing == "comparator"
+    assert workload.macs == 64**3
+    figures = cost_figures(report)
+    assert figures["throughput_per_watt"] == pytest.approx(1 / figures["energy_j"])
+    assert figures["power_w"] == pytest.approx(figures["energy_j"] / figures["latency_s"])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_figure_that_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="accuracy = .*: must be finite"):
+        finite({"accuracy": value})
