@@ -6,26 +6,35 @@
 Imports neither torch nor pandas until a DataFrame is asked for.
 """
 
+from accel_models.baselines import Comparison, Host, NonlinearUnits, compare
+from accel_models.convolution import conv2d
 from accel_models.cost import CostReport
 from accel_models.design import Design
 from accel_models.evaluation import evaluate, evaluate_many
 from accel_models.mapping import ActionEnergies, Loops, Mapping, evaluate_mapping
+from accel_models.presets import PRESETS
 from accel_models.technology import TECHNOLOGIES, load_technology
 from accel_models.workload import Gemm, Hadamard, Lookup, Move, Operation, Workload
 
 __all__ = [
+    "PRESETS",
     "TECHNOLOGIES",
     "ActionEnergies",
+    "Comparison",
     "CostReport",
     "Design",
     "Gemm",
     "Hadamard",
+    "Host",
     "Lookup",
     "Loops",
     "Mapping",
     "Move",
+    "NonlinearUnits",
     "Operation",
     "Workload",
+    "compare",
+    "conv2d",
     "evaluate",
     "evaluate_many",
     "evaluate_mapping",

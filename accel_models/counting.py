@@ -109,9 +109,10 @@ def _tiled(s: Shape, a_words: FloatArray, t: DesignTable, h: Hardware) -> Traffi
         return np.broadcast_to(values, s.m.shape).ravel()
 
     shared = np.broadcast_to(t.shared, s.m.shape).ravel()
-    sizes = (flat(values) for values in (s.m, s.n, s.k, a_words, h.word, h.partial, *h.usable))
-    problem = Problem._make((*sizes, shared))
-    best = least_traffic(problem, Granules._make(flat(unit) for unit in granules(s)))
+    unit = granules(s)
+    sizes = (unit.m * ceil_div(s.m, unit.m), s.n, s.k, a_words, s.k * s.n, s.m * s.n)
+    problem = Problem._make((*(flat(values) for values in (*sizes, h.word, h.partial, *h.usable)), shared))
+    best = least_traffic(problem, Granules._make(flat(values) for values in unit))
     return Traffic._make(times.reshape(s.m.shape) for times in best)
 
 

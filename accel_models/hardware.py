@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from accel_models.table import DesignTable, FloatArray, options
-from accel_models.technology import DRAMS, TECHNOLOGIES, check_mac, check_sram, load_technology
+from accel_models.technology import TECHNOLOGIES, check_mac, check_sram, dram_pj_per_byte, load_technology
 
 BUFFERS = ("input", "weight", "output", "parameter")
 BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
@@ -78,7 +78,7 @@ def derive(t: DesignTable) -> Hardware:
         mac_pj=mac[0],
         register_pj=register[0],
         adder_pj=adder[0],
-        dram_pj=t.per_option("dram", lambda name: 8 * float(DRAMS[name]["pJ_per_bit"])),
+        dram_pj=t.per_option("dram", dram_pj_per_byte),
         leak_w=leak_uw * 1e-6,
         area=area,
         lanes=lanes,
@@ -93,8 +93,8 @@ def accumulator_bytes(t: DesignTable) -> FloatArray:
 
 def buffer_sizes(t: DesignTable, name: str) -> FloatArray:
     """Return the bytes of the scratchpad in a role; a shared one plays input, weight and output."""
-    own: FloatArray = t[f"{name}_buffer"]
-    return own if name == "parameter" else np.asarray(np.where(t.shared, t["shared_buffer"], own))
+    shared = t.shared & (name != "parameter")
+    return np.asarray(np.where(shared, t["shared_buffer"], t[f"{name}_buffer"]), dtype=np.float64)
 
 
 def _usable(t: DesignTable) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -106,13 +106,12 @@ def _usable(t: DesignTable) -> tuple[FloatArray, FloatArray, FloatArray]:
 def _lanes(t: DesignTable) -> FloatArray:
     fed = np.where(np.isnan(t["operand_bandwidth"]), np.inf, t["operand_bandwidth"])
     full = np.minimum(t["rows"] * t["cols"], fed)
-    return np.where(t.is_("hadamard", "full"), full, np.minimum(t["rows"], t["cols"]))
+    diagonal = np.minimum(t["rows"], t["cols"])
+    return np.asarray(np.where(t.is_("hadamard", "full"), full, diagonal), dtype=np.float64)
 
 
 def _levels(t: DesignTable) -> FloatArray:
-    """Levels of the addressing unit: a tree over the knots, or one adder (shift) or two (leading bit,
-    shift).
-    """
+    """Return the levels of the addressing unit: one adder, two (leading bit, shift), or a tree over knots."""
     tree = np.ceil(np.log2(t["max_segments"] + 2))
     return np.where(
         t.is_("addressing", "comparator"), tree, np.where(t.is_("addressing", "dyadic"), 2.0, 1.0)

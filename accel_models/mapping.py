@@ -133,7 +133,7 @@ class ActionEnergies:
         """
         found: dict[str, dict[str, float]] = {}
         for part in table["ERT"]["tables"]:
-            name = part["name"].split(".")[-1].split("[")[0]
+            name = part["name"].split("[")[0].split(".")[-1]
             found[name] = {action["name"]: float(action["energy"]) for action in part["actions"]}
 
         def energy(component: str, action: str, words: int = 1) -> float:

@@ -41,10 +41,14 @@ def ceil_div(a: Any, b: Any) -> FloatArray:
 
 
 def granules(s: Shape) -> Granules:
-    """Return the granules of each dataflow: OS maps M x N, WS K x N, IS K x M on rows x columns."""
+    """Return the granules of each dataflow: OS maps M x N, WS K x N, IS K x M on rows x columns.
+
+    Along N and K a smaller GEMM needs no more than its size. Along M tiles are padded to whole folds, so that
+    a batch never costs more than its parts.
+    """
     weight, output = s.ws, s.os
     return Granules(
-        m=np.minimum(s.m, np.where(output, s.rows, np.where(weight, 1.0, s.cols))),
+        m=np.where(output, s.rows, np.where(weight, 1.0, s.cols)) + np.zeros_like(s.m),
         n=np.minimum(s.n, np.where(weight | output, s.cols, 1.0)),
         k=np.minimum(s.k, np.where(output, 1.0, s.rows)),
     )

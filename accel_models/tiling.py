@@ -27,15 +27,17 @@ BoolArray = NDArray[np.bool_]
 class Problem(NamedTuple):
     """GEMMs and the space for their tiles, flat arrays of one length.
 
-    m, n, k: sizes. a_words: what one pass over A reads. word, partial: bytes of an operand and of a partial
-    sum. capacity_a, capacity_b, capacity_z: bytes for tiles; where shared, each is the one capacity for all
-    three.
+    m, n, k: sizes that tiles must cover. a_words, b_words, z_words: what one pass over a matrix moves.
+    word, partial: bytes of an operand and of a partial sum. capacity_a, capacity_b, capacity_z: bytes for
+    tiles; where shared, each is the one capacity for all three.
     """
 
     m: FloatArray
     n: FloatArray
     k: FloatArray
     a_words: FloatArray
+    b_words: FloatArray
+    z_words: FloatArray
     word: FloatArray
     partial: FloatArray
     capacity_a: FloatArray
@@ -69,7 +71,7 @@ def least_traffic(problem: Problem, unit: Granules) -> Traffic:
     b = _Matrix(p.word, p.capacity_b)
     z = _Matrix(p.partial, p.capacity_z)
     m, n, k = (p.m, unit.m), (p.n, unit.n), (p.k, unit.k)
-    read_a, read_b, spill = p.a_words * p.word, p.k * p.n * p.word, 2 * p.m * p.n * p.partial
+    read_a, read_b, spill = p.a_words * p.word, p.b_words * p.word, 2 * p.z_words * p.partial
 
     once = np.ones_like(p.m)
     best = solve(_case((read_b, m, a), (read_a, n, b), unit.k, z, p.shared), np.full(p.m.shape, np.inf))

@@ -28,6 +28,11 @@ def _read(name: str) -> dict[str, Any]:
 DRAMS: dict[str, dict[str, Any]] = _read("dram")
 
 
+def dram_pj_per_byte(name: str) -> float:
+    """Return pJ to move a byte to or from a DRAM type."""
+    return 8 * float(DRAMS[name]["pJ_per_bit"])
+
+
 @dataclass(frozen=True)
 class Cell:
     """One component: energy an action (pJ), area (um2) and leakage (uW)."""
