@@ -7,6 +7,7 @@ array or on a host over a link. The tables, their buffer and the addressing unit
 from dataclasses import dataclass, replace
 from typing import Any
 
+from accel_models.checks import FloatRange, IntRange
 from accel_models.cost import CostReport
 from accel_models.design import Design
 from accel_models.evaluation import evaluate
@@ -14,6 +15,7 @@ from accel_models.hardware import BITS
 from accel_models.technology import dram_pj_per_byte, load_technology
 from accel_models.workload import Lookup, Workload
 
+_COUNT = IntRange(1, 1 << 20)
 _NO_TABLES: dict[str, Any] = {"parameter_buffer": 64, "addressing": "shift", "max_segments": 1}
 
 
@@ -34,6 +36,14 @@ class NonlinearUnits:
     lanes: int | None = None
     multiply_adds: int = 4
 
+    def __post_init__(self) -> None:
+        for name, rule in (
+            ("kinds", _COUNT),
+            ("lanes", replace(_COUNT, optional=True)),
+            ("multiply_adds", _COUNT),
+        ):
+            rule.check(f"units.{name}", getattr(self, name))
+
 
 @dataclass(frozen=True)
 class Host:
@@ -52,6 +62,11 @@ class Host:
     link_pj_per_byte: float = 40.0
     seconds_per_element: float = 1e-9
     power_w: float = 5.0
+
+    def __post_init__(self) -> None:
+        FloatRange(1.0, 1e30).check("host.link_bandwidth", self.link_bandwidth)
+        for name in ("link_pj_per_byte", "seconds_per_element", "power_w"):
+            FloatRange(0.0, 1e12).check(f"host.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,9 @@ def _gemms(gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: Hardwa
         "input_write": times.a * a_words * h.word,
         "weight_read": moved.reads_b * h.word,
         "weight_write": b,
-        "output_read": moved.reads_z * h.partial + spilled + z * h.partial,
+        "output_read": (moved.reads_z + z) * h.partial
+        + spilled
+        + (1 - crossing_a) * times.a * a_words * h.word,
         "output_write": moved.writes_z * h.partial + spilled,
         "register_bits": macs * h.register_bits,
         "dram_reads": a + b + spilled,

@@ -1,7 +1,7 @@
 """The analytic backend: counts of every operation, times energy an action; numpy over operations and designs.
 
-Identical operations are counted once. All counts are integers, exact in float64, so that neither the order of
-summing nor the number of designs evaluated together can change a result.
+Identical operations are counted once. Every step is element by element or in a fixed order, so that the
+number of designs evaluated together cannot change a result.
 """
 
 from typing import Any
@@ -91,8 +91,9 @@ def _count(workload: Workload, keys: dict[Key, int], t: DesignTable, h: Hardware
 
 
 def _sum(workload: Workload, keys: dict[Key, int], t: DesignTable, h: Hardware) -> Counts:
-    counts, times = _count(workload, keys, t, h), np.array(list(keys.values()), dtype=np.float64)
-    return {name: times @ counts[name] for name in COUNTS}
+    counts, times = _count(workload, keys, t, h), np.array(list(keys.values()), dtype=np.float64)[:, None]
+    # cumsum adds in order, whatever the number of designs; a plain sum or a matrix product would not.
+    return {name: np.cumsum(times * counts[name], axis=0)[-1] for name in COUNTS}
 
 
 def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) -> dict[str, FloatArray]:

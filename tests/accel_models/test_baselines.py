@@ -44,3 +44,10 @@ def test_without_nonlinear_work_only_leakage_and_area_differ() -> None:
 def test_lookups_alone_can_be_compared() -> None:
     only = replace(WORKLOAD, operations=WORKLOAD.operations[1:2])
     assert all(found.latency_s > 0 and found.energy_j > 0 for found in compare(Design(), only))
+
+
+def test_bad_assumptions_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"units\.lanes = 0: must be an integer"):
+        NonlinearUnits(lanes=0)
+    with pytest.raises(ValueError, match=r"host\.power_w = nan: must be a number"):
+        Host(power_w=float("nan"))

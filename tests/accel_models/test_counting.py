@@ -52,13 +52,13 @@ def test_more_comparators_cost_area() -> None:
 
 
 def test_tensors_that_fit_the_output_scratchpad_stay_on_chip() -> None:
-    fits, spills = layer(Lookup(32768, 4)), layer(Lookup(32769, 4))
+    fits, spills = layer(Lookup(65536, 4)), layer(Lookup(65537, 4))
     assert (fits["dram_reads"], fits["dram_writes"]) == (0, 0)
-    assert (spills["dram_reads"], spills["dram_writes"]) == (32769, 32769)
-    assert layer(Hadamard(16384))["dram_reads"] == 0
-    assert layer(Hadamard(16385))["dram_reads"] == 2 * 16385
-    assert layer(Move(16385))["dram_reads"] == 16385
-    assert layer(Lookup(65536, 4), batch=2)["dram_reads"] == 0
+    assert (spills["dram_reads"], spills["dram_writes"]) == (65537, 65537)
+    assert layer(Hadamard(32768))["dram_reads"] == 0
+    assert layer(Hadamard(32769))["dram_reads"] == 2 * 32769
+    assert layer(Move(32769))["dram_reads"] == 32769
+    assert layer(Lookup(131072, 4), batch=2)["dram_reads"] == 0
 
 
 def test_tables_that_do_not_fit_are_loaded_again_each_time() -> None:

@@ -105,7 +105,8 @@ def test_totals_are_the_sums_of_the_layers(mixed: Workload) -> None:
 
 def test_energy_by_hand() -> None:
     """45 nm: int8 MAC 1.15366 pJ; 64 KiB SRAM 3.23369 read, 2.45608 write; LPDDR4 64 pJ a byte."""
-    report = evaluate(Design(), Workload([Gemm(16, 16, 16)]))
+    sizes = {f"{name}_buffer": 65536 for name in ("input", "weight", "output")}
+    report = evaluate(Design(**sizes), Workload([Gemm(16, 16, 16)]))
     assert report.energy_parts["mac"] == pytest.approx(4096 * 1.15366e-12)
     assert report.energy_parts["input"] == pytest.approx(256 * (3.23369 + 2.45608) * 1e-12)
     assert report.energy_parts["dram"] == pytest.approx(3 * 256 * 64e-12)
