@@ -11,7 +11,8 @@ from accel_models.convolution import conv2d
 from accel_models.cost import CostReport
 from accel_models.design import Design
 from accel_models.evaluation import evaluate, evaluate_many
-from accel_models.mapping import ActionEnergies, Loops, Mapping, evaluate_mapping
+from accel_models.mapping import Loops, Mapping
+from accel_models.mapping_cost import ActionEnergies, evaluate_mapping
 from accel_models.presets import PRESETS
 from accel_models.technology import TECHNOLOGIES, load_technology
 from accel_models.workload import Gemm, Hadamard, Lookup, Move, Operation, Workload

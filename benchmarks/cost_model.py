@@ -3,7 +3,7 @@
     python benchmarks/cost_model.py [--designs 100000]
 
 Speed is one process on one core, processor time. Reference points lie beside the tests. The tools' own times
-were taken on a loaded machine: one zigzag-dse 3.9.1 evaluation of a GEMM 5 to 100 s, a Timeloop model call 1 s.
+were taken on a loaded machine: zigzag-dse 3.9.1 takes 5 to 100 s a GEMM, a Timeloop model call 1 s.
 """
 
 import argparse

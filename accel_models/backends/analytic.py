@@ -20,23 +20,23 @@ from accel_models.workload import Gemm, Operation, Workload
 _CHUNK = 65536  # operations x designs worked on at once: measured fastest, and bounds the memory
 _LAYER_COUNTS = ("compute_cycles", "stall_cycles", "sram_reads_a", "sram_reads_b", "sram_writes_z")
 _TOTALS = ("compute_cycles", "stall_cycles", "macs", "dram_reads", "dram_writes")
-Key = tuple[Operation, str]
-"""An operation without its names, and which end of the workload it is."""
+Distinct = dict[tuple[Any, ...], tuple[Operation, str, int]]
+"""Operations that differ in more than their names: one of them, which end of the workload it is, how many."""
 
 
 def evaluate_table(workload: Workload, table: DesignTable) -> dict[str, Any]:
     """Return the totals of each design by column, with `reason` where it cannot run the workload."""
-    keys = _distinct(workload)
-    step = max(1, _CHUNK // len(keys))
-    parts = [_part(workload, keys, table.rows(at, at + step)) for at in range(0, table.size, step)]
+    distinct = _distinct(workload)
+    step = max(1, _CHUNK // len(distinct))
+    parts = [_part(workload, distinct, table.rows(at, at + step)) for at in range(0, table.size, step)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _part(workload: Workload, keys: dict[Key, int], t: DesignTable) -> dict[str, Any]:
+def _part(workload: Workload, distinct: Distinct, t: DesignTable) -> dict[str, Any]:
     h = derive(t)
     why = reasons(workload, t, h)
     possible = np.array([not reason for reason in why])
-    figures = _figures(workload, _sum(workload, keys, t, h), t, h)
+    figures = _figures(workload, _sum(distinct, _count(workload, distinct, t, h)), t, h)
     result: dict[str, Any] = {name: np.where(possible, value, np.nan) for name, value in figures.items()}
     return result | {"reason": np.array(why, dtype=object)}
 
@@ -44,54 +44,53 @@ def _part(workload: Workload, keys: dict[Key, int], t: DesignTable) -> dict[str,
 def evaluate_one(design: Design, workload: Workload) -> CostReport:
     """Return the cost of a workload on one design; ValueError if the design cannot run it."""
     t = from_designs([design])
-    h, keys = derive(t), _distinct(workload)
+    h, distinct = derive(t), _distinct(workload)
     if why := reasons(workload, t, h)[0]:
         raise ValueError(why)
-    figures = {
-        name: float(value[0]) for name, value in _figures(workload, _sum(workload, keys, t, h), t, h).items()
-    }
-    parts = {kind: _named(figures, kind, unit) for kind, unit in (("energy", "j"), ("area", "mm2"))}
+    counts = _count(workload, distinct, t, h)
+    found = _figures(workload, _sum(distinct, counts), t, h)
+    figures = {name: float(value[0]) for name, value in found.items()}
     totals = {name: value for name, value in figures.items() if name in CostReport.__annotations__}
     return CostReport(
         design,
         workload,
         **totals,
-        energy_parts=parts["energy"],
-        area_parts=parts["area"],
-        layer_columns=_layers(workload, keys, t, h),
+        energy_parts=_named(figures, "energy", "j"),
+        area_parts=_named(figures, "area", "mm2"),
+        layer_columns=_layers(workload, distinct, counts, t, h),
     )
 
 
 def _named(figures: dict[str, float], kind: str, unit: str) -> dict[str, float]:
     """Return the figures called <kind>_<component>_<unit> by component."""
-    parts = {
-        name.removeprefix(f"{kind}_"): value for name, value in figures.items() if name.startswith(f"{kind}_")
-    }
+    parts = {name.removeprefix(f"{kind}_"): value for name, value in figures.items() if name.startswith(kind)}
     return {name.removesuffix(f"_{unit}"): value for name, value in parts.items() if name != unit}
 
 
-def _key(workload: Workload, index: int) -> Key:
+def _key(workload: Workload, index: int) -> tuple[Any, ...]:
     op = workload.operations[index]
-    nameless = type(op)(**{name: value for name, value in vars(op).items() if name not in ("name", "table")})
     first, last = index == 0, index == len(workload.operations) - 1
-    return nameless, "both" if first and last else "first" if first else "last" if last else ""
+    end = "both" if first and last else "first" if first else "last" if last else ""
+    return (end, op.kind, *(value for name, value in vars(op).items() if name not in ("name", "table")))
 
 
-def _distinct(workload: Workload) -> dict[Key, int]:
-    """Return the operations that differ, GEMMs first, each with how often it occurs."""
-    found: dict[Key, int] = {}
-    for index in range(len(workload.operations)):
+def _distinct(workload: Workload) -> Distinct:
+    """Return the operations that differ, GEMMs first."""
+    found: Distinct = {}
+    for index, op in enumerate(workload.operations):
         key = _key(workload, index)
-        found[key] = found.get(key, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: not isinstance(item[0][0], Gemm)))
+        known = found.get(key, (op, key[0], 0))
+        found[key] = (known[0], known[1], known[2] + 1)
+    return dict(sorted(found.items(), key=lambda item: item[1][0].kind != Gemm.kind))
 
 
-def _count(workload: Workload, keys: dict[Key, int], t: DesignTable, h: Hardware) -> Counts:
-    return count([op for op, _ in keys], [end for _, end in keys], workload, t, h)
+def _count(workload: Workload, distinct: Distinct, t: DesignTable, h: Hardware) -> Counts:
+    operations, ends, _ = zip(*distinct.values(), strict=True)
+    return count(operations, ends, workload, t, h)
 
 
-def _sum(workload: Workload, keys: dict[Key, int], t: DesignTable, h: Hardware) -> Counts:
-    counts, times = _count(workload, keys, t, h), np.array(list(keys.values()), dtype=np.float64)[:, None]
+def _sum(distinct: Distinct, counts: Counts) -> Counts:
+    times = np.array([known[2] for known in distinct.values()], dtype=np.float64)[:, None]
     # cumsum adds in order, whatever the number of designs; a plain sum or a matrix product would not.
     return {name: np.cumsum(times * counts[name], axis=0)[-1] for name in COUNTS}
 
@@ -117,9 +116,10 @@ def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) ->
     return figures | {f"area_{name}_mm2": value for name, value in h.area.items()}
 
 
-def _layers(workload: Workload, keys: dict[Key, int], t: DesignTable, h: Hardware) -> dict[str, list[Any]]:
+def _layers(
+    workload: Workload, distinct: Distinct, counts: Counts, t: DesignTable, h: Hardware
+) -> dict[str, list[Any]]:
     """Return the columns of CostReport.layers."""
-    counts = _count(workload, keys, t, h)
     cycles = counts["compute_cycles"] + counts["stall_cycles"]
     parts = energy_parts(counts, cycles / t["clock"], h)
     work = counts["macs"] + counts["multiply_adds"]
@@ -132,7 +132,7 @@ def _layers(workload: Workload, keys: dict[Key, int], t: DesignTable, h: Hardwar
         "energy_j": total(parts),
         **{f"energy_{name}_j": value for name, value in parts.items()},
     }
-    place = {key: position for position, key in enumerate(keys)}
+    place = {key: position for position, key in enumerate(distinct)}
     at = [place[_key(workload, index)] for index in range(len(workload.operations))]
     rows: dict[str, list[Any]] = {
         name: [getattr(op, name) for op in workload.operations] for name in ("name", "kind")
