@@ -29,7 +29,7 @@ def interpolate(target: Target, knots: Array) -> Array:
 
 def zero_mean(target: Target, knots: Array) -> Array:
     """Shift the interpolant, by the same error everywhere, to a mean error of zero under the density."""
-    points = Quadrature.build(target, knots, floor=0.0)
+    points = Quadrature.build(target, knots, bounded=False)
     values = target.function(knots)
     unit = target.scale(values)
     error = (np.interp(points.x, knots, values) - points.values) / points.scale

@@ -21,6 +21,8 @@ ROUNDS = 4
 """Each round narrows the error to 1 / (ERRORS - 1) of its bracket."""
 NEWTON_STEPS = 30
 SLACK = 1e-9
+"""Part of the error by which an interval may be empty and still count as a point."""
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Chain:
 
     Attributes:
         pieces: The segments from left to right.
-        ends: For the first and the last knot -1 or +1 if its shift must be that many errors, 0 if it is free.
+        ends: For the first and the last knot -1 or +1 if its shift must be that many errors, 0 if it is
+            free. A demand is against the excess of its segment, which must have one sign.
         wanted: The shifts to stay close to, shape (number of pieces + 1,).
     """
 
@@ -57,7 +60,11 @@ class Chain:
         low, high = least, max(least, *(float((np.abs(p.excess) / p.scale).max()) for p in self.pieces))
         for _ in range(ROUNDS):
             errors = np.linspace(low, high, ERRORS)
-            first = int(self._ranges(errors)[1].argmax())
+            possible = self._ranges(errors)[1]
+            if not possible.any():  # rounding alone can do that: the upper end is always possible
+                low, high = high, 2 * high
+                continue
+            first = int(possible.argmax())
             high = float(errors[first])
             if first == 0:
                 break
@@ -124,19 +131,17 @@ def _first_possible(above: Array, below: Array, rest: Array, start: Array, direc
     The room for the right end is a concave function of the left shift, so Newton's method from outside the
     possible interval never passes its end.
     """
-    shift = start.copy()
-    rows = np.arange(start.size)
+    shift, rows = start.copy(), np.arange(start.size)
+    lost = np.zeros(start.size, dtype=bool)
     for _ in range(NEWTON_STEPS):
         upper, lower = above - rest * shift[:, None], below - rest * shift[:, None]
         i, j = upper.argmin(axis=1), lower.argmax(axis=1)
-        room = upper[rows, i] - lower[rows, j]
-        short = room < -1e-12 * (np.abs(upper[rows, i]) + np.abs(lower[rows, j]))
+        most, least = upper[rows, i], lower[rows, j]
+        short = (most - least < -ROUNDING * (np.abs(most) + np.abs(least))) & ~lost
         if not short.any():
             break
         growth = direction * (rest[j] - rest[i])
-        step = np.divide(-room, growth, out=np.full_like(room, np.inf), where=growth > 0)
-        shift = np.where(short, shift + direction * np.where(np.isfinite(shift), step, 0.0), shift)
-        if not np.isfinite(shift[short]).any():
-            break
-        shift = np.where(np.isfinite(shift), shift, direction * 1e300)
-    return shift
+        lost |= short & (growth <= 0)
+        moving = short & ~lost
+        shift[moving] += direction * (least - most)[moving] / growth[moving]
+    return np.where(lost, direction * np.inf, shift)

@@ -112,6 +112,8 @@ def fit(
     whole = isinstance(segments, int | np.integer) and not isinstance(segments, bool)
     if not whole or not 1 <= segments <= MAX_SEGMENTS:
         raise ValueError(f"segments = {segments!r}: must be an integer from 1 to {MAX_SEGMENTS}")
+    if range_reduction and symmetric:
+        raise ValueError("symmetric = True: cannot be combined with range_reduction = True")
     if range_reduction:
         domain, error = reduced_problem(function, domain, error)
         table = fit(function, segments, placement, bias, domain, density, error=error, continuous=continuous)

@@ -69,10 +69,10 @@ def quantize(
     Args:
         table: The table to round; a quantised one is rounded again from what it holds.
         bits: Width of every integer with its sign, 2 to 32.
-        storage: Where a line's offset is kept. With ``"midpoint"`` a slope's rounding error is multiplied by half a
-            segment instead of by the whole of x: on one grid of 2^-6 to 2^-8 for slopes and offsets, 16-segment
-            tables of eight functions err 1.4 to 4.1 times less. With an automatic scale it can lose where
-            midpoint values are much larger than intercepts, as in gelu on [-8, 8].
+        storage: Where a line's offset is kept. With ``"midpoint"`` a slope's rounding error is multiplied by
+            half a segment instead of by the whole of x: on one grid of 2^-6 to 2^-8 for slopes and offsets,
+            16-segment tables of eight functions err 1.4 to 4.1 times less. With an automatic scale it can
+            lose where midpoint values are much larger than intercepts, as in gelu on [-8, 8].
         scale: One step for all three parts, a mapping with any of ``knots``, ``slopes``, ``offsets``, or None
             for the
             smallest power of two that holds the largest magnitude (for a knot, to within one step).

@@ -65,7 +65,7 @@ def _separate(points: Quadrature, knots: Array) -> tuple[Array, Array, Array]:
 
 
 def segment_errors(target: Target, knots: Array, pairs: bool = False) -> Array:
-    """Return the squared error of the best line of each segment (N,), or of each pair of neighbours (N-1,)."""
+    """Return the squared error of each segment's best line (N,), or of each pair of neighbours' (N-1,)."""
     if pairs:
         even, odd = knots[::2], knots[1::2]
         errors = np.empty(knots.size - 2)

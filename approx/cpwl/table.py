@@ -189,7 +189,7 @@ class CpwlTable:
 def mean_squared_error(table: CpwlTable, target: Target) -> float:
     """Integrate the squared error under the target's density alone, whatever floor a fit mixes in."""
     inner = table.knots[(table.knots > target.lo) & (table.knots < target.hi)]
-    panels = Quadrature.build(target, np.concatenate(([target.lo], inner, [target.hi])), floor=0.0)
+    panels = Quadrature.build(target, np.concatenate(([target.lo], inner, [target.hi])), bounded=False)
     total = float(panels.measure.sum())
     if total <= 0:
         raise ValueError(f"density: nothing inside the table's domain {target.lo} to {target.hi}")
@@ -201,7 +201,7 @@ def _check(table: CpwlTable) -> None:
     size = table.slopes.size
     if size == 0 or table.slopes.shape != (size,) or table.intercepts.shape != (size,):
         raise ValueError(
-            f"table: slopes {table.slopes.shape}, intercepts {table.intercepts.shape}: both must be (N,), N >= 1"
+            f"table: slopes {table.slopes.shape}, intercepts {table.intercepts.shape}: must be (N,), N >= 1"
         )
     if table.knots.shape != (size + 1,) or (np.diff(table.knots) <= 0).any():
         raise ValueError(f"table: knots must be {size + 1} increasing numbers, got shape {table.knots.shape}")

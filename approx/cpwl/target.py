@@ -11,8 +11,18 @@ from numpy.typing import NDArray
 from approx.cpwl.density import Density
 from approx.cpwl.function import Array, ErrorKind, Function
 
-TAIL_FLOOR = 1e-4
-"""Share of a uniform density mixed into a calibrated one, to bound a fit where no input was seen."""
+TAIL_FLOOR = 1e-7
+"""Share of a uniform density mixed into a calibrated one.
+
+The power of ten that costs at most 1 part in 100 of the squared error under a normal density on [-8, 8] for
+gelu, silu, tanh and sigmoid at 4, 16 and 64 segments (1e-6 costs up to 6).
+"""
+UNSEEN_FLOOR = 1e-5
+"""The same outside the bins that hold inputs, where nothing else would bound the fit.
+
+With 20,000 normal samples on [-8, 8] and 8 or 16 segments of gelu, silu, tanh and sigmoid, errors stay below 0.7 on
+uniform knots and 1.2 on free ones; 1e-7 lets them reach 28.
+"""
 GAUSS_NODES, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
@@ -38,10 +48,16 @@ class Target:
         """Return the width that an error of 1 has where the function takes ``values``."""
         return np.abs(values) if self.error == "relative" else np.ones_like(values)
 
-    def weight(self, x: Array, floor: float = TAIL_FLOOR) -> Array:
-        """Return the density of inputs at ``x``, mixed with a share ``floor`` of the uniform density."""
-        uniform = np.full_like(x, 1 / (self.hi - self.lo))
-        return uniform if self.density is None else (1 - floor) * self.density(x) + floor * uniform
+    def weight(self, x: Array, bounded: bool = True) -> Array:
+        """Return the density of inputs at ``x``, if ``bounded`` with a floor that a fit needs everywhere."""
+        even = 1 / (self.hi - self.lo)
+        if self.density is None:
+            return np.full_like(x, even)
+        if not bounded:
+            return self.density(x)
+        least, most = self.density.support
+        floor = np.where((x >= least) & (x <= most), TAIL_FLOOR, UNSEEN_FLOOR)
+        return np.asarray(self.density(x) + floor * even)
 
     @property
     def mesh(self) -> Mesh:
@@ -137,7 +153,7 @@ class Quadrature:
     segment: NDArray[np.intp]
 
     @classmethod
-    def build(cls, target: Target, knots: Array, floor: float = TAIL_FLOOR) -> Quadrature:
+    def build(cls, target: Target, knots: Array, bounded: bool = True) -> Quadrature:
         """Place the points for integrals over the segments between ``knots``."""
         edges = [knots, target.mesh.nodes]
         if target.density is not None:
@@ -147,7 +163,7 @@ class Quadrature:
         half = 0.5 * np.diff(panels)[:, None]
         x = (0.5 * (panels[:-1] + panels[1:])[:, None] + half * GAUSS_NODES).ravel()
         values = target.function(x)
-        measure = (half * GAUSS_WEIGHTS).ravel() * target.weight(x, floor)
+        measure = (half * GAUSS_WEIGHTS).ravel() * target.weight(x, bounded)
         segment = np.repeat(np.searchsorted(knots, panels[:-1], side="right") - 1, GAUSS_NODES.size)
         starts = np.searchsorted(segment, np.arange(knots.size - 1))
         return cls(x, measure, values, target.scale(values), starts, segment)
