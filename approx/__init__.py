@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         convert,
         trace,
     )
-    from approx.tasks import Batch, Fidelity, Task, accuracy, fidelity
+    from approx.tasks import Batch, Fidelity, Task, accuracy, fidelity, finetune
 
 _HOMES = {
     "approx.cpwl": ("CpwlTable", "Density", "fit"),
@@ -32,7 +32,7 @@ _HOMES = {
         "convert",
         "trace",
     ),
-    "approx.tasks": ("Batch", "Fidelity", "Task", "accuracy", "fidelity"),
+    "approx.tasks": ("Batch", "Fidelity", "Task", "accuracy", "fidelity", "finetune"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -51,6 +51,7 @@ __all__ = [
     "accuracy",
     "convert",
     "fidelity",
+    "finetune",
     "fit",
     "trace",
 ]

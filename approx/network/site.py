@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch user knows
 from torch import nn
@@ -75,7 +76,8 @@ class Site:
 class SiteModule(nn.Module):
     """Evaluates one site: by its table if it has one, else by the true function.
 
-    While `histogram` is set, every input is counted in it: calibration.
+    While `histogram` is set, every input is counted in it: calibration. Between `train_table` and
+    `keep_trained` the table's values at its knots are a parameter.
     """
 
     knots: torch.Tensor
@@ -90,12 +92,14 @@ class SiteModule(nn.Module):
         self.table: CpwlTable | None = None
         self.histogram: Histogram | None = None
         self.index: IndexMap | None = None
+        self.values: nn.Parameter | None = None
         for buffer in ("knots", "lines"):
             self.register_buffer(buffer, torch.empty(0), persistent=False)
 
     def set_table(self, table: CpwlTable | None) -> None:
         """Serve the site from `table`, or, if None, from the true function."""
         self.table = table
+        self.values = None
         if table is None:
             return
         segments = zip(table.slopes.tolist(), table.intercepts.tolist(), strict=True)
@@ -103,13 +107,47 @@ class SiteModule(nn.Module):
         self.lines = torch.tensor([table.left, *segments, table.right], device=self.lines.device)
         self.index = IndexMap.build(self.knots)
 
+    def train_table(self) -> None:
+        """Let gradients move the table's values at its knots; its lines follow and stay continuous."""
+        if self.table is not None and not self.exact:
+            values = torch.tensor(self.table.values.tolist(), dtype=torch.float32, device=self.lines.device)
+            self.values = nn.Parameter(values)
+
+    @torch.no_grad()
+    def keep_trained(self) -> None:
+        """Make the trained values the table, which `table` then shows."""
+        if self.table is None or self.values is None:
+            return
+        left, *segments, right = self.trained_lines().double().tolist()
+        slopes, intercepts = zip(*segments, strict=True)
+        self.set_table(
+            replace(
+                self.table,
+                slopes=np.array(slopes),
+                intercepts=np.array(intercepts),
+                left=tuple(left),
+                right=tuple(right),
+                bias="trained",
+            )
+        )
+
+    def trained_lines(self) -> torch.Tensor:
+        """Lines (N+2, 2) through the trained values; a tail that continued an edge segment still does."""
+        assert self.values is not None  # noqa: S101 - asked for only while training
+        slopes = self.values.diff() / self.knots.diff()
+        inner = torch.stack([slopes, self.values[:-1] - slopes * self.knots[:-1]], dim=1)
+        left = inner[:1] if torch.equal(self.lines[0], self.lines[1]) else self.lines[:1]
+        right = inner[-1:] if torch.equal(self.lines[-1], self.lines[-2]) else self.lines[-1:]
+        return torch.cat([left, inner, right])
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The function of x, element by element."""
         if self.histogram is not None:
             self.histogram.update(x)
         if self.table is None or self.exact:
             return self.true(x)
-        return cpwl(x, self.knots, self.lines, self.index)
+        lines = self.lines if self.values is None else self.trained_lines()
+        return cpwl(x, self.knots, lines, self.index)
 
     def extra_repr(self) -> str:
         """What the site is, for print(model)."""

@@ -6,6 +6,7 @@
 from approx.tasks.base import Batch, Task
 from approx.tasks.digits import Digits
 from approx.tasks.evaluate import Evaluator, Fidelity, Score, accuracy, fidelity
+from approx.tasks.finetune import FineTuning, finetune
 from approx.tasks.huggingface import HuggingFace
 from approx.tasks.registry import TASKS, load
 from approx.tasks.unlabelled import Unlabelled
@@ -16,11 +17,13 @@ __all__ = [
     "Digits",
     "Evaluator",
     "Fidelity",
+    "FineTuning",
     "HuggingFace",
     "Score",
     "Task",
     "Unlabelled",
     "accuracy",
     "fidelity",
+    "finetune",
     "load",
 ]
