@@ -14,6 +14,7 @@ from accel_models.evaluation import evaluate, evaluate_many
 from accel_models.mapping import Loops, Mapping
 from accel_models.mapping_cost import ActionEnergies, evaluate_mapping
 from accel_models.presets import PRESETS
+from accel_models.sources import Source, sources
 from accel_models.technology import TECHNOLOGIES, load_technology
 from accel_models.workload import Gemm, Hadamard, Lookup, Move, Operation, Workload
 
@@ -33,6 +34,7 @@ __all__ = [
     "Move",
     "NonlinearUnits",
     "Operation",
+    "Source",
     "Workload",
     "compare",
     "conv2d",
@@ -40,4 +42,5 @@ __all__ = [
     "evaluate_many",
     "evaluate_mapping",
     "load_technology",
+    "sources",
 ]

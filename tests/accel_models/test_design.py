@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accel_models import PRESETS, TECHNOLOGIES, Design, Gemm, Workload, evaluate, load_technology
+from accel_models import PRESETS, TECHNOLOGIES, Design, Gemm, Workload, evaluate, load_technology, sources
 from accel_models.checks import Choice, FloatRange, IntRange
 
 
@@ -84,6 +84,16 @@ def test_every_figure_names_its_source() -> None:
         cells = [*technology.mac.values(), technology.register, technology.adder]
         assert all(cell.source and min(cell.pj, cell.area_um2, cell.leak_uw) > 0 for cell in cells)
         assert technology.sram.source
+
+
+def test_sources_list_what_a_design_rests_on() -> None:
+    found = {
+        item.component: item for item in sources(Design(data_width="fp16", dram="HBM2", technology="fpga28"))
+    }
+    assert list(found) == ["mac fp16-32", "register bit", "adder bit", "sram", "dram HBM2"]
+    assert "Horowitz" in found["mac fp16-32"].source
+    assert "Kuon and Rose" in found["sram"].source
+    assert found["dram HBM2"].figure == "50 pJ a byte"
 
 
 def test_sram_figures_pass_through_the_listed_sizes() -> None:
