@@ -95,7 +95,7 @@ def _column(name: str, series: "pd.Series[Any]") -> NDArray[Any]:
     """Check and encode one column: numbers in one step, anything else a distinct value at a time."""
     rule = RULES[name]
     if not isinstance(rule, Choice) and series.dtype.kind in "iuf":
-        return _numbers(name, rule, series.to_numpy(dtype=np.float64))
+        return _numbers(name, rule, series.to_numpy(dtype=np.float64, na_value=np.nan))
     values = [None if value is None or value != value else value for value in series.tolist()]
     known = {value: rule.check(name, value) for value in set(values)}
     return _encode(name, [known[value] for value in values])

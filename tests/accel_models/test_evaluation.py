@@ -88,6 +88,15 @@ def test_many_take_designs_or_a_frame_in_any_order(mixed: Workload) -> None:
     pd.testing.assert_frame_equal(many, backwards, check_exact=True)
 
 
+def test_tables_may_hold_missing_optional_values_in_any_dtype() -> None:
+    workload = Workload([Gemm(64, 64, 64), Hadamard(100)])
+    plain = evaluate_many([Design(), Design(shared_buffer=1 << 17)], workload)
+    for dtype in ("float64", "Int64", "object"):
+        shared = pd.Series([None, 1 << 17], dtype=dtype)
+        frame = pd.DataFrame({"shared_buffer": shared, "dataflow": pd.Categorical(["ws", "ws"])})
+        pd.testing.assert_frame_equal(evaluate_many(frame, workload), plain, check_exact=True)
+
+
 def test_totals_are_the_sums_of_the_layers(mixed: Workload) -> None:
     report = evaluate(Design(), mixed)
     layers = report.layers
