@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from approx.cpwl.chain import Chain, Piece
 from approx.cpwl.function import Array
 from approx.cpwl.least_squares import best_lines, best_values
-from approx.cpwl.measure import parabola_vertex, sample_points
+from approx.cpwl.measure import sample_points, zoom
 from approx.cpwl.target import Quadrature, Target
 
 SLACK = 1e-9
@@ -82,8 +82,10 @@ class _Samples:
     def take(cls, target: Target, knots: Array) -> _Samples:
         x = sample_points(target, knots)
         coarse = cls.at(target, knots, x)
-        refined = parabola_vertex(x, np.abs(coarse.excess) / (coarse.scale + coarse.lift), coarse.peaks())
-        return cls.at(target, knots, np.unique(np.concatenate((x, np.clip(refined, target.lo, target.hi)))))
+        peaks = coarse.peaks()
+        left, right = x[np.maximum(peaks - 1, 0)], x[np.minimum(peaks + 1, x.size - 1)]
+        refined, _ = zoom(lambda t: cls.at(target, knots, t.ravel()).forced().reshape(t.shape), left, right)
+        return cls.at(target, knots, np.unique(np.concatenate((x, refined))))
 
     @classmethod
     def at(cls, target: Target, knots: Array, x: Array) -> _Samples:

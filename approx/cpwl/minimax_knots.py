@@ -22,6 +22,11 @@ from approx.cpwl.target import Target
 POINTS_A_SEGMENT = 100
 LEAST_POINTS = 800
 LOOKAHEAD = 160
+ROUNDING = 1e-14
+"""A function whose best error is less than this part of its values is a line as far as floats can tell."""
+HALVINGS = 24
+STRAIGHT = 3e-4
+"""A chord may miss the function by this part of the error; POINTS_A_SEGMENT smooth cells miss it by 2e-4."""
 TOLERANCE = 5e-5
 """The search stops when the error is known to this relative tolerance."""
 
@@ -54,18 +59,22 @@ def minimax_knots(target: Target, segments: int, pinned: bool = False) -> Array:
         segments: N.
         pinned: Whether the approximation must start on the curve, as half of an odd function must.
     """
-    x = sample(target, max(LEAST_POINTS, POINTS_A_SEGMENT * segments))
+    guess = _asymptotic_error(target, segments)
+    x = sample(target, max(LEAST_POINTS, POINTS_A_SEGMENT * segments), guess)
     values = target.function(x)
     scale = target.scale(values)
     scale[0] *= not pinned
-    guess = _asymptotic_error(target, segments)
-    if guess <= 1e-15 * float(np.abs(values).max() / scale[-1]):
+    if guess <= ROUNDING * float(np.abs(values).max() / scale[-1]):
         return np.linspace(target.lo, target.hi, segments + 1)
-    lines = _fewest_errors(x, values, scale, segments, guess)
+    # A relative error of 1 is that of the zero function, so no search needs to look beyond it.
+    most = 1.0 if target.error == "relative" else math.inf
+    lines = _narrowest(x, values, scale, segments, guess, most)
     return _pad(_knots(lines, target), segments)
 
 
-def _fewest_errors(x: Array, values: Array, scale: Array, segments: int, guess: float) -> list[_Stretch]:
+def _narrowest(
+    x: Array, values: Array, scale: Array, segments: int, guess: float, most: float
+) -> list[_Stretch]:
     """Return the lines through the narrowest tube that ``segments`` lines can follow to its end.
 
     The part of the tube that is reached grows about as the square root of e, so from below the root is
@@ -73,7 +82,7 @@ def _fewest_errors(x: Array, values: Array, scale: Array, segments: int, guess: 
     """
     below, above = -math.inf, math.inf
     best: list[_Stretch] = []
-    trial, slope, last = math.log(guess), 0.5, None
+    trial, slope, last = math.log(min(guess, 0.7 * most)), 0.5, None
     while above - below > TOLERANCE:
         error = math.exp(trial)
         lines = _follow(_Tube(x, values - error * scale, values + error * scale), segments)
@@ -85,18 +94,31 @@ def _fewest_errors(x: Array, values: Array, scale: Array, segments: int, guess: 
         if last is not None and missing < last[1]:
             slope = (last[1] - missing) / (trial - last[0])
         below, last = trial, (trial, missing)
-        trial = below + missing / slope + 0.5 * TOLERANCE
+        trial = min(below + min(missing / slope, 1.0) + 0.5 * TOLERANCE, math.log(most))
         if not trial < above - 0.25 * TOLERANCE:
             trial = 0.5 * (below + above)
     return best
 
 
-def sample(target: Target, count: int) -> Array:
-    """Return ``count`` + 1 points that share the bend evenly, a twentieth of them spread over the domain."""
+def sample(target: Target, count: int, error: float) -> Array:
+    """Return points for a tube of half width ``error`` whose sides may be taken as straight in between.
+
+    About ``count`` of them share the bend evenly, with a twentieth spread over the domain; cells around kinks and
+    steep ends are halved until the chord is within a small part of the error.
+    """
     running = target.mesh.cumulative(0.5, floor=0.05)
-    x = np.interp(np.linspace(0.0, 1.0, count + 1), running, target.mesh.nodes)
-    x[0], x[-1] = target.lo, target.hi
-    return np.unique(x)
+    even = np.interp(np.linspace(0.0, 1.0, count + 1), running, target.mesh.nodes)
+    x = np.unique(np.concatenate((even[1:-1], target.mesh.nodes)))
+    for _ in range(HALVINGS):
+        middle = 0.5 * (x[:-1] + x[1:])
+        ends, centre = target.function(x), target.function(middle)
+        sagitta = np.abs(ends[:-1] - 2 * centre + ends[1:]) / 2
+        bent = sagitta > STRAIGHT * error * target.scale(centre)
+        bent &= (middle > x[:-1]) & (middle < x[1:])
+        if not bent.any():
+            break
+        x = np.sort(np.concatenate((x, middle[bent])))
+    return x
 
 
 def _asymptotic_error(target: Target, segments: int) -> float:
