@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.figure
 
 from dse.figures import FIGURES
@@ -44,7 +45,7 @@ def best(study: Study) -> dict[str, Any]:
 
 def design(study: Study, number: int) -> dict[str, Any]:
     """Return a finished trial's tables, design and figures as plain values."""
-    attrs = study.optuna.trials[number].user_attrs
+    attrs = study.trials_in()[number].user_attrs
     return {
         "trial": number,
         "figures": {name: attrs[name] for name in FIGURES},
@@ -55,6 +56,8 @@ def design(study: Study, number: int) -> dict[str, Any]:
 
 def drawn(figure: matplotlib.figure.Figure, kind: str) -> bytes:
     """Return a figure as a file's content: png, svg or pdf."""
+    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=DPI)
+    with mpl.rc_context({"svg.hashsalt": "neuralmatrix"}):  # the same study gives the same file
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=undated[kind])
     return buffer.getvalue()

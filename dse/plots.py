@@ -28,7 +28,14 @@ LOG_SPAN = 20
 """Figures that span more than this factor get a log axis."""
 
 LABEL_POINTS = 7
-"""Size of labels, points; also the least distance between two, with a little air."""
+LABEL_INCHES = 0.055
+"""Size of labels, in points, and the mean width of a letter of that size."""
+
+AROUND_INCHES = 0.8
+"""What a drawing needs beside its axes."""
+
+DECADES = 4
+"""Above this, an axis has a tick a decade; below, at 1, 2 and 5."""
 
 
 def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
@@ -56,22 +63,24 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
         _scale(panel, "y", figure, done)
         _reference(panel, figure, study.original)
     _scale(axes[-1], "x", cost, done)
-    axes[-1].set_xlabel(cost.heading)
+    axes[-1].set_xlabel(cost.heading, fontsize=9)
     axes[0].set_title(f"{study.name}: {len(done)} trials, {len(front)} on the front", fontsize=9, loc="left")
     if len(front):
+        names = labels(study, front)
         _step(axes[0], front, quality, cost)
-        axes[0].margins(x=0.12)
-        drawing.draw_without_rendering()
-        _label(axes[0], front, quality, cost, labels(study, front))
+        _make_room(axes[0], cost, names, width)
+        _label(axes[0], front, quality, cost, names)
     else:
         axes[0].text(0.5, 0.5, "no finished trial", transform=axes[0].transAxes, ha="center")
-    axes[0].legend(fontsize=LABEL_POINTS, frameon=False, loc="lower left")
+    handles, entries = axes[0].get_legend_handles_labels()
+    style: dict[str, Any] = {"ncols": 3, "fontsize": LABEL_POINTS, "frameon": False}
+    drawing.legend(handles, entries, loc="outside lower center", **style)
     return drawing
 
 
 def labels(study: Study, front: pd.DataFrame) -> list[str]:
     """Name each design of a front in a few characters: array, dataflow, segments of its tables."""
-    trials = study.optuna.trials
+    trials = study.trials_in()
     return [label(trials[number].user_attrs) for number in front.number]
 
 
@@ -114,18 +123,29 @@ def _step(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
     )  # fmt: skip
 
 
+def _make_room(axes: Axes, x: Figure, names: list[str], width: float) -> None:
+    """Widen the axis on its better side, where nothing lies, so that labels stay inside."""
+    axes.autoscale_view()
+    share = max(map(len, names)) * LABEL_INCHES / (width - AROUND_INCHES)
+    low, high = (axes.transScale.transform((value, 1))[0] for value in axes.get_xlim())
+    room = (high - low) * share / (1 - share)
+    ends = (low, high + room) if x.better == "higher" else (low - room, high)
+    axes.set_xlim(*(axes.transScale.inverted().transform((end, 0))[0] for end in ends))
+
+
 def _label(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, names: list[str]) -> None:
     """Label the knee, the ends, and what lies far enough from a labelled point."""
     points = np.column_stack([shown(front[x.name], x), shown(front[y.name], y)])
-    pixels = axes.transData.transform(points) * 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    heights = axes.transData.transform(points)[:, 1] * 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
     rows = np.arange(len(front))
     taken: list[int] = []
     for row in dict.fromkeys([*rows[front.knee], 0, rows[-1], *rows]):
-        if all(abs(pixels[row, 1] - pixels[other, 1]) > 1.4 * LABEL_POINTS for other in taken):
+        if all(abs(heights[row] - heights[other]) > 1.4 * LABEL_POINTS for other in taken):
             taken.append(int(row))
             axes.annotate(
-                names[row], points[row], (5, 3), textcoords="offset points", fontsize=LABEL_POINTS, zorder=3
-            )
+                names[row], points[row], (7 * x.sign, 0), textcoords="offset points", fontsize=LABEL_POINTS,
+                ha="left" if x.better == "higher" else "right", va="center", zorder=3,
+            )  # fmt: skip
 
 
 def _reference(axes: Axes, figure: Figure, original: Mapping[str, float]) -> None:
@@ -134,10 +154,8 @@ def _reference(axes: Axes, figure: Figure, original: Mapping[str, float]) -> Non
         return
     value = original[figure.name]
     axes.axhline(value, color=ORIGINAL, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
-    axes.annotate(
-        f"unconverted: {value:.1%}", (0.995, value), xycoords=("axes fraction", "data"), xytext=(0, -3),
-        textcoords="offset points", ha="right", va="top", fontsize=LABEL_POINTS, color=ORIGINAL,
-    )  # fmt: skip
+    title = f"unconverted network: {value:.1%}"
+    axes.set_title(title, fontsize=LABEL_POINTS, color=ORIGINAL, loc="right", pad=2)
 
 
 def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:
@@ -156,7 +174,8 @@ def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:
         len(values) and values.max() > LOG_SPAN * values.min() > 0
     ):
         getattr(axes, f"set_{side}scale")("log")
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        many = values.max() > 10**DECADES * values.min()
+        axis.set_major_locator(LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0), numticks=12))
         axis.set_minor_formatter(NullFormatter())
         axis.set_major_formatter(FuncFormatter(_from_one if figure.name in NEAR_ONE else _plain))
     elif figure.name == "accuracy":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ class Study:
         """The study's name."""
         return self.optuna.study_name
 
-    @property
+    @cached_property
     def config(self) -> StudyConfig:
         """The study file's fields."""
         return StudyConfig.model_validate(self.optuna.user_attrs["config"])
@@ -108,13 +109,13 @@ class Study:
         """Quality figures of the unconverted network."""
         return dict(self.optuna.user_attrs["original"])
 
-    @property
+    @cached_property
     def objectives(self) -> tuple[Figure, Figure]:
         """The two figures that are traded off."""
         first, second = (FIGURES[name] for name in self.config.search.objectives)
         return first, second
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """The search space."""
         return Space(self.config, tuple(self.optuna.user_attrs["functions"]))

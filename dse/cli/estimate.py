@@ -60,7 +60,7 @@ def _inputs(workload: Path, design: Path | None) -> tuple[Design, Workload]:
         from dse.study import Study
 
         study = Study.open(workload)
-        attrs = study.optuna.trials[int(study.best().number)].user_attrs
+        attrs = study.trials_in()[int(study.best().number)].user_attrs
         base, work = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
     else:
         read_text(workload)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
 from functools import cache
 from importlib.resources import files
@@ -16,6 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from accel_models import CostReport, Design, Workload, evaluate
+from dse.export import drawn
 from dse.figures import FIGURES
 from dse.plots import labels, pareto_figure
 from dse.report.front import front_data
@@ -87,7 +87,7 @@ def _with_cards(front: pd.DataFrame) -> list[int]:
 
 def _card(study: Study, number: int) -> dict[str, Any]:
     """Return what a card shows of a design; cycles and joules come from the accelerator model anew."""
-    attrs = study.optuna.trials[number].user_attrs
+    attrs = study.trials_in()[number].user_attrs
     report = evaluate(Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"]))
     return {
         "number": number,
@@ -154,9 +154,7 @@ def _growth(study: Study) -> list[dict[str, Any]]:
 
 def _picture(study: Study) -> Markup:
     """Return the front as SVG, for print and for browsers without JavaScript."""
-    buffer = io.StringIO()
-    pareto_figure(study).savefig(buffer, format="svg")
-    text = buffer.getvalue()
+    text = drawn(pareto_figure(study), "svg").decode()
     return Markup(text[text.index("<svg") :])  # noqa: S704 - matplotlib escapes what it draws
 
 

@@ -2,6 +2,8 @@
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ bias = "minimax"
 [hardware]
 rows = [4, 8, 16]
 cols = [4, 8, 16]
+data_width = "int16"
 weight_buffer = [64, 65536]
 input_buffer = 65536
 output_buffer = 65536
@@ -60,7 +63,7 @@ class FakeNetwork:
         }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fake_network():
     return FakeNetwork
 
@@ -73,8 +76,44 @@ def study_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def study(study_file, tmp_path):
-    """A finished study of 24 trials in tmp_path/out."""
+def no_results(monkeypatch):
+    """Leave out drawing and reporting, which other tests look at."""
+    monkeypatch.setattr("dse.job.write_results", lambda study: [])
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """A finished study of 24 trials with its results, not to be changed."""
     import dse
 
-    return dse.run(study_file, trials=24, out=tmp_path / "out", make_network=FakeNetwork)
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "small.toml").write_text(STUDY)
+    return dse.run(folder / "small.toml", trials=24, out=folder / "out", make_network=FakeNetwork)
+
+
+@pytest.fixture
+def own_study(study, tmp_path):
+    """A copy of the study, its database alone, for tests that change it."""
+    from dse.study import Study
+
+    (tmp_path / "own").mkdir()
+    with (
+        closing(sqlite3.connect(study.folder / "study.db")) as source,
+        closing(sqlite3.connect(tmp_path / "own" / "study.db")) as copy,
+    ):
+        source.backup(copy)
+    return Study.open(tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def unfinished(tmp_path_factory):
+    """A study of three trials that all failed."""
+    import dse
+
+    class Broken(FakeNetwork):
+        def quality(self, tables):
+            raise RuntimeError("broken")
+
+    folder = tmp_path_factory.mktemp("unfinished")
+    (folder / "small.toml").write_text(STUDY.replace("[64, 65536]", "65536"))
+    return dse.run(folder / "small.toml", trials=3, out=folder / "out", make_network=Broken)

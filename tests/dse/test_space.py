@@ -54,7 +54,9 @@ def test_a_trial_suggests_what_its_parameters_give_again():
 
 
 def test_a_function_that_the_network_lacks_is_refused():
-    with pytest.raises(UserError, match=r"\[approximation.gelu\]: must be a function of the network, which has exp"):
+    with pytest.raises(
+        UserError, match=r"\[approximation.gelu\]: must be a function of the network, which has exp"
+    ):
         Space(parse(TEXT), ("exp",))
 
 

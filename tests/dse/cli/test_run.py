@@ -1,0 +1,181 @@
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[3]
+COMMAND = (sys.executable, "-c", "from dse.cli import main; main()", "run")
+
+
+def test_a_study_from_its_file_to_its_results(cli, tiny_study):
+    status, out, err = cli("run", tiny_study.name, "--trials", 6)
+    assert status == 0, err
+    assert "Pareto front of tiny" in out
+    assert "unconverted network" in out
+    assert "100.0%" in out
+    assert "6 trials: 6 complete" in err
+    folder = tiny_study.parent / "runs" / "tiny"
+    trials = pd.read_csv(folder / "trials.csv")
+    assert len(trials) == 6
+    assert trials.fidelity.between(0, 1).all()
+    best = json.loads((folder / "best.json").read_text())
+    assert best["knee"]["design"]["rows"] in (4, 8)
+    assert set(best["knee"]["tables"]) == {"exp", "gelu", "log"}
+    assert best["original"]["accuracy"] == 1.0
+    assert (folder / "pareto.png").read_bytes().startswith(b"\x89PNG")
+
+    status, _, err = cli("run", tiny_study.name, "-n", 2)
+    assert (status, "8 trials: 8 complete" in err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[hardware]\nrows = 0", "bad.toml: [hardware] rows = 0: must be an integer from 1 to 1024"),
+        (
+            "[approximation]\nsegments = 1.5",
+            "bad.toml: [approximation] segments = 1.5: must be an integer",
+        ),
+        (
+            "[approximation.gellu]\nbias = 'none'",
+            "bad.toml: [approximation.gellu]: must be one of exp,",
+        ),
+        ("[serach]\ntrials = 3", "bad.toml: [serach]: unknown field (did you mean search?)"),
+        ("[search]\ntrials = 'ten'", 'bad.toml: [search] trials = "ten": must be an integer from 1 to'),
+        ("[task]\nname = 'digits-brt'", 'bad.toml: [task] name = "digits-brt": must be one of digits-bert,'),
+        (
+            "[task]\nname = 'tiny_task:make'\n[approximation.silu]\nsegments = 4",
+            "bad.toml: [approximation.silu]: must be a function of the network, which has exp, gelu, log",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_exit_status_2_and_nothing_written(cli, tiny_study, text, message):
+    (tiny_study.parent / "bad.toml").write_text(text)
+    status, out, err = cli("run", "bad.toml", "--out", "out")
+    assert (status, out) == (2, "")
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+    assert not (tiny_study.parent / "out").exists()
+
+
+def test_a_study_file_that_is_not_there(cli, tmp_path):
+    assert cli("run", tmp_path / "no.toml") == (2, "", f"{tmp_path}/no.toml: no such file\n")
+
+
+def test_a_folder_given_as_study_file(cli, tmp_path):
+    assert cli("run", tmp_path) == (2, "", f"{tmp_path}: is a folder: must be a file\n")
+
+
+def test_a_folder_that_cannot_be_written(cli, tiny_study):
+    folder = "/proc/nowhere/run"  # refused even to root
+    status, _, err = cli("run", tiny_study, "--out", folder)
+    assert status == 2
+    assert err.startswith(f"{folder}: cannot be written to: ")
+    assert err.count("\n") == 1
+
+
+def test_a_file_where_the_run_folder_should_be(cli, tiny_study):
+    (tiny_study.parent / "taken").write_text("")
+    status, _, err = cli("run", tiny_study, "--out", "taken/run")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "taken is a file: must be a folder" in err
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all " * 100, b"SQLite format 3\x00" + b"\x01" * 5000]
+)
+def test_a_corrupt_database_is_refused_and_kept(cli, tiny_study, content):
+    folder = tiny_study.parent / "out"
+    folder.mkdir()
+    (folder / "study.db").write_bytes(content)
+    status, _, err = cli("run", tiny_study, "--out", folder)
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"{folder}/study.db: not a readable study (")
+    assert (folder / "study.db").read_bytes() == content
+    assert [path.name for path in folder.iterdir()] == ["study.db"]
+
+    status, _, err = cli("run", tiny_study, "--out", folder, "--new", "-n", 1)
+    assert status == 0, err
+    assert (folder / "study-1.db").read_bytes() == content
+
+
+def test_a_database_of_something_else_is_refused(cli, tiny_study):
+    folder = tiny_study.parent / "out"
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "study.db")) as database:
+        database.execute("CREATE TABLE diary (day)")
+    status, _, err = cli("run", tiny_study, "--out", folder)
+    assert (status, err) == (
+        2,
+        f"{folder}/study.db: a database, but not a study's: move it away, or use --new\n",
+    )
+
+
+def test_fields_shows_every_section_without_a_study_file(cli):
+    status, out, _ = cli("run", "--fields")
+    assert status == 0
+    for word in (
+        "[task]",
+        "[search]",
+        "[approximation]",
+        "[approximation.FUNCTION]",
+        "[hardware]",
+        "parameter_buffer",
+    ):
+        assert word in out
+
+
+def _finished(database):
+    if not database.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def _start_and_wait(study_file, trials):
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, study_file.name, "--out", "out", "--trials", "1000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(study_file.parent), str(ROOT)])},
+        cwd=study_file.parent,
+    )
+    deadline = time.monotonic() + 60
+    while _finished(study_file.parent / "out" / "study.db") < trials and time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_its_trials_and_ends_cleanly(tiny_study, sent):
+    process = _start_and_wait(tiny_study, trials=2)
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("Interrupted: finished trials are kept")
+    assert "Traceback" not in err
+    assert (tiny_study.parent / "out" / "report.html").exists()
+
+
+def test_a_killed_run_loses_no_finished_trial_and_continues(cli, tiny_study):
+    process = _start_and_wait(tiny_study, trials=2)
+    process.kill()
+    process.communicate(timeout=60)
+    database = tiny_study.parent / "out" / "study.db"
+    before = _finished(database)
+    assert before >= 2
+    status, _, err = cli("run", tiny_study, "--out", "out", "--trials", 2)
+    assert status == 0, err
+    assert _finished(database) == before + 2

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from dse.plots import FRONT, label, pareto_figure, shown
+
+
+def test_all_trials_the_front_and_the_original_are_drawn(study):
+    drawing = pareto_figure(study)
+    upper, lower = drawing.axes
+    trials = upper.collections[0].get_offsets()
+    assert len(trials) == (study.trials().state == "complete").sum()
+    (line,) = [line for line in upper.lines if to_hex(line.get_color()) == FRONT]
+    assert sorted(line.get_xdata()) == pytest.approx(sorted(study.pareto().throughput_per_watt))
+    assert line.get_drawstyle() == "steps-pre"
+    assert any(np.allclose(line.get_ydata(), study.original["accuracy"]) for line in lower.lines)
+
+
+def test_axes_have_labels_with_units_and_better_is_up(study):
+    upper, lower = pareto_figure(study).axes
+    assert lower.get_xlabel() == "Throughput per watt (inferences/J)"
+    assert upper.get_ylabel() == "Fidelity to the original"
+    assert upper.get_yscale() == "log"
+    assert upper.yaxis_inverted()  # the axis is the distance to 1
+
+
+def test_points_near_one_are_told_apart(study):
+    from dse.figures import FIGURES
+
+    done = study.trials().query("state == 'complete'")
+    distance = shown(done.fidelity, FIGURES["fidelity"])
+    assert np.allclose(1 - distance, done.fidelity)
+
+
+def test_labels_stay_inside_the_drawing(study):
+    drawing = pareto_figure(study, width=3.5)
+    drawing.canvas.draw()
+    frame = drawing.bbox
+    for text in drawing.axes[0].texts:
+        box = text.get_window_extent()
+        assert frame.x0 <= box.x0
+        assert box.x1 <= frame.x1
+
+
+def test_a_design_is_named_by_array_dataflow_and_segments():
+    attrs = {
+        "design": {"rows": 8, "cols": 16, "dataflow": "ws"},
+        "tables": {"exp": {"segments": 4}, "gelu": {"segments": 16}},
+    }
+    assert label(attrs) == "8×16 ws, 4–16 seg"
+
+
+def test_a_study_without_a_finished_trial_can_be_drawn(unfinished):
+    drawing = pareto_figure(unfinished)
+    drawing.canvas.draw()
+    assert "no finished trial" in [text.get_text() for text in drawing.axes[0].texts]

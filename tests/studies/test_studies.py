@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from approx.tasks import load as load_task
+from dse.config import load
+from dse.figures import FIGURES, QUALITY
+from dse.space import Space
+
+STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.toml"))
+FUNCTIONS = {
+    "digits-bert": ("exp", "gelu", "reciprocal", "rsqrt", "tanh"),
+    "digits-resnet": ("silu",),
+}
+
+
+def test_the_studies_are_there():
+    assert {"bert_digits", "resnet_digits"} <= {path.stem for path in STUDIES}
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_ready_study_is_valid_and_searches_both_sides(path):
+    config = load(path)
+    assert config.name == path.stem
+    assert config.search.trials == 60
+    quality, cost = (FIGURES[name] for name in config.search.objectives)
+    assert quality in QUALITY
+    assert cost.name == "throughput_per_watt"
+    space = Space(config, FUNCTIONS[config.task.name])
+    searched = space.searched
+    for field in (
+        "rows",
+        "cols",
+        "dataflow",
+        "input_buffer",
+        "weight_buffer",
+        "output_buffer",
+        "parameter_buffer",
+    ):
+        assert field in searched
+    for axis in ("segments", "placement", "bias"):
+        assert any(name.endswith(f".{axis}") for name in searched)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_its_task_is_a_ready_one(path):
+    assert load_task(load(path).task.name).test_batches()
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_it_reads_at_a_glance(path):
+    assert len(path.read_text().splitlines()) < 50
