@@ -5,6 +5,7 @@ nodes. Each gets its fake value at once (shape and dtype, no data), so that the 
 and the workload can be read off the finished graph.
 """
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,15 @@ import torch
 from torch import fx, nn
 
 from approx.cpwl import get_function
+from approx.network.host import is_computed
+from approx.network.nodes import aten, dtype, module_path, reads_input, shape, source_line
 from approx.network.site import SiteModule
 
-aten = torch.ops.aten
 Value = Any  # an fx.Node, or a Python number
+
+
+class UnsupportedOperator(ValueError):
+    """An op that no rule turns into matrix operations."""
 
 
 class Builder:
@@ -41,13 +47,31 @@ class Builder:
             value = target(*values[0], **values[1])
         return self._annotate(node, value)
 
+    def refusal(self, reason: str) -> UnsupportedOperator:
+        """The error that says why the op being rewritten cannot be, and where it is."""
+        target = self.origin.target if self.origin is not None else "?"
+        line = source_line(self.origin)
+        where = f" ({line})" if line else ""
+        return UnsupportedOperator(
+            f"op {target} at {self.module_path or 'the model itself'}{where}: {reason}"
+        )
+
     def site(self, function: str, x: fx.Node) -> fx.Node:
         """Emit the nonlinear `function` at x: one named site, to be served by a table."""
+        return self.call(self.new_site(function), x)
+
+    def new_site(self, function: str) -> str:
+        """Add a site for `function` without calling it yet; `call` may then call it more than once."""
         function = get_function(function).name
         name = self._unique(f"{self.module_path}.{_stem(function)}".lstrip("."))
         target = f"sites.{name.replace('.', '_')}"
         self.root.add_submodule(target, SiteModule(name, function))
-        node = self.graph.call_module(target, (x,))
+        return target
+
+    def call(self, site: str, x: fx.Node) -> fx.Node:
+        """Emit a call of a site: the steps of a recurrence share one table."""
+        x = x if dtype(x).is_floating_point else self.op(aten.to.dtype, x, torch.get_default_dtype())
+        node = self.graph.call_module(site, (x,))
         with self.fake_mode:
             value = torch.empty_like(x.meta["val"])
         return self._annotate(node, value)
@@ -74,6 +98,36 @@ class Builder:
         value = getattr(self.root.get_submodule(path), leaf)
         return value if isinstance(value, torch.Tensor) else None
 
+    def varies(self, x: Value) -> bool:
+        """Whether x depends on the program's inputs."""
+        return isinstance(x, fx.Node) and reads_input(x)
+
+    def readers_of_part(self, index: int) -> list[fx.Node]:
+        """Nodes of the source that take part `index` of what the op being rewritten returns, and use it."""
+        users = self.origin.users if self.origin is not None else {}
+        return [u for u in users if u.target is operator.getitem and u.args[1] == index and u.users]
+
+    def sizes(self, x: fx.Node) -> list[Value]:
+        """The shape of x as arguments; a free size is a node that reads it."""
+        sizes: list[Any] = list(shape(x))
+        return [
+            self.op(aten.sym_size.int, x, i) if isinstance(n, torch.SymInt) else n
+            for i, n in enumerate(sizes)
+        ]
+
+    def fixed(self, x: fx.Node, dim: int) -> int:
+        """The size of x along `dim`, which must not be free.
+
+        Raises:
+            UnsupportedOperator: it is free.
+        """
+        size: Any = shape(x)[dim]
+        if not isinstance(size, int):
+            raise self.refusal(
+                f"it works along dimension {dim}, whose size is free; a fixed size would support it"
+            )
+        return size
+
     # The linear vocabulary, so that rules read like the mathematics.
 
     def add(self, x: Value, y: Value) -> fx.Node:
@@ -87,6 +141,25 @@ class Builder:
     def mul(self, x: Value, y: Value) -> fx.Node:
         """The Hadamard product of x and y."""
         return self.op(aten.mul.Tensor, x, y)
+
+    def neg(self, x: fx.Node) -> fx.Node:
+        """Minus x."""
+        return self.op(aten.neg.default, x)
+
+    def part(self, x: fx.Node, dim: int, start: int, end: int) -> fx.Node:
+        """A slice of x."""
+        return self.op(aten.slice.Tensor, x, dim, start, end)
+
+    def along(self, x: fx.Node, dim: int, matrix: torch.Tensor) -> fx.Node:
+        """Map the vectors of x along `dim` by `matrix` (outputs, inputs), a constant: a GEMM."""
+        value = x.meta["val"]
+        weight = self.constant(
+            f"{self.module_path}.matrix".lstrip("."), matrix.to(dtype=value.dtype, device=value.device)
+        )
+        last = dim % value.dim() == value.dim() - 1
+        rows = x if last else self.op(aten.transpose.int, x, dim, -1)
+        mapped = self.op(aten.linear.default, rows, weight)
+        return mapped if last else self.op(aten.transpose.int, mapped, dim, -1)
 
     def sum(self, x: fx.Node, dims: list[int], keepdim: bool = True) -> fx.Node:
         """The sum over `dims`: a product with a ones vector."""
@@ -107,6 +180,8 @@ class Builder:
 
     def _annotate(self, node: fx.Node, value: Any) -> fx.Node:
         node.meta["val"] = value
+        reads_input(node)
+        is_computed(node)  # node by node, so that neither has to walk the whole graph at once
         if self.origin is not None:
             for key in ("nn_module_stack", "stack_trace"):
                 if key in self.origin.meta:
@@ -117,27 +192,6 @@ class Builder:
         count = self._names.get(name, 0)
         self._names[name] = count + 1
         return name if count == 0 else f"{name}_{count}"
-
-
-def module_path(node: fx.Node | None) -> str:
-    """Dotted path of the module whose forward emitted `node`; empty for the model itself."""
-    stack = node.meta.get("nn_module_stack") if node is not None else None
-    if not stack:
-        return ""
-    path = str(next(reversed(stack.values()))[0])
-    return "" if path.startswith("_") else path.removeprefix("L['self']").lstrip(".")
-
-
-def label(node: fx.Node) -> str:
-    """What people read: the module that the node came from, and its op."""
-    op = getattr(node.target, "_opname", node.name)
-    return f"{module_path(node)}.{op}".lstrip(".")
-
-
-def shape(node: fx.Node) -> torch.Size:
-    """Shape of the node's value; a free size is a SymInt."""
-    size: torch.Size = node.meta["val"].shape
-    return size
 
 
 def _stem(function: str) -> str:

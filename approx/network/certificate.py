@@ -1,14 +1,15 @@
 """The certificate: what every node of a program became."""
 
+import operator
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import fx
 
-from approx.network.builder import module_path
+from approx.network.host import on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
-from approx.network.legalize import on_host
+from approx.network.nodes import module_path
 from approx.network.site import SiteModule
 
 
@@ -67,5 +68,4 @@ def kind_of(node: fx.Node) -> Kind:
         return Kind.LOOKUP
     if on_host(node):
         return Kind.HOST
-    registered = INSTRUCTIONS.get(node.target)
-    return Kind.MOVE if registered is None else registered.kind  # getitem picks a part of a split
+    return Kind.MOVE if node.target is operator.getitem else INSTRUCTIONS[node.target].kind

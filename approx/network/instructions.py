@@ -22,9 +22,7 @@ import torch
 from torch import fx
 
 from accel_models import Gemm, Hadamard, Lookup, Move, Operation
-from approx.network.builder import label
-
-aten = torch.ops.aten
+from approx.network.nodes import aten, label
 
 
 class Kind(StrEnum):
@@ -106,15 +104,13 @@ def matmul(node: fx.Node, sizes: Sizes) -> list[Operation]:
     return [Gemm(m=a[-2], n=b[-1], k=a[-1], name=label(node), count=count)]
 
 
-@instruction(
-    Kind.GEMM, aten.conv1d.default, aten.conv2d.default, aten.conv3d.default, aten.convolution.default
-)
+@instruction(Kind.GEMM, aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
 def convolution(node: fx.Node, sizes: Sizes) -> list[Operation]:
     """im2col: rows are output positions, K = input channels of a group x kernel, one product a group."""
-    batch, channels, *spatial = sizes.shape(node.args[0])
     out_channels, group_channels, *kernel = sizes.shape(node.args[1])
+    batch, channels, *spatial = _batched(sizes.shape(node.args[0]), len(kernel))
     groups = channels // group_channels
-    positions = batch * math.prod(sizes.shape(node)[2:])
+    positions = batch * math.prod(sizes.shape(node)[-len(kernel) :])
     return [
         Gemm(
             m=positions,
@@ -127,6 +123,31 @@ def convolution(node: fx.Node, sizes: Sizes) -> list[Operation]:
     ]
 
 
+@instruction(
+    Kind.GEMM, aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input
+)
+def transposed_convolution(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """Rows are input positions, columns a group's output channels x kernel; overlapping results are added."""
+    in_channels, group_channels, *kernel = sizes.shape(node.args[1])
+    batch, _, *spatial = _batched(sizes.shape(node.args[0]), len(kernel))
+    groups = sizes.shape(node)[-1 - len(kernel)] // group_channels
+    rows, columns = batch * math.prod(spatial), group_channels * math.prod(kernel)
+    product = Gemm(m=rows, n=columns, k=in_channels // groups, name=label(node), count=groups)
+    overlap = rows * columns * groups - sizes.elements(node)
+    return [product, Hadamard(elements=overlap, name=label(node))] if overlap > 0 else [product]
+
+
+@instruction(Kind.GEMM, aten.convolution.default)
+def any_convolution(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """A convolution, transposed or not."""
+    return (transposed_convolution if node.args[6] else convolution)(node, sizes)
+
+
+def _batched(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    """Shape with a leading batch, which a lone sample lacks."""
+    return shape if len(shape) == axes + 2 else (1, *shape)
+
+
 @instruction(Kind.GEMM, aten.sum.dim_IntList, aten.mean.dim)
 def reduction(node: fx.Node, sizes: Sizes) -> list[Operation]:
     """Each output is a row of inputs times a vector of ones, or of 1/n; a row of one is itself."""
@@ -135,22 +156,67 @@ def reduction(node: fx.Node, sizes: Sizes) -> list[Operation]:
     return [Gemm(m=outputs, n=1, k=inputs, name=label(node))] if inputs > 1 else []
 
 
+@instruction(Kind.GEMM, aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
+def average(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """Each output is a window of inputs times a vector of 1/n."""
+    return [Gemm(m=sizes.elements(node), n=1, k=_window(node), name=label(node))]
+
+
+def _window(node: fx.Node) -> int:
+    """Inputs an output of a pooling reads."""
+    window: Any = node.args[1]
+    axes = int(str(node.target._opname)[-2])  # type: ignore[union-attr]  # avg_pool2d has 2
+    return int(math.prod(window) if len(window) == axes else window[0] ** axes)
+
+
 # Hadamard
 
 
 @instruction(
     Kind.HADAMARD,
+    aten.add.Scalar,
     aten.add.Tensor,
-    aten.sub.Tensor,
+    aten.mul.Scalar,
     aten.mul.Tensor,
     aten.neg.default,
+    aten.sub.Scalar,
+    aten.sub.Tensor,
 )
 def elementwise(node: fx.Node, sizes: Sizes) -> list[Operation]:
     """One multiply-add an output element."""
     return [Hadamard(elements=sizes.elements(node), name=label(node))]
 
 
+@instruction(Kind.HADAMARD, aten.index_add.default, aten.scatter_add.default)
+def accumulate(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """One addition for each word that is added where the host's indices say."""
+    return [Hadamard(elements=sizes.elements(node.args[3]), name=label(node))]
+
+
 # lookup
+
+
+@instruction(Kind.LOOKUP, aten.clamp.default, aten.clamp_min.default, aten.clamp_max.default)
+def limit(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """An exact table: a segment beyond each bound, and x itself between."""
+    bounds = [bound for bound in (*node.args[1:], *node.kwargs.values()) if bound is not None]
+    table = f"clamp({', '.join(map(str, bounds))})"
+    segments = 1 + len(bounds)
+    return [
+        Lookup(
+            elements=sizes.elements(node),
+            segments=segments,
+            addressing="comparator",
+            name=label(node),
+            table=table,
+        )
+    ]
+
+
+@instruction(Kind.LOOKUP, aten.maximum.default, aten.minimum.default)
+def match(node: fx.Node, sizes: Sizes) -> list[Operation]:
+    """One match an output: b - a, relu, and a + relu."""
+    return _matches(sizes.elements(node), node)
 
 
 @instruction(
@@ -158,21 +224,18 @@ def elementwise(node: fx.Node, sizes: Sizes) -> list[Operation]:
 )
 def tournament(node: fx.Node, sizes: Sizes) -> list[Operation]:
     """n - 1 matches an output, each b - a, relu, and a + relu."""
-    matches = _contestants(node, sizes) - sizes.elements(node)
-    if matches == 0:
+    if node.target is aten.amax.default:
+        return _matches(sizes.elements(node.args[0]) - sizes.elements(node), node)
+    return _matches(sizes.elements(node) * (_window(node) - 1), node)
+
+
+def _matches(count: int, node: fx.Node) -> list[Operation]:
+    if count == 0:
         return []
     return [
-        Hadamard(elements=2 * matches, name=label(node)),
-        Lookup(elements=matches, segments=2, addressing="shift", name=label(node), table="relu"),
+        Hadamard(elements=2 * count, name=label(node)),
+        Lookup(elements=count, segments=2, addressing="shift", name=label(node), table="relu"),
     ]
-
-
-def _contestants(node: fx.Node, sizes: Sizes) -> int:
-    """Elements that compete: all inputs of a reduction, a window an output of a pooling."""
-    if node.target is aten.amax.default:
-        return sizes.elements(node.args[0])
-    window: Any = node.args[1]
-    return sizes.elements(node) * int(math.prod(window))
 
 
 # move
@@ -188,17 +251,22 @@ def _contestants(node: fx.Node, sizes: Sizes) -> int:
     aten.reshape.default,
     aten.select.int,
     aten.slice.Tensor,
+    aten.unfold.default,
+    aten.diagonal.default,
+    aten.to.dtype,
     aten.split.Tensor,
     aten.split_with_sizes.default,
     aten.chunk.default,
     aten.squeeze.dim,
     aten.squeeze.default,
+    aten.squeeze.dims,
     aten.t.default,
     aten.transpose.int,
     aten.unbind.int,
     aten.unflatten.int,
     aten.unsqueeze.default,
     aten.view.default,
+    aten._unsafe_view.default,
 )
 def view(node: fx.Node, sizes: Sizes) -> list[Operation]:
     """Another way to address the same words: no work."""
@@ -208,15 +276,32 @@ def view(node: fx.Node, sizes: Sizes) -> list[Operation]:
 @instruction(
     Kind.MOVE,
     aten.cat.default,
+    aten.channel_shuffle.default,
     aten.clone.default,
+    aten.constant_pad_nd.default,
     aten.contiguous.default,
     aten.embedding.default,
+    aten.flip.default,
     aten.gather.default,
+    aten.im2col.default,
+    aten.index_copy.default,
     aten.index.Tensor,
     aten.index_select.default,
     aten.masked_fill.Scalar,
     aten.pad.default,
+    aten.pixel_shuffle.default,
+    aten.pixel_unshuffle.default,
+    aten.repeat.default,
+    aten.repeat_interleave.self_int,
+    aten.roll.default,
+    aten.scatter.src,
+    aten.scatter.value,
+    aten.select_scatter.default,
+    aten.slice_scatter.default,
     aten.stack.default,
+    aten.tile.default,
+    aten.tril.default,
+    aten.triu.default,
     aten.where.self,
     aten.where.ScalarOther,
     aten.where.ScalarSelf,

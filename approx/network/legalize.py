@@ -1,20 +1,27 @@
 """Legalization: an exported graph becomes instructions and sites.
 
-An op that is an instruction stays; an op with a rule is rewritten; work on integers and masks, and whatever
-depends on no input, stays as it is, on the host's side; anything else is refused.
+An op that is an instruction stays; an op with a rule is rewritten; an op that torch defines by others is taken
+apart; work on integers and masks, and whatever depends on no input, stays as it is, on the host's side;
+anything else is refused.
 """
 
 import operator
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 from torch.fx.node import map_arg
 
-from approx.network.builder import Builder, aten, module_path
+from approx.network.builder import Builder, UnsupportedOperator
+from approx.network.decompose import decompose
 from approx.network.export import Exported
+from approx.network.host import is_computed, only_reported, runs_on_host
 from approx.network.instructions import INSTRUCTIONS
+from approx.network.mutation import functional, is_in_place, store
+from approx.network.nodes import aten, is_float
 from approx.network.rules import RULES
+
+__all__ = ["UnsupportedOperator", "legalize"]
 
 _ASSERTIONS = {
     aten._assert_tensor_metadata.default,
@@ -22,10 +29,11 @@ _ASSERTIONS = {
     aten._assert_async.msg,
     aten.sym_constrain_range_for_size.default,
 }
-
-
-class UnsupportedOperator(ValueError):
-    """An op that no rule turns into matrix operations."""
+_BLOCKS = {
+    torch.ops.higher_order.wrap_with_set_grad_enabled: 1,
+    torch.ops.higher_order.wrap_with_autocast: 4,
+}
+"""Ops that run a graph under a setting, with where that graph is among their arguments."""
 
 
 def legalize(exported: Exported) -> fx.GraphModule:
@@ -39,10 +47,7 @@ def legalize(exported: Exported) -> fx.GraphModule:
     """
     source = exported.graph_module
     builder = Builder(source, _fake_mode(source))
-    values: dict[fx.Node, Any] = {}
-    for node in source.graph.nodes:
-        builder.origin = node
-        values[node] = _translate(builder, node, values)
+    builder.graph.output(_Translation(builder).run(source.graph))
     builder.graph.set_codegen(source.graph._codegen)
     legal = fx.GraphModule(source, builder.graph)
     legal.graph.eliminate_dead_code()
@@ -59,72 +64,116 @@ def _fake_mode(source: fx.GraphModule) -> Any:
     raise ValueError("model = no tensor anywhere: must compute with tensors")
 
 
-def _translate(b: Builder, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
-    """The node of the new graph (or nested tuple of nodes) that stands for `node`."""
-    if node.op != "call_function":
-        return b.graph.node_copy(node, lambda n: values[n])
-    if node.target in _ASSERTIONS:
+class _Translation:
+    """One graph, node by node, into the builder's.
+
+    Attributes:
+        values: what stands for each node so far: a new node, a number, or nested tuples of them.
+        prefix: where the graph's attributes are below the root.
+        nested: the graph is part of another one.
+    """
+
+    def __init__(self, b: Builder, given: dict[fx.Node, Any] | None = None, prefix: str = "") -> None:
+        self.b = b
+        self.values: dict[fx.Node, Any] = given or {}
+        self.prefix = prefix
+        self.nested = given is not None
+
+    def run(self, graph: fx.Graph) -> Any:
+        """Translate the whole graph; what it returns."""
+        for node in graph.nodes:
+            if node.op == "output":
+                return self._mapped(node.args[0])
+            if node in self.values:
+                continue
+            if self.prefix or not self.nested:  # parts of an op count as the op
+                self.b.origin = node
+            self.values[node] = self._translate(node)
         return None
-    args, kwargs = _mapped(node, values)
-    target = _functional(node.target)
-    result = _rewrite(b, node, target, args, kwargs)
-    if target is not node.target:
-        values[node.all_input_nodes[0]] = result  # later readers of a tensor changed in place see the change
-    return result
+
+    def _mapped(self, arguments: Any) -> Any:
+        return map_arg(arguments, lambda n: self.values[n])
+
+    def _translate(self, node: fx.Node) -> Any:
+        if node.op == "get_attr":
+            return self._attribute(node)
+        if node.op == "placeholder":
+            return self.b.graph.node_copy(node)
+        if node.target in _ASSERTIONS:
+            return None
+        args, kwargs = self._mapped(node.args), self._mapped(node.kwargs)
+        if node.target in _BLOCKS:
+            return self._block(node, args)
+        if not is_in_place(node.target):
+            return self._rewrite(node, node.target, args, kwargs)
+        target = functional(node.target)
+        if target is None:
+            raise self.b.refusal("it changes a tensor in place, and torch has no form of it that returns one")
+        result = self._rewrite(node, target, args, kwargs)
+        store(self.b, node, result, self.values, self._translate)
+        return self.values[node]
+
+    def _attribute(self, node: fx.Node) -> Any:
+        """A parameter or buffer as a node, a block's graph as it is."""
+        target = f"{self.prefix}{node.target}"
+        path, _, leaf = target.rpartition(".")
+        value = getattr(self.b.root.get_submodule(path), leaf)
+        if isinstance(value, nn.Module):
+            return target
+        copied = self.b.graph.node_copy(node)
+        copied.target = target
+        if isinstance(value, nn.Parameter):
+            copied.meta["is_parameter"] = True
+        return copied
+
+    def _block(self, node: fx.Node, args: tuple[Any, ...]) -> Any:
+        """A graph under no_grad is that graph; so it is under an autocast that is switched off."""
+        position = _BLOCKS[node.target]
+        if position == 4 and args[2]:
+            raise self.b.refusal("autocast changes types inside; a model without it would be supported")
+        name = str(args[position])
+        body: Any = self.b.root.get_submodule(name)
+        return self._inline(body.graph, args[position + 1 :], f"{name}.")
+
+    def _inline(self, graph: fx.Graph, arguments: Any, prefix: str = "") -> Any:
+        placeholders = [n for n in graph.nodes if n.op == "placeholder"]
+        origin = self.b.origin
+        result = _Translation(self.b, dict(zip(placeholders, arguments, strict=True)), prefix).run(graph)
+        self.b.origin = origin
+        return result
+
+    def _rewrite(self, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if target is operator.getitem and isinstance(args[0], tuple | list):
+            return args[0][args[1]]
+        inputs = _nodes(args, kwargs)
+        if runs_on_host(target, node.meta.get("val"), inputs):
+            self._check_host(node, inputs)
+            return self.b.op(target, *args, **kwargs)
+        if target in RULES:
+            return RULES[target](self.b, *args, **kwargs)
+        if target in INSTRUCTIONS or target is operator.getitem:
+            return self.b.op(target, *args, **kwargs)
+        return self._taken_apart(target, args, kwargs)
+
+    def _taken_apart(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        parts = decompose(target, args, kwargs, self.b.fake_mode)
+        if parts is None:
+            raise self.b.refusal(
+                f"no rule turns {target} into matrix operations; a function in approx/network/rules under "
+                f"@rule(torch.ops.{target}) that emits instructions and sites would support it"
+            )
+        return self._inline(*parts)
+
+    def _check_host(self, node: fx.Node, inputs: list[fx.Node]) -> None:
+        """Integers and masks made from computed values may be reported, not computed with."""
+        if any(is_float(n.meta.get("val")) and is_computed(n) for n in inputs) and not only_reported(node):
+            raise self.b.refusal(
+                "it makes integers or a mask of values that the accelerator computes, for use inside the "
+                "network, which is no matrix operation; a piecewise-linear form would be supported"
+            )
 
 
-def _mapped(node: fx.Node, values: dict[fx.Node, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The node's arguments with nodes of the new graph in them."""
-    args: Any
-    kwargs: Any
-    args, kwargs = map_arg((node.args, node.kwargs), lambda n: values[n])
-    return args, kwargs
-
-
-def _rewrite(b: Builder, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if on_host(node) or target in INSTRUCTIONS or target is operator.getitem:
-        return b.op(target, *args, **kwargs)
-    if target in RULES:
-        return RULES[target](b, *args, **kwargs)
-    raise UnsupportedOperator(_refusal(node))
-
-
-def _functional(target: Any) -> Any:
-    """The op that computes what an in-place op stores."""
-    name = getattr(target, "_opname", "")
-    if not name.endswith("_") or name.endswith("__"):
-        return target
-    packet = getattr(aten, name[:-1], None)
-    return getattr(packet, target._overloadname, target) if packet is not None else target
-
-
-def on_host(node: fx.Node) -> bool:
-    """Whether the node is integer or mask work, or the same for every input."""
-    values = _leaves(node.meta.get("val"))
-    if not any(isinstance(v, torch.Tensor) and v.is_floating_point() for v in values):
-        return True
-    return not _reads_input(node)
-
-
-def _leaves(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, tuple | list) else [value]
-
-
-def _reads_input(node: fx.Node) -> bool:
-    """Whether a float value of an input, or one looked up by an input, reaches the node."""
-    if "reads_input" not in node.meta:
-        node.meta["reads_input"] = node.op == "placeholder" or any(
-            _reads_input(n) for n in node.all_input_nodes if n.target is not aten.sym_size.int
-        )
-    return bool(node.meta["reads_input"])
-
-
-def _refusal(node: fx.Node) -> str:
-    lines = [line.strip() for line in (node.meta.get("stack_trace") or "").strip().splitlines()]
-    where = f" ({lines[-2]}: {lines[-1]})" if len(lines) >= 2 else ""
-    path = module_path(node) or "the model itself"
-    return (
-        f"op {node.target} at {path}{where}: no rule turns it into matrix operations; a function in "
-        f"approx/network/rules under @rule(torch.ops.{node.target}) that emits instructions and sites "
-        "would support it"
-    )
+def _nodes(args: Any, kwargs: Any) -> list[fx.Node]:
+    found: list[fx.Node] = []
+    map_arg((args, kwargs), lambda n: found.append(n) or n)
+    return found

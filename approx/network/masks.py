@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import fx
 
-from approx.network.builder import aten
+from approx.network.nodes import aten
 
 Bounds = tuple[float, float]
 _UNKNOWN: Bounds = (-math.inf, math.inf)

@@ -4,7 +4,21 @@ A rule takes a `Builder` and the op's own arguments and emits instructions and s
 file; importing this package fills `RULES`.
 """
 
-from approx.network.rules import activations, arithmetic, attention, normalization, pooling, reductions
+from approx.network.rules import (
+    activations,
+    arithmetic,
+    attention,
+    elementary,
+    limits,
+    normalization,
+    pooling,
+    recurrent,
+    reductions,
+    refusals,
+    resampling,
+    softmax,
+    views,
+)
 from approx.network.rules.registry import RULES, rule
 
 __all__ = [
@@ -12,8 +26,15 @@ __all__ = [
     "activations",
     "arithmetic",
     "attention",
+    "elementary",
+    "limits",
     "normalization",
     "pooling",
+    "recurrent",
     "reductions",
+    "refusals",
+    "resampling",
     "rule",
+    "softmax",
+    "views",
 ]

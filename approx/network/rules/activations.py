@@ -1,10 +1,12 @@
 """Activations: each is one site, or sites joined by Hadamard products."""
 
+import math
 from typing import Any
 
 from torch import fx
 
-from approx.network.builder import Builder, aten
+from approx.network.builder import Builder
+from approx.network.nodes import aten, shape
 from approx.network.rules.registry import rule
 
 _ONE_SITE = {
@@ -26,6 +28,8 @@ _ONE_SITE = {
     aten.reciprocal.default: "reciprocal",
     aten.rsqrt.default: "rsqrt",
 }
+_SOFTPLUS_REACHED = 1e-6
+"""How close to its asymptote softplus must be where torch cuts over to it, for the two to be one function."""
 
 
 def _one_site(function: str) -> Any:
@@ -48,15 +52,42 @@ def gelu(b: Builder, x: fx.Node, approximate: str = "none") -> fx.Node:
 @rule(aten.leaky_relu.default)
 def leaky_relu(b: Builder, x: fx.Node, negative_slope: float = 0.01) -> fx.Node:
     """max(x, a x): exact in two segments."""
-    return b.site(f"leaky_relu({negative_slope})", x)
+    return b.site(f"leaky_relu({float(negative_slope)})", x)
+
+
+@rule(aten.rrelu.default)
+def rrelu(
+    b: Builder, x: fx.Node, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *_: Any
+) -> fx.Node:
+    """Outside training, a leaky relu of the mean slope."""
+    return leaky_relu(b, x, (lower + upper) / 2)
+
+
+@rule(aten.prelu.default)
+def prelu(b: Builder, x: fx.Node, weight: fx.Node) -> fx.Node:
+    """relu(x) + w (x - relu(x)), w learned, one for all or one a channel."""
+    positive = b.site("relu", x)
+    columns = [-1] + [1] * (len(shape(x)) - 2) if len(shape(x)) >= 2 else [-1]
+    slope = b.op(aten.reshape.default, weight, columns)
+    return b.add(positive, b.mul(slope, b.sub(x, positive)))
 
 
 @rule(aten.elu.default)
 def elu(b: Builder, x: fx.Node, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> fx.Node:
-    """Elu with its scales as Hadamard products."""
-    scaled = x if input_scale == 1 else b.mul(x, input_scale)
-    y = b.site(f"elu({float(alpha)})", scaled)
+    """Elu; scaled forms are positive and negative halves, each with its factor."""
+    if input_scale == 1:
+        y = b.site(f"elu({float(alpha)})", x)
+    else:
+        positive = b.site("relu", x)
+        negative = b.mul(b.sub(x, positive), input_scale)
+        y = b.add(positive, b.site(f"elu({float(alpha)})", negative))
     return y if scale == 1 else b.mul(y, scale)
+
+
+@rule(aten.celu.default)
+def celu(b: Builder, x: fx.Node, alpha: float = 1.0) -> fx.Node:
+    """A elu(x / a)."""
+    return b.site("elu", x) if alpha == 1 else b.mul(b.site("elu", b.mul(x, 1.0 / alpha)), alpha)
 
 
 @rule(aten.hardswish.default)
@@ -67,7 +98,13 @@ def hardswish(b: Builder, x: fx.Node) -> fx.Node:
 
 @rule(aten.softplus.default)
 def softplus(b: Builder, x: fx.Node, beta: float = 1.0, threshold: float = 20.0) -> fx.Node:
-    """Softplus of beta x, over beta; torch's threshold is where the function has become x."""
+    """Softplus of beta x, over beta; torch's threshold is where the function has become x.
+
+    Raises:
+        UnsupportedOperator: the threshold cuts off where the two still differ, which leaves a step.
+    """
+    if math.log1p(math.exp(-threshold)) > _SOFTPLUS_REACHED:
+        raise b.refusal(f"threshold = {threshold} makes a step in softplus; at least 14 would be supported")
     if beta == 1:
         return b.site("softplus", x)
     return b.mul(b.site("softplus", b.mul(x, beta)), 1.0 / beta)
@@ -76,33 +113,31 @@ def softplus(b: Builder, x: fx.Node, beta: float = 1.0, threshold: float = 20.0)
 @rule(aten.log_sigmoid.default)
 def log_sigmoid(b: Builder, x: fx.Node) -> fx.Node:
     """Minus softplus(-x)."""
-    return b.op(aten.neg.default, b.site("softplus", b.op(aten.neg.default, x)))
+    return b.neg(b.site("softplus", b.neg(x)))
 
 
 @rule(aten.glu.default)
 def glu(b: Builder, x: fx.Node, dim: int = -1) -> fx.Node:
     """First half times the sigmoid of the second."""
-    half = x.meta["val"].shape[dim] // 2
-    a = b.op(aten.slice.Tensor, x, dim, 0, half)
-    gate = b.op(aten.slice.Tensor, x, dim, half, 2 * half)
-    return b.mul(a, b.site("sigmoid", gate))
+    half = b.fixed(x, dim) // 2
+    return b.mul(b.part(x, dim, 0, half), b.site("sigmoid", b.part(x, dim, half, 2 * half)))
 
 
-@rule(aten.softmax.int, aten._softmax.default)
-def softmax(b: Builder, x: fx.Node, dim: int, dtype: Any = None) -> fx.Node:
-    """exp(x - max) times the reciprocal of its sum; the shift keeps exp's inputs at or below 0."""
-    e = b.site("exp", b.sub(x, b.maximum(x, [dim])))
-    return b.mul(e, b.site("reciprocal", b.sum(e, [dim])))
-
-
-@rule(aten.log_softmax.int, aten._log_softmax.default)
-def log_softmax(b: Builder, x: fx.Node, dim: int, dtype: Any = None) -> fx.Node:
-    """Shifted inputs minus the log of the sum of their exponentials."""
-    shifted = b.sub(x, b.maximum(x, [dim]))
-    return b.sub(shifted, b.site("log", b.sum(b.site("exp", shifted), [dim])))
-
-
-@rule(aten.dropout.default, aten.dropout_.default, aten.feature_dropout.default, aten.alpha_dropout.default)
+@rule(
+    aten.dropout.default,
+    aten.dropout_.default,
+    aten.feature_dropout.default,
+    aten.alpha_dropout.default,
+    aten.feature_alpha_dropout.default,
+)
 def dropout(b: Builder, x: fx.Node, p: float, train: bool) -> fx.Node:
-    """Nothing, as the program is exported for inference."""
+    """Nothing, as the program is exported for inference.
+
+    Raises:
+        UnsupportedOperator: the model asks for dropout even outside training.
+    """
+    if train and p > 0:
+        raise b.refusal(
+            "it draws random numbers outside training; dropout that follows eval() would be supported"
+        )
     return x

@@ -5,10 +5,11 @@ import math
 import torch
 from torch import fx
 
-from approx.network.builder import Builder, Value, aten, shape
+from approx.network.builder import Builder, Value
 from approx.network.masks import always_true
-from approx.network.rules.activations import softmax
+from approx.network.nodes import aten, dtype, shape
 from approx.network.rules.registry import rule
+from approx.network.rules.softmax import masked_softmax, softmax
 
 
 @rule(aten.scaled_dot_product_attention.default)
@@ -29,18 +30,22 @@ def attention(
     factor = 1.0 / math.sqrt(shape(query)[-1]) if scale is None else scale
     scaled = b.mul(query, factor)
     scores = b.op(aten.matmul.default, scaled, b.op(aten.transpose.int, key, -2, -1))
-    mask = _causal(b, query, key) if is_causal else attn_mask
-    if mask is not None and not always_true(mask):
-        scores = b.add(scores, _addend(b, mask))
-    return b.op(aten.matmul.default, softmax(b, scores, -1), value)
+    if is_causal:
+        weights = softmax(b, b.add(scores, _addend(b, _causal(b, query, key), query)), -1)
+    elif attn_mask is None or always_true(attn_mask):
+        weights = softmax(b, scores, -1)
+    else:
+        weights = masked_softmax(b, b.add(scores, _addend(b, attn_mask, query)))
+    return b.op(aten.matmul.default, weights, value)
 
 
 def _shared_heads(b: Builder, query: fx.Node, x: fx.Node) -> fx.Node:
     """Each key or value head serves a group of query heads, which lie side by side."""
-    _, heads, length, width = shape(x)
-    groups = shape(query)[1] // heads
-    spread = b.op(aten.expand.default, b.op(aten.unsqueeze.default, x, 2), [-1, -1, groups, -1, -1])
-    return b.op(aten.reshape.default, spread, [-1, heads * groups, length, width])
+    groups = shape(query)[-3] // shape(x)[-3]
+    spread = b.op(aten.unsqueeze.default, x, -3)
+    sizes = [-1] * len(shape(spread))
+    sizes[-3] = groups
+    return b.op(aten.flatten.using_ints, b.op(aten.expand.default, spread, sizes), -4, -3)
 
 
 def _causal(b: Builder, query: fx.Node, key: fx.Node) -> fx.Node:
@@ -49,8 +54,8 @@ def _causal(b: Builder, query: fx.Node, key: fx.Node) -> fx.Node:
     return b.op(aten.tril.default, ones)
 
 
-def _addend(b: Builder, mask: fx.Node) -> Value:
-    """A boolean mask as 0 where allowed and -inf where not; a float mask as it is."""
-    if mask.meta["val"].dtype is not torch.bool:
-        return mask
-    return b.op(aten.where.Scalar, mask, 0.0, -math.inf)
+def _addend(b: Builder, mask: fx.Node, query: fx.Node) -> Value:
+    """A boolean mask as 0 where allowed and -inf where not; a float mask in the type of the scores."""
+    if dtype(mask) is torch.bool:
+        mask = b.op(aten.where.Scalar, mask, 0.0, -math.inf)
+    return mask if dtype(mask) is dtype(query) else b.op(aten.to.dtype, mask, dtype(query))

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from approx.network.builder import Builder, aten, shape
+from approx.network.builder import Builder
+from approx.network.nodes import aten, shape
 from approx.network.rules.registry import rule
 
 _CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)

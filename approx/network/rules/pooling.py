@@ -1,29 +1,85 @@
-"""Average pooling is a mean; maximum pooling is an instruction of its own (a tournament)."""
+"""Pooling: an average is a mean, a maximum a tournament; windows of unequal size are taken apart."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import fx
 
-from approx.network.builder import Builder, aten, shape
+from approx.network.builder import Builder
+from approx.network.nodes import aten, shape
 from approx.network.rules.registry import rule
 
+_AVERAGE = {1: aten.avg_pool1d.default, 2: aten.avg_pool2d.default, 3: aten.avg_pool3d.default}
+_MAXIMUM = {1: aten.max_pool1d.default, 2: aten.max_pool2d.default, 3: aten.max_pool3d.default}
 
-@rule(aten.adaptive_avg_pool1d.default, aten.adaptive_avg_pool2d.default, aten.adaptive_avg_pool3d.default)
+
+@rule(
+    aten.adaptive_avg_pool1d.default,
+    aten.adaptive_avg_pool2d.default,
+    aten.adaptive_avg_pool3d.default,
+    aten._adaptive_avg_pool2d.default,
+    aten._adaptive_avg_pool3d.default,
+)
 def adaptive_avg_pool(b: Builder, x: fx.Node, output_size: Sequence[int]) -> fx.Node:
-    """The mean of equal windows; to one output it is the mean of all positions."""
-    spatial = list(shape(x)[2:])
+    """The mean of equal windows, or a constant matrix for each axis of unequal ones."""
+    axes = range(-len(output_size), 0)
     if all(size == 1 for size in output_size):
-        return b.mean(x, list(range(2, 2 + len(spatial))))
-    if any(have % want for have, want in zip(spatial, output_size, strict=True)):
-        raise ValueError(
-            f"adaptive average pooling at {b.module_path!r} from {spatial} to {list(output_size)}: "
-            "must divide into equal windows"
-        )
-    return _window_means(b, x, spatial, list(output_size))
+        return b.mean(x, list(axes))
+    if window := _equal_windows(b, x, output_size):
+        return b.op(_AVERAGE[len(window)], x, window, window)
+    for axis, size in zip(axes, output_size, strict=True):
+        identity = torch.eye(
+            b.fixed(x, axis), device="cpu"
+        )  # the matrix of a linear map: what it does to unit vectors
+        x = b.along(x, axis, torch.nn.functional.adaptive_avg_pool1d(identity, size).T)
+    return x
 
 
-def _window_means(b: Builder, x: fx.Node, spatial: list[int], windows: list[int]) -> fx.Node:
-    """Split each position axis into (window, inside) and average the insides."""
-    sizes = [size for have, want in zip(spatial, windows, strict=True) for size in (want, have // want)]
-    split = b.op(aten.reshape.default, x, [-1, shape(x)[1], *sizes])
-    return b.mean(split, list(range(3, 3 + 2 * len(windows), 2)), keepdim=False)
+def _equal_windows(b: Builder, x: fx.Node, output_size: Sequence[int]) -> list[int] | None:
+    """The window of each axis, or None if some do not divide."""
+    have = [b.fixed(x, axis) for axis in range(-len(output_size), 0)]
+    if any(n % size for n, size in zip(have, output_size, strict=True)):
+        return None
+    return [n // size for n, size in zip(have, output_size, strict=True)]
+
+
+@rule(
+    aten.adaptive_max_pool1d.default,
+    aten.adaptive_max_pool2d.default,
+    aten.adaptive_max_pool3d.default,
+)
+def adaptive_max_pool(b: Builder, x: fx.Node, output_size: Sequence[int]) -> tuple[fx.Node, None]:
+    """The maximum of equal windows, or of each window of each axis."""
+    _no_places(b)
+    if all(size == 1 for size in output_size):
+        return b.maximum(x, list(range(-len(output_size), 0))), None
+    if window := _equal_windows(b, x, output_size):
+        return b.op(_MAXIMUM[len(window)], x, window, window), None
+    for axis, size in zip(range(-len(output_size), 0), output_size, strict=True):
+        x = _largest_along(b, x, axis, size)
+    return x, None
+
+
+def _largest_along(b: Builder, x: fx.Node, axis: int, windows: int) -> fx.Node:
+    """Window i reaches from floor(i n / windows) to ceil((i + 1) n / windows), as torch divides."""
+    n = b.fixed(x, axis)
+    spans = [(i * n // windows, -(-(i + 1) * n // windows)) for i in range(windows)]
+    return b.op(aten.cat.default, [b.maximum(b.part(x, axis, *span), [axis]) for span in spans], axis)
+
+
+@rule(
+    aten.max_pool1d_with_indices.default,
+    aten.max_pool2d_with_indices.default,
+    aten.max_pool3d_with_indices.default,
+)
+def max_pool_with_places(b: Builder, x: fx.Node, *args: Any) -> tuple[fx.Node, None]:
+    """The pooling alone."""
+    _no_places(b)
+    window: list[int] = args[0]
+    return b.op(_MAXIMUM[len(window)], x, *args), None
+
+
+def _no_places(b: Builder) -> None:
+    if b.readers_of_part(1):
+        raise b.refusal("its indices are read; without return_indices it would be supported")

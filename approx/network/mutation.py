@@ -1,0 +1,174 @@
+"""In-place ops as functions: what a write to a tensor means for its views, and for what it is a view of.
+
+A matrix program has values, not memory. After `x[:, 0].add_(1)` the new value of the column is written back
+into x by a scatter, and every other view of x that is still to be read is taken anew.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from torch import fx
+
+from approx.network.builder import Builder, Value
+from approx.network.nodes import aten
+
+Inverse = Callable[..., fx.Node]
+
+
+def is_in_place(target: Any) -> bool:
+    """Whether an op writes to its first argument."""
+    schema = getattr(target, "_schema", None)
+    return schema is not None and schema.is_mutable and bool(schema.arguments[0].alias_info)
+
+
+def functional(target: Any) -> Any:
+    """The op that computes what the in-place `target` stores: add for add_, & for &=."""
+    name = target._opname
+    packet = getattr(aten, f"__{name[3:]}" if name.startswith("__i") else name.removesuffix("_"), None)
+    if packet is None:
+        return None
+    types = [str(a.type) for a in target._schema.arguments]
+    overloads = [getattr(packet, name) for name in packet.overloads()]
+    alike = [o for o in overloads if [str(a.type) for a in o._schema.arguments][: len(types)] == types]
+    return next((o for o in alike if not o._schema.is_mutable and not _writes_out(o)), None)
+
+
+def _writes_out(overload: Any) -> bool:
+    return any(a.is_out for a in overload._schema.arguments)
+
+
+def _select(b: Builder, whole: Value, part: Value, dim: int, index: int) -> fx.Node:
+    return b.op(aten.select_scatter.default, whole, part, dim, index)
+
+
+def _slice(
+    b: Builder,
+    whole: Value,
+    part: Value,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+) -> fx.Node:
+    if (start or 0) == 0 and (end is None or end == sys.maxsize) and step == 1:
+        return part  # x[:]
+    return b.op(aten.slice_scatter.default, whole, part, dim, start, end, step)
+
+
+def _reshaped(b: Builder, whole: fx.Node, part: Value, *_: Any) -> fx.Node:
+    return b.op(aten.reshape.default, part, b.sizes(whole))
+
+
+def _transposed(b: Builder, whole: Value, part: Value, dim: int, other: int) -> fx.Node:
+    return b.op(aten.transpose.int, part, dim, other)
+
+
+def _permuted(b: Builder, whole: Value, part: Value, dims: list[int]) -> fx.Node:
+    order = [d % len(dims) for d in dims]
+    return b.op(aten.permute.default, part, [order.index(i) for i in range(len(order))])
+
+
+def _same(b: Builder, whole: Value, part: Value, *_: Any) -> fx.Node:
+    return part
+
+
+_INVERSES: dict[Any, Inverse] = {
+    aten.select.int: _select,
+    aten.slice.Tensor: _slice,
+    aten.view.default: _reshaped,
+    aten.squeeze.default: _reshaped,
+    aten.squeeze.dim: _reshaped,
+    aten.unsqueeze.default: _reshaped,
+    aten.unflatten.int: _reshaped,
+    aten.transpose.int: _transposed,
+    aten.permute.default: _permuted,
+    aten.alias.default: _same,
+    aten.detach.default: _same,
+    aten.detach_.default: _same,
+}
+_MAYBE_VIEWS = {
+    aten.as_strided.default,
+    aten.chunk.default,
+    aten.contiguous.default,
+    aten.diagonal.default,
+    aten.expand.default,
+    aten.expand_as.default,
+    aten.flatten.using_ints,
+    aten.movedim.int,
+    aten.narrow.default,
+    aten.reshape.default,
+    aten.split.Tensor,
+    aten.split_with_sizes.default,
+    aten.swapaxes.default,
+    aten.t.default,
+    aten.to.dtype,
+    aten.unbind.int,
+    aten.unfold.default,
+    aten.view_as.default,
+}
+
+
+def _inverse(node: fx.Node) -> Inverse | None:
+    return _same if is_in_place(node.target) else _INVERSES.get(node.target)
+
+
+def store(
+    b: Builder, node: fx.Node, result: Any, values: dict[fx.Node, Any], again: Callable[[fx.Node], Any]
+) -> None:
+    """Let `values` show what the in-place op `node` did, besides giving `result`.
+
+    Args:
+        b: where scatters are emitted.
+        node: the op, of the source graph; its first argument is written.
+        result: the new value of that argument.
+        values: new values by source node; only what was already translated is in it.
+        again: translates a view once more.
+
+    Raises:
+        UnsupportedOperator: the write cannot be followed to what is read later.
+    """
+    written: Any = node.args[0]
+    values[written] = result
+    changed = [written, node]
+    while (inverse := _inverse(written)) is not None:
+        whole: Any = written.args[0]
+        values[whole] = inverse(b, values[whole], values[written], *written.args[1:])
+        written = whole
+        changed.append(written)
+    values[node] = result
+    if written.op == "get_attr":
+        raise b.refusal("it changes a buffer, and a matrix program keeps no state between calls")
+    if written.target in _MAYBE_VIEWS and _read_later(written.args[0], values, {*changed, written}):
+        raise b.refusal(f"it writes through {written.target}, whose source is read later")
+    for whole in reversed(changed):
+        _refresh(b, whole, values, set(changed), again)
+
+
+def _refresh(
+    b: Builder,
+    whole: fx.Node,
+    values: dict[fx.Node, Any],
+    done: set[fx.Node],
+    again: Callable[[fx.Node], Any],
+) -> None:
+    """Take the views of `whole` anew that were taken before the write and are read after it."""
+    for part in [user for user in whole.users if user in values and user not in done]:
+        if not part.args or part.args[0] is not whole:
+            continue
+        if part.target in _MAYBE_VIEWS and _read_later(part, values, done):
+            raise b.refusal(f"it changes what {part.target} may be a view of, which is read later")
+        if _inverse(part) is not None:
+            done.add(part)
+            values[part] = values[whole] if is_in_place(part.target) else again(part)
+            _refresh(b, part, values, done, again)
+
+
+def _read_later(node: Any, values: dict[fx.Node, Any], done: set[fx.Node]) -> bool:
+    """Whether `node` or a view of it has a reader that is still to be translated."""
+    if not isinstance(node, fx.Node):
+        return False
+    views = [u for u in node.users if u in values and u not in done]
+    return any(u not in values for u in node.users) or any(
+        _read_later(u, values, {*done, node}) for u in views if u.target in _MAYBE_VIEWS or _inverse(u)
+    )

@@ -1,0 +1,75 @@
+"""Resampling: nearest neighbours are moves, linear and cubic interpolation a constant matrix for each axis."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import fx
+
+from approx.network.builder import Builder
+from approx.network.nodes import aten
+from approx.network.rules.registry import rule
+
+Sizes = Sequence[Any] | None
+Scales = Sequence[float] | None
+
+
+def _axes(b: Builder, x: fx.Node, size: Sizes, scales: Scales) -> list[tuple[int, int, float | None]]:
+    """Each axis with its new size and, where it was given, the factor."""
+    count = x.meta["val"].dim() - 2
+    axes = range(2, 2 + count)
+    if size is not None:
+        return [(axis, n, None) for axis, n in zip(axes, size, strict=True)]
+    factors = list(scales or [])
+    return [(axis, int(b.fixed(x, axis) * f), f) for axis, f in zip(axes, factors, strict=True)]
+
+
+def _resampled(n: int, size: int, factor: float | None, row: torch.Tensor, **how: Any) -> torch.Tensor:
+    """What the interpolation makes of the rows of a matrix (rows, n) along its last axis."""
+    by: dict[str, Any] = {"size": size} if factor is None else {"scale_factor": factor}
+    return F.interpolate(row[None], **by, **how)[0]
+
+
+def _nearest(mode: str) -> Any:
+    def rewrite(b: Builder, x: fx.Node, output_size: Sizes, scale_factors: Scales) -> fx.Node:
+        for axis, size, factor in _axes(b, x, output_size, scale_factors):
+            n = b.fixed(x, axis)
+            places = torch.arange(n, dtype=torch.float64, device="cpu")[None]
+            chosen = _resampled(n, size, factor, places, mode=mode)[0].to(torch.int64)
+            index = b.constant(f"{b.module_path}.index".lstrip("."), chosen.to(x.meta["val"].device))
+            x = b.op(aten.index_select.default, x, axis, index)
+        return x
+
+    return rewrite
+
+
+rule(aten.upsample_nearest1d.vec, aten.upsample_nearest2d.vec, aten.upsample_nearest3d.vec)(
+    _nearest("nearest")
+)
+rule(
+    aten._upsample_nearest_exact1d.vec, aten._upsample_nearest_exact2d.vec, aten._upsample_nearest_exact3d.vec
+)(_nearest("nearest-exact"))
+
+
+@rule(aten.upsample_linear1d.vec, aten.upsample_bilinear2d.vec, aten.upsample_trilinear3d.vec)
+def linear(b: Builder, x: fx.Node, output_size: Sizes, align_corners: bool, scale_factors: Scales) -> fx.Node:
+    """Linear interpolation of one axis after another: a product with a constant matrix each."""
+    for axis, size, factor in _axes(b, x, output_size, scale_factors):
+        n = b.fixed(x, axis)
+        unit = torch.eye(n, dtype=torch.float64, device="cpu")
+        how = {"mode": "linear", "align_corners": align_corners}
+        x = b.along(x, axis, _resampled(n, size, factor, unit, **how).T)
+    return x
+
+
+@rule(aten.upsample_bicubic2d.vec)
+def cubic(b: Builder, x: fx.Node, output_size: Sizes, align_corners: bool, scale_factors: Scales) -> fx.Node:
+    """Cubic interpolation of one axis after another: a product with a constant matrix each."""
+    for axis, size, factor in _axes(b, x, output_size, scale_factors):
+        n = b.fixed(x, axis)
+        unit = torch.eye(n, dtype=torch.float64, device="cpu")[None, None]
+        by: dict[str, Any] = {"size": (n, size)} if factor is None else {"scale_factor": (1.0, factor)}
+        matrix = F.interpolate(unit, **by, mode="bicubic", align_corners=align_corners)[0, 0]
+        x = b.along(x, axis, matrix.T)
+    return x
