@@ -18,7 +18,8 @@ from approx.cpwl.target import Quadrature, Target
 
 SLACK = 1e-9
 """Relative slack on the error within which touching constraints count as met."""
-FINE = 96
+NEAR = 1e-6
+FINE = 160
 """Samples of a segment whose ends are disputed."""
 
 
@@ -181,7 +182,9 @@ def _pieces(samples: _Samples, knots: Array) -> list[Piece]:
     for i in range(knots.size - 1):
         own = slice(part.starts[i], part.starts[i + 1] + 1 if i + 2 < knots.size else None)
         at = (part.x[own] - knots[i]) / (knots[i + 1] - knots[i])
-        pieces.append(Piece(at, part.excess[own], part.scale[own]))
+        # Rounding errors of samples beside a knot would be magnified by the distance from it.
+        kept = ((at > NEAR) & (at < 1 - NEAR)) | (at == 0) | (at == 1)
+        pieces.append(Piece(at[kept], part.excess[own][kept], part.scale[own][kept]))
     return pieces
 
 

@@ -50,20 +50,21 @@ def _gelu() -> Function:
 def _gelu_tanh() -> Function:
     scale = math.sqrt(2 / math.pi)
 
+    # (1 + tanh u) / 2 = sigmoid(2 u), which keeps its digits where tanh u nears -1.
     def inner(x: Array) -> tuple[Array, Array, Array]:
-        t = np.tanh(scale * (x + GELU_CUBIC * x**3))
-        return t, scale * (1 + 3 * GELU_CUBIC * x * x), 6 * scale * GELU_CUBIC * x
+        gate = special.expit(2 * scale * (x + GELU_CUBIC * x**3))
+        return gate, 2 * scale * (1 + 3 * GELU_CUBIC * x * x), 12 * scale * GELU_CUBIC * x
 
     def first(x: Array) -> Array:
-        t, u1, _ = inner(x)
-        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * u1
+        s, u1, _ = inner(x)
+        return s + x * s * (1 - s) * u1
 
     def second(x: Array) -> Array:
-        t, u1, u2 = inner(x)
-        return (1 - t * t) * (u1 + 0.5 * x * (u2 - 2 * t * u1 * u1))
+        s, u1, u2 = inner(x)
+        return s * (1 - s) * (2 * u1 + x * (u2 + (1 - 2 * s) * u1 * u1))
 
     def evaluate(x: Array) -> Array:
-        return 0.5 * x * (1 + inner(x)[0])
+        return x * inner(x)[0]
 
     return Function(
         "gelu_tanh", evaluate, first, second, (-8.0, 8.0), left=ZERO, right=IDENTITY, symmetry=GATED

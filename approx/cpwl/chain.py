@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from approx.cpwl.function import Array
 
-ERRORS = 24
+ERRORS = 16
 """Errors tried at once."""
 ROUNDS = 4
 """Each round narrows the error to 1 / (ERRORS - 1) of its bracket."""

@@ -22,8 +22,9 @@ from approx.cpwl.target import Target
 POINTS_A_SEGMENT = 100
 LEAST_POINTS = 800
 LOOKAHEAD = 160
-ROUNDING = 1e-14
+ROUNDING = 1e-12
 """A function whose best error is less than this part of its values is a line as far as floats can tell."""
+EPSILON = float(np.finfo(np.float64).eps)
 HALVINGS = 24
 STRAIGHT = 3e-4
 """A chord may miss the function by this part of the error; POINTS_A_SEGMENT smooth cells miss it by 2e-4."""
@@ -103,8 +104,8 @@ def _narrowest(
 def sample(target: Target, count: int, error: float) -> Array:
     """Return points for a tube of half width ``error`` whose sides may be taken as straight in between.
 
-    About ``count`` of them share the bend evenly, with a twentieth spread over the domain; cells around kinks and
-    steep ends are halved until the chord is within a small part of the error.
+    About ``count`` of them share the bend evenly, with a twentieth spread over the domain; cells around kinks
+    and steep ends are halved until the chord is within a small part of the error.
     """
     running = target.mesh.cumulative(0.5, floor=0.05)
     even = np.interp(np.linspace(0.0, 1.0, count + 1), running, target.mesh.nodes)
@@ -113,7 +114,8 @@ def sample(target: Target, count: int, error: float) -> Array:
         middle = 0.5 * (x[:-1] + x[1:])
         ends, centre = target.function(x), target.function(middle)
         sagitta = np.abs(ends[:-1] - 2 * centre + ends[1:]) / 2
-        bent = sagitta > STRAIGHT * error * target.scale(centre)
+        noise = EPSILON * (np.abs(ends[:-1]) + np.abs(ends[1:]))
+        bent = sagitta > STRAIGHT * error * target.scale(centre) + noise
         bent &= (middle > x[:-1]) & (middle < x[1:])
         if not bent.any():
             break
@@ -129,7 +131,7 @@ def _asymptotic_error(target: Target, segments: int) -> float:
 def _follow(tube: _Tube, segments: int) -> list[_Stretch]:
     """Follow the tube from its left end with at most ``segments`` lines."""
     lines = [_farthest(tube, None)]
-    while len(lines) < segments and lines[-1].exit_index < tube.x.size - 1:
+    while len(lines) < segments and lines[-1].exit < tube.x[-1]:
         lines.append(_farthest(tube, lines[-1]))
     return lines
 
@@ -164,7 +166,8 @@ def _rising(tube: _Tube, last: _Stretch | None) -> _Stretch:
     if last is None:
         pivot_x, pivot_y, start, first = float(tube.x[0]), float(tube.lower[0]), 0, 1
     else:
-        pivot_x, pivot_y, first = last.exit, last.exit_value, math.floor(last.exit_index) + 1
+        pivot_x, pivot_y = last.exit, last.exit_value
+        first = int(np.searchsorted(tube.x, pivot_x, side="right"))
         start = int(np.searchsorted(tube.x, last.contact, side="right"))
     pivot: int | None = first - 1 if last is None else first
     while pivot is not None:
