@@ -1,0 +1,169 @@
+"""The file of a saved program: one safetensors file, with the program as JSON in its header.
+
+The header also holds the SHA-256 of the whole file (its own 64 digits counted as zeros), so that a byte
+changed anywhere is seen. The hash is no signature: whoever reads the document still trusts nothing in it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+NAME = "neuralmatrix-program"
+FORMAT = 1
+_UNSEALED = "0" * 64
+_LARGEST_HEADER = 100_000_000  # what safetensors itself allows
+
+
+@dataclass(frozen=True)
+class ProgramFile:
+    """A file that has been read and found whole.
+
+    Attributes:
+        path: where it lies.
+        content: its bytes.
+        document: the program: JSON values.
+    """
+
+    path: Path
+    content: bytes
+    document: dict[str, Any]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The tensors, as numpy arrays.
+
+        Raises:
+            ValueError: a tensor's type is none of numpy's.
+        """
+        try:
+            return load(self.content)
+        except (SafetensorError, KeyError, AttributeError, TypeError) as error:
+            raise self.refused(f"its tensors cannot be read by numpy ({error})") from None
+
+    def refused(self, reason: str) -> ValueError:
+        """The error that names the file and why it is not taken."""
+        return refused(self.path, reason)
+
+
+def refused(path: Path, reason: str) -> ValueError:
+    """The error that names the file and why it is not taken, in one line."""
+    return ValueError(f"program file {path}: {' '.join(reason.split())}")
+
+
+def metadata(document: Mapping[str, Any]) -> dict[str, str]:
+    """The header's entries for `document`, before the file is sealed."""
+    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    return {"format": f"{NAME}-{FORMAT}", "sha256": _UNSEALED, "program": text}
+
+
+def write(path: Path, content: bytes) -> None:
+    """Seal a safetensors file made with `metadata` and write it whole or not at all.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        temporary.write_bytes(_sealed(content))
+        temporary.replace(path)
+    except OSError as error:
+        raise refused(path, f"cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: str | Path) -> ProgramFile:
+    """Read a saved program.
+
+    Raises:
+        ValueError: the file is missing, truncated, altered, of a later format or no program at all.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise refused(path, f"cannot be read ({error.strerror})") from None
+    entries = _entries(path, content)
+    _check_format(path, entries.get("format"))
+    if entries.get("sha256") != _digest(content, str(entries.get("sha256"))):
+        raise refused(path, "truncated or altered since it was saved (its SHA-256 is another)")
+    try:
+        document = json.loads(entries["program"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise refused(path, f"its program is no JSON ({error!r})") from None
+    if not isinstance(document, dict):
+        raise refused(path, "its program is no JSON object")
+    return ProgramFile(path, content, document)
+
+
+def _header_end(content: bytes) -> int:
+    return 8 + int.from_bytes(content[:8], "little")
+
+
+def _entries(path: Path, content: bytes) -> dict[str, Any]:
+    end = _header_end(content)
+    if len(content) < 8 or not 8 < end <= _LARGEST_HEADER or content[8:9] != b"{":
+        raise refused(path, "not a program saved by this toolkit (no safetensors header)")
+    if end > len(content):
+        raise refused(path, f"truncated ({len(content)} bytes, its header alone has {end})")
+    try:
+        entries = json.loads(content[8:end])["__metadata__"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise refused(path, "not a program saved by this toolkit, or altered (no readable header)") from None
+    if not isinstance(entries, dict):
+        raise refused(path, "not a program saved by this toolkit (no metadata)")
+    return entries
+
+
+def _check_format(path: Path, given: object) -> None:
+    version = re.fullmatch(rf"{NAME}-([0-9]+)", str(given))
+    if version is None:
+        raise refused(path, f"not a program saved by this toolkit (format = {str(given)[:80]!r})")
+    if int(version[1]) != FORMAT:
+        raise refused(path, f"of format {version[1]}: this version of the toolkit reads format {FORMAT}")
+
+
+def _sealed(content: bytes) -> bytes:
+    end = _header_end(content)
+    mark = b'"sha256":"%s"'
+    empty = mark % _UNSEALED.encode()
+    header = content[:end].replace(empty, mark % _digest(content, _UNSEALED).encode())
+    return header + content[end:]
+
+
+def _digest(content: bytes, stated: str) -> str:
+    """SHA-256 of the file, the digest that it states counted as zeros."""
+    end = _header_end(content)
+    header = content[:end].replace(stated.encode(), _UNSEALED.encode(), 1)
+    return hashlib.sha256(header + content[end:]).hexdigest()
+
+
+def numpy_type(name: str) -> np.dtype[Any]:
+    """The numpy type that a program calls `name`.
+
+    Raises:
+        ValueError: the machine has no such type.
+    """
+    if name not in _TYPES:
+        raise ValueError(f"type {name}: must be one of {', '.join(_TYPES)}")
+    return np.dtype(_TYPES[name])
+
+
+_TYPES = {
+    "bool": "bool",
+    "uint8": "uint8",
+    "int8": "int8",
+    "int16": "int16",
+    "int32": "int32",
+    "int64": "int64",
+    "float32": "float32",
+}

@@ -1,0 +1,75 @@
+"""Float words: arrays that refuse arithmetic.
+
+All floats of a running program that depend on an input lie in `Words`. Moving them is numpy's business;
+computing with them is an error everywhere but in `approx.machine.units`, which unwraps them. That makes the
+interpreter a proof: whatever it ran, no other arithmetic touched such a float.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOVES = {
+    np.broadcast_to,
+    np.concatenate,
+    np.copy,
+    np.empty_like,
+    np.expand_dims,
+    np.flip,
+    np.lib.stride_tricks.sliding_window_view,
+    np.moveaxis,
+    np.pad,
+    np.reshape,
+    np.roll,
+    np.shape,
+    np.split,
+    np.squeeze,
+    np.stack,
+    np.swapaxes,
+    np.take,
+    np.take_along_axis,
+    np.transpose,
+    np.where,
+    np.array_split,
+    np.array2string,
+    np.array_repr,
+    np.array_str,
+    np.ndim,
+    np.size,
+}
+
+
+class Words(np.ndarray):
+    """A float array that can be moved but not computed with."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Refuse: every numpy arithmetic is a ufunc."""
+        raise TypeError(f"numpy.{ufunc.__name__} on float words: only the machine's units compute with them")
+
+    def __array_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: Iterable[Any],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Let data be moved, and keep what was moved from being computed with."""
+        if func not in _MOVES:
+            raise TypeError(f"numpy.{func.__name__} on float words: only the machine's units compute")
+        return guarded(super().__array_function__(func, types, args, kwargs))
+
+
+def guarded(value: Any) -> Any:
+    """`value` with every float array in it made `Words`."""
+    if isinstance(value, list | tuple):
+        return type(value)(guarded(item) for item in value)
+    if isinstance(value, np.ndarray | np.floating) and np.issubdtype(value.dtype, np.floating):
+        return np.asarray(value).view(Words)
+    return value
+
+
+def plain(x: Any) -> NDArray[Any]:
+    """The array behind `x`, for a unit to compute with."""
+    return np.asarray(x)
