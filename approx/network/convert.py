@@ -11,6 +11,7 @@ from approx.cpwl import CpwlTable, Density, fit, get_function
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.calibrate import Histogram, calibrated_domain
 from approx.network.export import ExampleInputs, bind, export, split
+from approx.network.fuse import fuse
 from approx.network.legalize import legalize
 from approx.network.program import MatrixProgram
 from approx.network.site import Site
@@ -64,7 +65,7 @@ class ConvertedModule(nn.Module):
     def __init__(self, program: MatrixProgram) -> None:
         super().__init__()
         self.program = program
-        self.graph_module = program.graph_module
+        self.graph_module = fuse(program.graph_module)
         self.approximation = Approximation.exact()
         self._histograms: dict[str, Histogram] = {}
         self._fitted: dict[tuple[str, TableSpec], CpwlTable] = {}

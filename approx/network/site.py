@@ -107,6 +107,12 @@ class SiteModule(nn.Module):
         self.lines = torch.tensor([table.left, *segments, table.right], device=self.lines.device)
         self.index = IndexMap.build(self.knots)
 
+    @property
+    def only_table(self) -> bool:
+        """Whether the site is nothing but its table now: neither calibrating nor training, nor exact."""
+        plain = self.histogram is None and self.values is None
+        return plain and self.table is not None and not self.exact
+
     def train_table(self) -> None:
         """Let gradients move the table's values at its knots; its lines follow and stay continuous."""
         if self.table is not None and not self.exact:

@@ -1,7 +1,7 @@
-/* The CPWL operator in one pass; see native.py for the idea.
+/* The CPWL operator in one pass, and the two compositions of it that networks spend their time in; see native.py.
  *
- * Every function works on elements start..stop-1 of dense float32 arrays given by address, without the interpreter's
- * lock. x86-64 with AVX2 and FMA takes eight elements at a time; other machines take the scalar path, to the same
+ * Every function works on elements (or rows) start..stop-1 of dense float32 arrays given by address, without the
+ * interpreter's lock. x86-64 with AVX2 and FMA takes eight elements at a time; other machines take the scalar path, to the same
  * index and within one unit in the last place.
  */
 #define PY_SSIZE_T_CLEAN
@@ -137,14 +137,12 @@ __attribute__((target("avx2,fma"))) static int64_t backward_avx2(const float *x,
     return start;
 }
 
-static int wide(const Map *map) {
-    return !map->crowded && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+static int have_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #endif
 
 static void forward(const float *x, float *y, int64_t start, int64_t stop, const Line *lines, const Map *map) {
 #ifdef HAVE_AVX2_PATH
-    if (wide(map)) start = forward_avx2(x, y, start, stop, lines, map);
+    if (!map->crowded && have_avx2()) start = forward_avx2(x, y, start, stop, lines, map);
 #endif
     for (int64_t i = start; i < stop; i++) {
         const Line line = lines[line_of(x[i], map)];
@@ -155,7 +153,7 @@ static void forward(const float *x, float *y, int64_t start, int64_t stop, const
 static void backward_input(const float *x, const float *gradient, float *to_x, int64_t start, int64_t stop,
                            const Line *lines, const Map *map) {
 #ifdef HAVE_AVX2_PATH
-    if (wide(map)) start = backward_avx2(x, gradient, to_x, start, stop, lines, map);
+    if (!map->crowded && have_avx2()) start = backward_avx2(x, gradient, to_x, start, stop, lines, map);
 #endif
     for (int64_t i = start; i < stop; i++) to_x[i] = lines[line_of(x[i], map)].slope * gradient[i];
 }
@@ -167,6 +165,106 @@ static void backward_lines(const float *x, const float *gradient, double *to_lin
         line[0] += (double)gradient[i] * bounded(x[i]);
         line[1] += gradient[i];
     }
+}
+
+#define LANES 8
+
+/* Sums and maxima run in LANES independent lanes, which compilers turn into vector operations. */
+static inline __attribute__((always_inline)) float row_maximum(const float *x, int64_t size) {
+    float lane[LANES], largest = x[0];
+    int64_t i = 0;
+    for (int j = 0; j < LANES; j++) lane[j] = x[0];
+    for (; i + LANES <= size; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (; i < size; i++) largest = x[i] > largest ? x[i] : largest;
+    for (int j = 0; j < LANES; j++) largest = lane[j] > largest ? lane[j] : largest;
+    return largest;
+}
+
+static inline __attribute__((always_inline)) float row_sum(const float *x, int64_t size) {
+    float lane[LANES] = {0}, sum = 0.0f;
+    int64_t i = 0;
+    for (; i + LANES <= size; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += x[i + j];
+    for (; i < size; i++) sum += x[i];
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return sum;
+}
+
+static inline __attribute__((always_inline)) float row_sum_of_squares(const float *x, int64_t size) {
+    float lane[LANES] = {0}, sum = 0.0f;
+    int64_t i = 0;
+    for (; i + LANES <= size; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += x[i + j] * x[i + j];
+    for (; i < size; i++) sum += x[i] * x[i];
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return sum;
+}
+
+/* Softmax over rows: exp and reciprocal by their tables. A row stays in the first-level cache throughout. */
+static inline __attribute__((always_inline)) void softmax_rows(const float *x, float *y, int64_t rows, int64_t size,
+                                                               const Line *exp_lines, const Map *exp_map,
+                                                               const Line *reciprocal_lines,
+                                                               const Map *reciprocal_map) {
+    for (; rows > 0; rows--, x += size, y += size) {
+        const float largest = row_maximum(x, size);
+        for (int64_t i = 0; i < size; i++) y[i] = x[i] - largest;
+        forward(y, y, 0, size, exp_lines, exp_map);
+        const float sum = row_sum(y, size);
+        float scale;
+        forward(&sum, &scale, 0, 1, reciprocal_lines, reciprocal_map);
+        for (int64_t i = 0; i < size; i++) y[i] *= scale;
+    }
+}
+
+/* Layer norm over rows: the inverse deviation by the table of rsqrt. */
+static inline __attribute__((always_inline)) void layer_norm_rows(const float *x, float *y, int64_t rows, int64_t size,
+                                                                  float eps, const float *weight, const float *bias,
+                                                                  const Line *lines, const Map *map) {
+    for (; rows > 0; rows--, x += size, y += size) {
+        const float mean = row_sum(x, size) / (float)size;
+        for (int64_t i = 0; i < size; i++) y[i] = x[i] - mean;
+        const float variance = row_sum_of_squares(y, size) / (float)size + eps;
+        float scale;
+        forward(&variance, &scale, 0, 1, lines, map);
+        for (int64_t i = 0; i < size; i++) y[i] = y[i] * scale * weight[i] + bias[i];
+    }
+}
+
+#ifdef HAVE_AVX2_PATH
+__attribute__((target("avx2,fma"))) static void softmax_avx2(const float *x, float *y, int64_t rows, int64_t size,
+                                                             const Line *exp_lines, const Map *exp_map,
+                                                             const Line *reciprocal_lines, const Map *reciprocal_map) {
+    softmax_rows(x, y, rows, size, exp_lines, exp_map, reciprocal_lines, reciprocal_map);
+}
+
+__attribute__((target("avx2,fma"))) static void layer_norm_avx2(const float *x, float *y, int64_t rows, int64_t size,
+                                                                float eps, const float *weight, const float *bias,
+                                                                const Line *lines, const Map *map) {
+    layer_norm_rows(x, y, rows, size, eps, weight, bias, lines, map);
+}
+#endif
+
+static void softmax(const float *x, float *y, int64_t rows, int64_t size, const Line *exp_lines, const Map *exp_map,
+                    const Line *reciprocal_lines, const Map *reciprocal_map) {
+#ifdef HAVE_AVX2_PATH
+    if (have_avx2()) {
+        softmax_avx2(x, y, rows, size, exp_lines, exp_map, reciprocal_lines, reciprocal_map);
+        return;
+    }
+#endif
+    softmax_rows(x, y, rows, size, exp_lines, exp_map, reciprocal_lines, reciprocal_map);
+}
+
+static void layer_norm(const float *x, float *y, int64_t rows, int64_t size, float eps, const float *weight,
+                       const float *bias, const Line *lines, const Map *map) {
+#ifdef HAVE_AVX2_PATH
+    if (have_avx2()) {
+        layer_norm_avx2(x, y, rows, size, eps, weight, bias, lines, map);
+        return;
+    }
+#endif
+    layer_norm_rows(x, y, rows, size, eps, weight, bias, lines, map);
 }
 
 /* Fill the cells and return the most knots that one of them holds. */
@@ -182,6 +280,7 @@ static int64_t fill(const Map *map, Cell *cells) {
     return most;
 }
 
+/* A map travels through Python as bytes that hold the struct; the arrays it points to are the caller's to keep. */
 static PyObject *py_index(PyObject *self, PyObject *args) {
     unsigned long long knots, cells;
     long long count, cell_count;
@@ -191,33 +290,34 @@ static PyObject *py_index(PyObject *self, PyObject *args) {
     const float *at = (const float *)(uintptr_t)knots;
     const float origin = coordinate(at[0], by_bits), width = coordinate(at[count - 1], by_bits) - origin;
     const float scale = width > 0.0f ? (float)(cell_count - 1) / width : 1.0f;
-    const Map map = {at, count, (const Cell *)(uintptr_t)cells, cell_count, origin, scale, by_bits, 0};
-    const int64_t most = fill(&map, (Cell *)(uintptr_t)cells);
-    return Py_BuildValue("ddL", (double)origin, (double)scale, (long long)most);
+    Map map = {at, count, (const Cell *)(uintptr_t)cells, cell_count, origin, scale, by_bits, 0};
+    map.crowded = fill(&map, (Cell *)(uintptr_t)cells) > 1;
+    return Py_BuildValue("y#i", (const char *)&map, (Py_ssize_t)sizeof map, map.crowded);
 }
 
-#define MAP_FORMAT "KLKLffpp"
-#define MAP_ADDRESSES &knots, &knot_count, &cells, &cell_count, &map.origin, &map.scale, &map.by_bits, \
-    &map.crowded
-#define MAP_DECLARE            \
-    Map map;                   \
-    unsigned long long knots, cells; \
-    long long knot_count, cell_count
-#define MAP_FINISH                                     \
-    map.knots = (const float *)(uintptr_t)knots;       \
-    map.knot_count = knot_count;                       \
-    map.cells = (const Cell *)(uintptr_t)cells;        \
-    map.cell_count = cell_count
+static int map_of(const char *bytes, Py_ssize_t size, Map *map) {
+    if (size != (Py_ssize_t)sizeof *map) {
+        PyErr_SetString(PyExc_ValueError, "map: must be the bytes that index() returned");
+        return 0;
+    }
+    memcpy(map, bytes, sizeof *map);
+    return 1;
+}
+
+#define FLOATS(address) ((float *)(uintptr_t)(address))
+#define LINES(address) ((const Line *)(uintptr_t)(address))
 
 static PyObject *py_forward(PyObject *self, PyObject *args) {
     unsigned long long x, y, lines;
     long long start, stop;
-    MAP_DECLARE;
+    const char *bytes;
+    Py_ssize_t size;
+    Map map;
     (void)self;
-    if (!PyArg_ParseTuple(args, "KKLLK" MAP_FORMAT, &x, &y, &start, &stop, &lines, MAP_ADDRESSES)) return NULL;
-    MAP_FINISH;
+    if (!PyArg_ParseTuple(args, "KKLLKy#", &x, &y, &start, &stop, &lines, &bytes, &size)) return NULL;
+    if (!map_of(bytes, size, &map)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    forward((const float *)(uintptr_t)x, (float *)(uintptr_t)y, start, stop, (const Line *)(uintptr_t)lines, &map);
+    forward(FLOATS(x), FLOATS(y), start, stop, LINES(lines), &map);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -225,14 +325,14 @@ static PyObject *py_forward(PyObject *self, PyObject *args) {
 static PyObject *py_backward_input(PyObject *self, PyObject *args) {
     unsigned long long x, gradient, to_x, lines;
     long long start, stop;
-    MAP_DECLARE;
+    const char *bytes;
+    Py_ssize_t size;
+    Map map;
     (void)self;
-    if (!PyArg_ParseTuple(args, "KKKLLK" MAP_FORMAT, &x, &gradient, &to_x, &start, &stop, &lines, MAP_ADDRESSES))
-        return NULL;
-    MAP_FINISH;
+    if (!PyArg_ParseTuple(args, "KKKLLKy#", &x, &gradient, &to_x, &start, &stop, &lines, &bytes, &size)) return NULL;
+    if (!map_of(bytes, size, &map)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    backward_input((const float *)(uintptr_t)x, (const float *)(uintptr_t)gradient, (float *)(uintptr_t)to_x, start,
-                   stop, (const Line *)(uintptr_t)lines, &map);
+    backward_input(FLOATS(x), FLOATS(gradient), FLOATS(to_x), start, stop, LINES(lines), &map);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -240,23 +340,63 @@ static PyObject *py_backward_input(PyObject *self, PyObject *args) {
 static PyObject *py_backward_lines(PyObject *self, PyObject *args) {
     unsigned long long x, gradient, to_lines;
     long long start, stop;
-    MAP_DECLARE;
+    const char *bytes;
+    Py_ssize_t size;
+    Map map;
     (void)self;
-    if (!PyArg_ParseTuple(args, "KKKLL" MAP_FORMAT, &x, &gradient, &to_lines, &start, &stop, MAP_ADDRESSES))
-        return NULL;
-    MAP_FINISH;
+    if (!PyArg_ParseTuple(args, "KKKLLy#", &x, &gradient, &to_lines, &start, &stop, &bytes, &size)) return NULL;
+    if (!map_of(bytes, size, &map)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    backward_lines((const float *)(uintptr_t)x, (const float *)(uintptr_t)gradient, (double *)(uintptr_t)to_lines,
-                   start, stop, &map);
+    backward_lines(FLOATS(x), FLOATS(gradient), (double *)(uintptr_t)to_lines, start, stop, &map);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_softmax(PyObject *self, PyObject *args) {
+    unsigned long long x, y, exp_lines, reciprocal_lines;
+    long long start, stop, row;
+    const char *exp_bytes, *reciprocal_bytes;
+    Py_ssize_t exp_size, reciprocal_size;
+    Map exp_map, reciprocal_map;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KKLLLKy#Ky#", &x, &y, &start, &stop, &row, &exp_lines, &exp_bytes, &exp_size,
+                          &reciprocal_lines, &reciprocal_bytes, &reciprocal_size))
+        return NULL;
+    if (!map_of(exp_bytes, exp_size, &exp_map) || !map_of(reciprocal_bytes, reciprocal_size, &reciprocal_map))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    softmax(FLOATS(x) + start * row, FLOATS(y) + start * row, stop - start, row, LINES(exp_lines), &exp_map,
+            LINES(reciprocal_lines), &reciprocal_map);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_layer_norm(PyObject *self, PyObject *args) {
+    unsigned long long x, y, weight, bias, lines;
+    long long start, stop, row;
+    float eps;
+    const char *bytes;
+    Py_ssize_t size;
+    Map map;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KKLLLfKKKy#", &x, &y, &start, &stop, &row, &eps, &weight, &bias, &lines, &bytes,
+                          &size))
+        return NULL;
+    if (!map_of(bytes, size, &map)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    layer_norm(FLOATS(x) + start * row, FLOATS(y) + start * row, stop - start, row, eps, FLOATS(weight), FLOATS(bias),
+               LINES(lines), &map);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"index", py_index, METH_VARARGS, "Fill an index map; return its origin, scale and the most knots in a cell."},
+    {"index", py_index, METH_VARARGS, "Fill an index map; return it and whether a cell holds several knots."},
     {"forward", py_forward, METH_VARARGS, "y = slope * x + intercept."},
     {"backward_input", py_backward_input, METH_VARARGS, "Gradient to x."},
     {"backward_lines", py_backward_lines, METH_VARARGS, "Gradient to the lines, added to what is there."},
+    {"softmax", py_softmax, METH_VARARGS, "Softmax over rows, exp and reciprocal by tables."},
+    {"layer_norm", py_layer_norm, METH_VARARGS, "Layer norm over rows, rsqrt by a table."},
     {NULL, NULL, 0, NULL},
 };
 

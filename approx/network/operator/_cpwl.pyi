@@ -1,47 +1,31 @@
-def index(knots: int, count: int, cells: int, cell_count: int, by_bits: bool) -> tuple[float, float, int]: ...
-def forward(
+# Arrays travel as addresses; a map is the bytes that index() returned.
+
+def index(knots: int, count: int, cells: int, cell_count: int, by_bits: bool) -> tuple[bytes, int]: ...
+def forward(x: int, y: int, start: int, stop: int, lines: int, index: bytes) -> None: ...
+def backward_input(
+    x: int, gradient: int, to_x: int, start: int, stop: int, lines: int, index: bytes
+) -> None: ...
+def backward_lines(x: int, gradient: int, to_lines: int, start: int, stop: int, index: bytes) -> None: ...
+def softmax(
     x: int,
     y: int,
     start: int,
     stop: int,
-    lines: int,
-    knots: int,
-    knot_count: int,
-    cells: int,
-    cell_count: int,
-    origin: float,
-    scale: float,
-    by_bits: bool,
-    crowded: bool,
+    row: int,
+    exp_lines: int,
+    exp_index: bytes,
+    reciprocal_lines: int,
+    reciprocal_index: bytes,
 ) -> None: ...
-def backward_input(
+def layer_norm(
     x: int,
-    gradient: int,
-    to_x: int,
+    y: int,
     start: int,
     stop: int,
+    row: int,
+    eps: float,
+    weight: int,
+    bias: int,
     lines: int,
-    knots: int,
-    knot_count: int,
-    cells: int,
-    cell_count: int,
-    origin: float,
-    scale: float,
-    by_bits: bool,
-    crowded: bool,
-) -> None: ...
-def backward_lines(
-    x: int,
-    gradient: int,
-    to_lines: int,
-    start: int,
-    stop: int,
-    knots: int,
-    knot_count: int,
-    cells: int,
-    cell_count: int,
-    origin: float,
-    scale: float,
-    by_bits: bool,
-    crowded: bool,
+    index: bytes,
 ) -> None: ...

@@ -39,40 +39,43 @@ class IndexMap:
     Attributes:
         knots: (N+1,) float32, contiguous.
         cells: (C, 2) int32: bits of the cell's knot as float32 (NaN if it has none), knots below it.
-        origin: coordinate at which cell 0 begins.
-        scale: cells a unit of the coordinate.
-        by_bits: the coordinate is the rank of the number's bits, a logarithmic axis, for knots over octaves;
-            else the number itself.
+        packed: the map as the extension takes it; points to `knots` and `cells`.
         crowded: some cell holds several knots, so that lookups step through them.
     """
 
     knots: torch.Tensor
     cells: torch.Tensor
-    origin: float
-    scale: float
-    by_bits: bool
+    packed: bytes
     crowded: bool
 
     @classmethod
     def build(cls, knots: torch.Tensor) -> IndexMap | None:
-        """Map ascending float32 `knots`; None where the extension is missing."""
+        """Map ascending float32 `knots`; None where the extension is missing.
+
+        Cells are equal steps of the number itself or, where its knots span octaves, of the rank of its bits,
+        which is a logarithmic axis.
+        """
         if not AVAILABLE:
             return None
         knots = knots.detach().to(device="cpu", dtype=torch.float32).contiguous()
         for by_bits, count in product((False, True), _CELLS):
             cells = torch.empty((count, 2), dtype=torch.int32)
-            origin, scale, most = _cpwl.index(
-                knots.data_ptr(), knots.numel(), cells.data_ptr(), count, by_bits
-            )
-            if most <= 1:
+            packed, crowded = _cpwl.index(knots.data_ptr(), knots.numel(), cells.data_ptr(), count, by_bits)
+            if not crowded:
                 break
-        return cls(knots, cells, origin, scale, by_bits, crowded=most > 1)
+        return cls(knots, cells, packed, bool(crowded))
 
-    @property
-    def arguments(self) -> tuple[int, int, int, int, float, float, bool, bool]:
-        """The map as the extension takes it."""
-        arrays = self.knots.data_ptr(), self.knots.numel(), self.cells.data_ptr(), self.cells.shape[0]
-        return *arrays, self.origin, self.scale, self.by_bits, self.crowded
+    def __deepcopy__(self, memo: dict[int, Any]) -> IndexMap | None:
+        """Map a copy of the knots, as `packed` holds addresses."""
+        return IndexMap.build(self.knots.clone())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Map anew where it is unpickled, for the same reason."""
+        return IndexMap.build, (self.knots,)
+
+
+Table = tuple[torch.Tensor, IndexMap]
+"""A table as its lines (N+2, 2) and its index map."""
 
 
 def handles(x: torch.Tensor) -> bool:
@@ -93,7 +96,7 @@ class _Cpwl(torch.autograd.Function):
         y = torch.empty_like(x)
 
         def part(start: int, stop: int) -> None:
-            _cpwl.forward(x.data_ptr(), y.data_ptr(), start, stop, lines.data_ptr(), *index.arguments)
+            _cpwl.forward(x.data_ptr(), y.data_ptr(), start, stop, lines.data_ptr(), index.packed)
 
         _in_parts(part, x.numel())
         ctx.save_for_backward(x, lines)
@@ -111,13 +114,41 @@ class _Cpwl(torch.autograd.Function):
 
             def part(start: int, stop: int) -> None:
                 pointers = x.data_ptr(), gradient.data_ptr(), to_x.data_ptr()
-                _cpwl.backward_input(*pointers, start, stop, lines.data_ptr(), *ctx.index.arguments)
+                _cpwl.backward_input(*pointers, start, stop, lines.data_ptr(), ctx.index.packed)
 
             _in_parts(part, x.numel())
         if to_lines is not None:
             pointers = x.data_ptr(), gradient.data_ptr(), to_lines.data_ptr()
-            _cpwl.backward_lines(*pointers, 0, x.numel(), *ctx.index.arguments)
+            _cpwl.backward_lines(*pointers, 0, x.numel(), ctx.index.packed)
         return to_x, None if to_lines is None else to_lines.to(lines.dtype), None
+
+
+def softmax(x: torch.Tensor, exp: Table, reciprocal: Table) -> torch.Tensor:
+    """Softmax over the last dimension, without gradients."""
+    x = x.contiguous()
+    y, row = torch.empty_like(x), x.shape[-1]
+
+    def part(start: int, stop: int) -> None:
+        tables = exp[0].data_ptr(), exp[1].packed, reciprocal[0].data_ptr(), reciprocal[1].packed
+        _cpwl.softmax(x.data_ptr(), y.data_ptr(), start, stop, row, *tables)
+
+    _in_parts(part, x.numel() // row, row)
+    return y
+
+
+def layer_norm(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, eps: float, rsqrt: Table
+) -> torch.Tensor:
+    """Layer norm over the last dimension, without gradients; weight and bias are (size,)."""
+    x = x.contiguous()
+    y, row = torch.empty_like(x), x.shape[-1]
+
+    def part(start: int, stop: int) -> None:
+        arrays = eps, weight.data_ptr(), bias.data_ptr(), rsqrt[0].data_ptr(), rsqrt[1].packed
+        _cpwl.layer_norm(x.data_ptr(), y.data_ptr(), start, stop, row, *arrays)
+
+    _in_parts(part, x.numel() // row, row)
+    return y
 
 
 def _dense(x: torch.Tensor) -> torch.Tensor:
@@ -131,9 +162,9 @@ def _like(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return gradient if gradient.stride() == x.stride() else torch.empty_like(x).copy_(gradient)
 
 
-def _in_parts(part: Any, size: int) -> None:
-    """Run `part(start, stop)` over 0..size on torch's number of threads."""
-    threads = min(torch.get_num_threads(), size // _PARALLEL)
+def _in_parts(part: Any, size: int, elements: int = 1) -> None:
+    """Run `part(start, stop)` over 0..size, each of so many elements, on torch's number of threads."""
+    threads = min(torch.get_num_threads(), size * elements // _PARALLEL, size)
     if threads <= 1:
         part(0, size)
         return
