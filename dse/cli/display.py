@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from optuna.trial import TrialState
+from rich.box import SIMPLE_HEAD
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,7 +24,18 @@ from dse.plots import labels
 from dse.study import Study
 from dse.written import written
 
-SHOWN = ("accuracy", "fidelity", "throughput_per_watt", "latency_s", "power_w", "area_mm2")
+SHOWN = ("accuracy", "throughput_per_watt", "area_mm2", "power_w", "latency_s", "fidelity")
+"""Figures beside the objectives, the most telling first."""
+
+SHORT = {
+    "throughput_per_watt": "throughput/W",
+    "latency_s": "latency",
+    "power_w": "power",
+    "area_mm2": "area",
+}
+DESIGN_WIDTH, FIGURE_WIDTH = 34, 14
+"""Headings for a narrow place; letters that trial and design take, and at most a figure with its gap."""
+
 MANY = 20
 """Rows of a front that a terminal shows; trials.csv has them all."""
 
@@ -85,29 +97,33 @@ def _best(study: Study) -> str:
 def summary(study: Study) -> None:
     """Print the Pareto front beside the unconverted network, what failed, and where the results are."""
     front = study.pareto()
-    output().print(front_table(study))
+    console = output()
+    console.print(front_table(study, console.width))
     if len(front) > MANY:
         say(f"{MANY} of {len(front)} designs on the front; all are in {study.folder / 'trials.csv'}")
     say(outcome(study))
     say(f"Results in {study.folder}: report.html, pareto.png, trials.csv, best.json")
 
 
-def front_table(study: Study) -> Table:
-    """Return the front as a table, the unconverted network's row first."""
+def front_table(study: Study, width: int) -> Table:
+    """Return the front as a table, the unconverted network's row first; figures as the width has room for."""
     names = list(dict.fromkeys([*(figure.name for figure in study.objectives), *SHOWN]))
-    table = Table(title=f"Pareto front of {study.name}", title_justify="left", header_style="bold")
+    figures = [FIGURES[name] for name in names[: max(2, (width - DESIGN_WIDTH) // FIGURE_WIDTH)]]
+    table = Table(
+        title=f"Pareto front of {study.name}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     table.add_column("trial", justify="right")
     table.add_column("design", no_wrap=True)
-    for name in names:
-        table.add_column(f"{name}\n{FIGURES[name].unit}".strip(), justify="right")
-    original = [written(FIGURES[n], study.original[n]) if n in study.original else "" for n in names]
+    for figure in figures:
+        table.add_column(f"{SHORT.get(figure.name, figure.name)}\n{figure.unit}".strip(), justify="right")
+    original = [written(f, study.original[f.name]) if f.name in study.original else "" for f in figures]
     table.add_row("", "unconverted network", *original, style="dim", end_section=True)
     front = study.pareto()
     rows = front.assign(label=labels(study, front)).to_dict("records")
     for row in rows[:: max(1, -(-len(rows) // MANY))]:
-        mark = " (knee)" if row["knee"] else ""
-        figures = [written(FIGURES[name], row[name]) for name in names]
-        table.add_row(str(row["number"]), row["label"] + mark, *figures, style="bold" if mark else "")
+        mark = ", knee" if row["knee"] else ""
+        cells = [written(figure, row[figure.name]) for figure in figures]
+        table.add_row(str(row["number"]), row["label"] + mark, *cells, style="bold" if mark else "")
     return table
 
 

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 
@@ -15,17 +16,27 @@ def workload_file(tmp_path):
 
 
 def test_help_needs_neither_torch_nor_optuna():
-    code = (
-        "import sys, dse.cli; print([m for m in ('torch', 'optuna', 'pandas', 'numpy') if m in sys.modules])"
-    )
+    code = "import sys, dse.cli; print({'torch', 'optuna', 'pandas', 'numpy'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
-    assert out.stdout == "[]\n"
+    assert out.stdout == "set()\n"
+
+
+def test_a_schedulers_sigterm_ends_a_run_like_ctrl_c(monkeypatch):
+    from dse import cli
+
+    handlers = {}
+    monkeypatch.setattr("signal.signal", handlers.__setitem__)
+    monkeypatch.setattr(sys, "argv", ["neuralmatrix", "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    with pytest.raises(KeyboardInterrupt):
+        handlers[signal.SIGTERM]()
 
 
 def test_help_lists_the_commands(cli):
     status, out, _ = cli("--help")
     assert status == 0
-    for command in ("run", "report", "plot", "estimate", "fit", "doctor"):
+    for command in ("run", "report", "plot", "estimate", "doctor"):
         assert f" {command} " in out
 
 

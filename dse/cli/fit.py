@@ -1,0 +1,104 @@
+"""`neuralmatrix fit`: one function as a piecewise-linear table, beside the best that any table could do."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dse.cli.console import output, say
+
+if TYPE_CHECKING:
+    from approx.cpwl import CpwlTable, ReducedTable
+
+
+def fit(
+    function: Annotated[
+        str, typer.Argument(metavar="FUNCTION", help="Such as gelu, exp, rsqrt or 'pow(1.7)'.")
+    ],
+    segments: Annotated[int, typer.Option("--segments", "-n", help="1 to 1024.")] = 16,
+    placement: Annotated[
+        str, typer.Option("--placement", "-p", help="uniform, dyadic, curvature or minimax (free knots).")
+    ] = "minimax",
+    bias: Annotated[
+        str, typer.Option("--bias", "-b", help="none, minimax, least_squares or mean.")
+    ] = "minimax",
+    domain: Annotated[
+        tuple[float, float] | None, typer.Option("--domain", "-d", metavar="LO HI", help="Inputs to fit.")
+    ] = None,
+    error: Annotated[
+        str | None,
+        typer.Option("--error", help="absolute or relative; the function's own kind if not given."),
+    ] = None,
+    symmetric: Annotated[bool, typer.Option("--symmetric", help="Store half of the table.")] = False,
+    range_reduction: Annotated[
+        bool, typer.Option("--range-reduction", help="Take the exponent out first.")
+    ] = False,
+    bits: Annotated[int | None, typer.Option("--bits", help="Round the table to fixed point.")] = None,
+    midpoint: Annotated[
+        bool, typer.Option("--midpoint", help="With --bits: store values at the middle of segments.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to write.")] = Path(),
+) -> None:
+    """Fit a table, print its errors beside the limit, write it as JSON and as a picture.
+
+    Examples: neuralmatrix fit gelu --segments 16 --placement minimax
+
+    neuralmatrix fit rsqrt --segments 8 --range-reduction --bits 12 --midpoint
+    """
+    from approx.cpwl import fit as fit_table
+    from dse.files import check_writable
+
+    check_writable(out)
+    problem: dict[str, Any] = {"segments": segments, "domain": domain, "error": error}
+    problem |= {"symmetric": symmetric, "range_reduction": range_reduction}
+    table = fit_table(function, placement=placement, bias=bias, **problem)
+    best = fit_table(function, placement="minimax", bias="minimax", **problem)
+    least = fit_table(function, placement="minimax", bias="least_squares", **problem)
+    rows = [(f"{placement}, {bias}", table)]
+    if bits is not None:
+        table = table.quantize(bits, storage="midpoint" if midpoint else "intercept")
+        rows.append((f"in {bits} bits", table))
+    _show(rows, best.max_error(), least.mse())
+    _write(table, out)
+
+
+def _show(rows: list[tuple[str, CpwlTable | ReducedTable]], max_error: float, mse: float) -> None:
+    from rich.table import Table
+
+    kind = rows[0][1].error
+    shown = Table(title=_title(rows[0][1]), title_justify="left", header_style="bold")
+    shown.add_column("table")
+    for name in (f"largest {kind} error", "of the limit", "mean squared error", "of the limit"):
+        shown.add_column(name, justify="right")
+    for name, table in rows:
+        largest, squared = table.max_error(), table.mse()
+        shown.add_row(
+            name, f"{largest:.4g}", _ratio(largest, max_error), f"{squared:.4g}", _ratio(squared, mse)
+        )
+    shown.add_row("limit: best free knots", f"{max_error:.4g}", "1", f"{mse:.4g}", "1")
+    output().print(shown)
+
+
+def _title(table: CpwlTable | ReducedTable) -> str:
+    lo, hi = (table if not hasattr(table, "table") else table.table).domain
+    return f"{table.function} on [{lo:g}, {hi:g}], {table.segments} segments, {table.addressing} addressing"
+
+
+def _ratio(value: float, limit: float) -> str:
+    return f"{value / limit:.3f} x" if limit > 0 else "exact"
+
+
+def _write(table: CpwlTable | ReducedTable, out: Path) -> None:
+    """Write ``FUNCTION-SEGMENTS.json`` and the same as a picture."""
+    from dse.files import write_whole
+
+    out.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9.]+", "_", table.function).strip("_")
+    data = write_whole(out / f"{name}-{table.segments}.json", json.dumps(table.to_dict(), indent=1) + "\n")
+    picture = data.with_suffix(".png")
+    table.plot(str(picture))
+    say(f"wrote {data} and {picture}")

@@ -1,0 +1,34 @@
+"""`neuralmatrix fit`, without the command line around it."""
+
+import json
+
+import pytest
+
+from approx.cpwl import CpwlTable, ReducedTable, get_function
+from dse.cli.fit import fit
+
+
+def test_it_prints_the_errors_beside_the_limit_and_writes_table_and_picture(tmp_path, capsys):
+    fit("gelu", segments=16, placement="uniform", bias="minimax", out=tmp_path / "new")
+    printed = capsys.readouterr().out
+    # 3.774404e-2 uniform and 2.111564e-3 free: proven optima of gelu on [-8, 8] with 16 segments.
+    assert "0.03774" in printed
+    assert "0.002112" in printed
+    assert "17.8" in printed
+    table = CpwlTable.from_dict(json.loads((tmp_path / "new" / "gelu-16.json").read_text()))
+    assert table.max_error() == pytest.approx(0.03774404, rel=1e-4)
+    assert table.reference() is get_function("gelu")
+    assert (tmp_path / "new" / "gelu-16.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_fixed_point_and_range_reduction_are_written_too(tmp_path, capsys):
+    fit("rsqrt", segments=8, range_reduction=True, bits=12, midpoint=True, out=tmp_path)
+    assert "in 12 bits" in capsys.readouterr().out
+    table = ReducedTable.from_dict(json.loads((tmp_path / "rsqrt-8.json").read_text()))
+    assert table.table.fixed_point.bits == 12
+
+
+def test_bad_input_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="segments = 0"):
+        fit("gelu", segments=0, out=tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,35 @@
+import math
+
+import pytest
+
+from dse.figures import FIGURES, HARDWARE, QUALITY
+from dse.written import with_prefix, written
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("accuracy", 0.9537, "95.4%"),
+        ("fidelity", 0.99987, "0.99987"),
+        ("throughput_per_watt", 12345.6, "12,346"),
+        ("latency_s", 0.00012345, "0.0001234"),
+        ("area_mm2", math.nan, ""),
+    ],
+)
+def test_figures_are_written_with_the_digits_that_matter(name, value, text):
+    assert written(FIGURES[name], value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.79e-6, "1.79 µs"), (2.5e-3, "2.5 ms"), (3.0, "3 s"), (4.2e3, "4.2 ks"), (1e-12, "1e-12 s")],
+)
+def test_quantities_get_a_prefix(value, text):
+    assert with_prefix(value, "s") == text
+
+
+def test_figures_have_distinct_names_and_a_direction():
+    assert len(FIGURES) == len(QUALITY + HARDWARE)
+    for figure in FIGURES.values():
+        assert figure.sign == (1 if figure.better == "higher" else -1)
+    assert FIGURES["throughput_per_watt"].heading == "Throughput per watt (inferences/J)"
