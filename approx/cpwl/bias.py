@@ -54,7 +54,8 @@ def minimax(target: Target, knots: Array) -> Array:
     for run in _disputed_runs(samples, low, high, error):
         settled[run], forced = _settle(samples, run, wanted, error)
         error = max(error, forced)
-    low, high = samples.allowed(error)
+    if not np.isnan(settled).all():
+        low, high = samples.allowed(error)
     middle = 0.5 * (low + high)
     shift = np.clip(wanted, np.minimum(low, middle), np.maximum(high, middle))
     shift = np.where(np.isnan(settled), shift, settled)
@@ -85,7 +86,7 @@ class _Samples:
         coarse = cls.at(target, knots, x)
         peaks = coarse.peaks()
         left, right = x[np.maximum(peaks - 1, 0)], x[np.minimum(peaks + 1, x.size - 1)]
-        refined, _ = zoom(lambda t: cls.at(target, knots, t.ravel()).forced().reshape(t.shape), left, right)
+        refined, _ = zoom(coarse.forced_at, left, right, rounds=3)
         return cls.at(target, knots, np.unique(np.concatenate((x, refined))))
 
     @classmethod
@@ -109,6 +110,12 @@ class _Samples:
     def forced(self) -> Array:
         """Return the error that each sample and the ends of its segment force."""
         return np.asarray(np.abs(self.excess) / (self.scale + self.lift))
+
+    def forced_at(self, x: Array) -> Array:
+        """Return the same at other points, of any shape."""
+        values = self.target.function(x)
+        width = self.target.scale(values) + np.interp(x, self.knots, self.unit)
+        return np.asarray(np.abs(np.interp(x, self.knots, self.at_knots) - values) / width)
 
     def peaks(self) -> NDArray[np.intp]:
         """Return the index of each segment's largest forced error."""

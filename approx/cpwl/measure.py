@@ -37,11 +37,11 @@ def rough_error(target: Target, approximation: Approximation, knots: Array) -> f
     return float(np.abs(signed_error(target, approximation, x)).max())
 
 
-def zoom(size: Callable[[Array], Array], left: Array, right: Array) -> tuple[Array, Array]:
-    """Return where ``size`` is largest in each interval, and how large, narrowing it eightfold four times."""
+def zoom(size: Callable[[Array], Array], left: Array, right: Array, rounds: int = 4) -> tuple[Array, Array]:
+    """Return where ``size`` is largest in each interval, and how large; each round narrows eightfold."""
     steps = np.linspace(0.0, 1.0, 17)[:, None]
     rows = np.arange(left.size)
-    for _ in range(4):
+    for _ in range(rounds):
         x = left + (right - left) * steps
         found = size(x)
         top = found.argmax(axis=0)

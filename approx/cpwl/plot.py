@@ -24,17 +24,15 @@ def plot(table: CpwlTable, path: str | None = None) -> Figure:
     from matplotlib.figure import Figure
 
     lo, hi = table.domain
-    x = np.unique(
-        np.concatenate(
-            (np.linspace(lo, hi, 4001)[:-1], table.knots[(table.knots >= lo) & (table.knots < hi)])
-        )
-    )
+    inside = table.knots[(table.knots >= lo) & (table.knots < hi)]
+    x = np.unique(np.concatenate((np.linspace(lo, hi, 4001)[:-1], inside)))
     target = table.target()
     figure = Figure(figsize=(8, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     above.plot(x, target.function(x), color="0.6", linewidth=3, label=table.function)
-    above.plot(x, table(x), color="C0", linewidth=1, label=f"{table.segments} segments")
-    above.plot(table.knots, table.values, "o", color="C0", markersize=3)
+    # The edge segments may run on outside the domain until they meet an asymptote.
+    above.plot(table.knots, table.values, color="C0", linewidth=1, marker="o", markersize=3)
+    above.lines[-1].set_label(f"{table.segments} segments")
     above.legend()
     above.set_title(f"{table.function}: {table.placement} placement, {table.bias} bias")
     below.plot(x, signed_error(target, table, x), color="C3", linewidth=1)

@@ -93,10 +93,13 @@ class Mesh:
             coarse = (bend > share * bend.sum()) & (middle > nodes[:-1]) & (middle < nodes[1:])
             if not coarse.any():
                 break
-            where = np.flatnonzero(coarse)
-            nodes = np.insert(nodes, where + 1, middle[where])
-            values = np.insert(values, where + 1, at_middle[where])
-        return cls(nodes, _bend_of(target, nodes, values))
+            nodes = np.concatenate((nodes, middle[coarse]))
+            order = nodes.argsort(kind="stable")
+            nodes = nodes[order]
+            values = np.concatenate((values, at_middle[coarse]))[order]
+        else:
+            bend = _bend(target, values[:-1], target.function(0.5 * (nodes[:-1] + nodes[1:])), values[1:])
+        return cls(nodes, bend)
 
     def cumulative(self, exponent: float, weight: Array | None = None, floor: float = 0.0) -> Array:
         """Return the running integral of (weight * |f''|)**exponent at the nodes, scaled to end at 1.
@@ -121,15 +124,8 @@ def _mesh(target: Target) -> Mesh:
 def _bend(target: Target, left: Array, middle: Array, right: Array) -> Array:
     second = np.abs(left - 2 * middle + right)
     noise = 4e-16 * (np.abs(left) + np.abs(right))
-    scale = target.scale(middle)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bend = np.sqrt(np.maximum(second - noise, 0.0) / scale)
-    return np.nan_to_num(bend, nan=0.0, posinf=0.0)
-
-
-def _bend_of(target: Target, nodes: Array, values: Array) -> Array:
-    middle = target.function(0.5 * (nodes[:-1] + nodes[1:]))
-    return _bend(target, values[:-1], middle, values[1:])
+    bend = np.sqrt(np.maximum(second - noise, 0.0) / target.scale(middle))
+    return np.where(np.isfinite(bend), bend, 0.0)
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def test_uniform_and_dyadic_knots_are_what_they_say():
 def test_plot_shows_function_table_and_error(tmp_path):
     figure = fit("gelu", 8).plot(tmp_path / "gelu.png")
     above, below = figure.axes
-    assert len(above.lines) == 3
+    assert [line.get_label() for line in above.lines] == ["gelu", "8 segments"]
     error = below.lines[0].get_ydata()
     assert np.abs(error).max() == pytest.approx(fit("gelu", 8).max_error(), rel=1e-3)
     assert (tmp_path / "gelu.png").read_bytes()[:4] == b"\x89PNG"
