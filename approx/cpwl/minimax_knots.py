@@ -37,6 +37,10 @@ class _Tube(NamedTuple):
     lower: Array
     upper: Array
 
+    def mirrored(self) -> _Tube:
+        """Return the tube of the negated function."""
+        return _Tube(self.x, -self.upper, -self.lower)
+
 
 class _Stretch(NamedTuple):
     """A line with the part of it on which the next line may begin: from its last contact to its exit."""
@@ -130,19 +134,19 @@ def _asymptotic_error(target: Target, segments: int) -> float:
 
 def _follow(tube: _Tube, segments: int) -> list[_Stretch]:
     """Follow the tube from its left end with at most ``segments`` lines."""
-    lines = [_farthest(tube, None)]
+    mirror = tube.mirrored()
+    lines = [_farthest(tube, mirror, None)]
     while len(lines) < segments and lines[-1].exit < tube.x[-1]:
-        lines.append(_farthest(tube, lines[-1]))
+        lines.append(_farthest(tube, mirror, lines[-1]))
     return lines
 
 
-def _farthest(tube: _Tube, last: _Stretch | None) -> _Stretch:
+def _farthest(tube: _Tube, mirror: _Tube, last: _Stretch | None) -> _Stretch:
     """Return the line that begins on ``last`` (or anywhere at the left end) and stays in the tube longest."""
     rising = _bends_up(tube) if last is None else last.through_lower
     if rising:
         return _rising(tube, last)
-    mirrored = _rising(_Tube(tube.x, -tube.upper, -tube.lower), None if last is None else _mirror(last))
-    return _mirror(mirrored)
+    return _mirror(_rising(mirror, None if last is None else _mirror(last)))
 
 
 def _bends_up(tube: _Tube) -> bool:
