@@ -1,13 +1,14 @@
 """GEMM instructions: every sum of products, written out as a matrix product."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from approx.machine.move import Array, axes_last, each, im2col, spread
 from approx.machine.units import Units
+from approx.machine.windows import Array, axes_last, batched, each, windows
 
 GEMM: dict[str, Callable[..., Any]] = {}
 
@@ -45,16 +46,71 @@ def convolution(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Array:
-    """im2col, then one product a group: (positions, Cg x kernel) times (Cg x kernel, N)."""
-    n_axes = weight.ndim - 2
-    kernel, out_channels = weight.shape[2:], weight.shape[0]
-    columns = im2col(x, kernel, each(stride, n_axes), each(padding, n_axes), each(dilation, n_axes))
-    batch, *positions = columns.shape[: 1 + n_axes]
-    rows = columns.reshape(batch * math.prod(positions), groups, -1).transpose(1, 0, 2)
-    filters = weight.reshape(groups, out_channels // groups, -1).transpose(0, 2, 1)
+    """im2col, then one product a group: (positions, C/g kernel) times (C/g kernel, N/g)."""
+    axes = weight.ndim - 2
+    whole = batched(x, axes)
+    taken = windows(whole, weight.shape[2:], each(stride, axes), each(padding, axes), each(dilation, axes))
+    places, channels = taken.shape[: 1 + axes], weight.shape[0]
+    rows = taken.reshape(math.prod(places), groups, -1).transpose(1, 0, 2)
+    filters = weight.reshape(groups, channels // groups, -1).transpose(0, 2, 1)
     start = None if bias is None else bias.reshape(groups, 1, -1)
-    result = unit.product(rows, filters, start).transpose(1, 0, 2)
-    return np.moveaxis(result.reshape(batch, *positions, out_channels), -1, 1)
+    product = unit.product(rows, filters, start).transpose(1, 0, 2).reshape(*places, channels)
+    result = np.moveaxis(product, -1, 1)
+    return result if whole is x else result[0]
+
+
+@gemm("aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input")
+def transposed_convolution(
+    unit: Units,
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    output_padding: Sequence[int] = (0,),
+    groups: int = 1,
+    dilation: Sequence[int] = (1,),
+) -> Array:
+    """One product a group, (positions, C/g) times (C/g, N/g kernel), its overlapping results added."""
+    axes = weight.ndim - 2
+    whole = batched(x, axes)
+    steps, taps = each(stride, axes), each(dilation, axes)
+    kernel, channels = weight.shape[2:], groups * weight.shape[1]
+    batch, _, *spatial = whole.shape
+    rows = np.moveaxis(whole.reshape(batch, groups, -1, *spatial), 2, -1).swapaxes(0, 1)
+    filters = weight.reshape(groups, weight.shape[0] // groups, -1)
+    product = unit.product(rows.reshape(groups, -1, rows.shape[-1]), filters)
+    product = np.moveaxis(product.reshape(groups, batch, *spatial, -1, *kernel), 2 + axes, 2)
+    pieces = product.swapaxes(0, 1).reshape(batch, channels, *spatial, *kernel)
+    reach = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(spatial, steps, taps, kernel, strict=True)]
+    size = [r + extra for r, extra in zip(reach, each(output_padding, axes), strict=True)]
+    start = np.zeros(channels, np.float32) if bias is None else bias
+    result = _overlapped(unit, start, (batch, channels, *size), pieces, steps, taps)
+    margins = each(padding, axes)
+    cut = [slice(p, n - p) for p, n in zip(margins, size, strict=True)]
+    result = result[(slice(None), slice(None), *cut)]
+    return result if whole is x else result[0]
+
+
+def _overlapped(
+    unit: Units,
+    start: Array,
+    shape: tuple[int, ...],
+    pieces: Array,
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> Array:
+    """Add pieces (B, N, *spatial, *kernel) where they belong, onto `start` a channel."""
+    axes = len(stride)
+    result = np.copy(np.broadcast_to(start.reshape(-1, *[1] * axes), shape), subok=True)
+    for tap in itertools.product(*(range(k) for k in pieces.shape[2 + axes :])):
+        place = [
+            slice(t * d, t * d + (n - 1) * s + 1, s)
+            for t, d, n, s in zip(tap, dilation, pieces.shape[2 : 2 + axes], stride, strict=True)
+        ]
+        where = (slice(None), slice(None), *place)
+        result[where] = unit.add(result[where], pieces[(Ellipsis, *tap)])
+    return result
 
 
 @gemm("aten.convolution.default")
@@ -70,36 +126,85 @@ def any_convolution(
     output_padding: Sequence[int],
     groups: int,
 ) -> Array:
-    """A convolution, or its transpose: the same product over inputs spread by the stride."""
-    if not transposed:
-        return convolution(unit, x, weight, bias, stride, padding, dilation, groups)
-    n_axes = weight.ndim - 2
-    reach = [
-        d * (k - 1) - p
-        for k, p, d in zip(weight.shape[2:], each(padding, n_axes), each(dilation, n_axes), strict=True)
-    ]
-    spaced = spread(x, each(stride, n_axes), reach, each(output_padding, n_axes))
-    grouped = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
-    mirrored = np.flip(grouped.swapaxes(1, 2), axis=tuple(range(3, 3 + n_axes)))
-    filters = mirrored.reshape(-1, *mirrored.shape[2:])
-    return convolution(unit, spaced, filters, bias, [1], [0], dilation, groups)
+    """A convolution, transposed or not."""
+    if transposed:
+        return transposed_convolution(
+            unit, x, weight, bias, stride, padding, output_padding, groups, dilation
+        )
+    return convolution(unit, x, weight, bias, stride, padding, dilation, groups)
 
 
 @gemm("aten.sum.dim_IntList")
 def total(unit: Units, x: Array, dims: Sequence[int] | None = None, keepdim: bool = False, **_: Any) -> Array:
     """Rows times a vector of ones."""
-    return _weighted(unit, x, dims, keepdim, lambda n: np.ones((n, 1), np.float32))
+    return _weighted(unit, x, dims, keepdim, lambda _: 1.0)
 
 
 @gemm("aten.mean.dim")
 def mean(unit: Units, x: Array, dims: Sequence[int] | None = None, keepdim: bool = False, **_: Any) -> Array:
     """Rows times a vector of 1/n."""
-    return _weighted(unit, x, dims, keepdim, lambda n: np.full((n, 1), 1.0 / n, np.float32))
+    return _weighted(unit, x, dims, keepdim, lambda n: 1.0 / n)
 
 
 def _weighted(
-    unit: Units, x: Array, dims: Sequence[int] | None, keepdim: bool, vector: Callable[[int], Any]
+    unit: Units, x: Array, dims: Sequence[int] | None, keepdim: bool, weight: Callable[[int], float]
 ) -> Array:
     rows, shape = axes_last(x, dims, keepdim)
     n = rows.shape[-1]
-    return (rows if n == 1 else unit.product(rows, vector(n))).reshape(shape)
+    column = np.full((n, 1), weight(n), np.float32)
+    return (rows if n == 1 else unit.product(rows, column)).reshape(shape)
+
+
+def average_pool(axes: int) -> Callable[..., Array]:
+    """Windows times a vector of 1/n; where n differs by position, of ones, and then a Hadamard product."""
+
+    def execute(
+        unit: Units,
+        x: Array,
+        kernel: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Array:
+        window, margins = each(kernel, axes), each(padding, axes)
+        steps = each(stride or kernel, axes)
+        whole = batched(x, axes)
+        taken = np.moveaxis(windows(whole, window, steps, margins, [1] * axes, 0.0, ceil_mode), 1 + axes, 1)
+        rows = taken.reshape(*taken.shape[: 2 + axes], -1)
+        counts = _counts(whole.shape[2:], window, steps, margins, ceil_mode, count_include_pad)
+        if divisor_override is not None:
+            counts = np.full_like(counts, divisor_override)
+        n = float(counts.flat[0])
+        even = bool((counts == n).all())
+        column = np.full((rows.shape[-1], 1), 1.0 / n if even else 1.0, np.float32)
+        sums = unit.product(rows, column)[..., 0]
+        result = sums if even else unit.multiply(sums, 1.0 / counts)
+        return result if whole is x else result[0]
+
+    return execute
+
+
+def _counts(
+    spatial: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Array:
+    """Words that an average at each position divides by; known from the shape alone."""
+    ones = np.ones((1, 1, *spatial), np.float32)
+    margins = list(padding)
+    if count_include_pad and not ceil_mode:
+        return np.full([1] * len(spatial), math.prod(window), np.float32)
+    if count_include_pad:
+        sides = [(0, 0), (0, 0), *((p, p) for p in padding)]
+        ones = np.pad(ones, sides, constant_values=1.0)
+        margins = [0] * len(margins)
+    taken = windows(ones, window, stride, margins, [1] * len(window), 0.0, ceil_mode)
+    return taken.reshape(*taken.shape[1 : 1 + len(window)], -1).sum(-1)
+
+
+GEMM.update({f"aten.avg_pool{axes}d.default": average_pool(axes) for axes in (1, 2, 3)})

@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from approx.machine.gemm import GEMM
+from approx.machine.hadamard import HADAMARD
 from approx.machine.move import MOVE
+from approx.machine.units import Units
+from approx.machine.words import plain
 
 Array = Any
 
@@ -101,11 +105,6 @@ def difference(x: Array, n: int = 1, dim: int = -1, prepend: Any = None, append:
     return np.diff(np.asarray(x).astype(np.int64), n, axis=dim, **ends)
 
 
-def triangle(cut: Callable[..., Any]) -> Callable[..., Array]:
-    """One triangle of the last two axes, the rest 0."""
-    return lambda x, diagonal=0: cut(x, diagonal)
-
-
 def clamp(x: Array, low: float | None = None, high: float | None = None) -> Array:
     """X inside bounds."""
     return np.clip(x, low, high)
@@ -131,14 +130,9 @@ def scalar_tensor(value: Any, **_: Any) -> Array:
     return np.asarray(value)
 
 
-def matmul(a: Array, b: Array) -> Array:
-    """A product of constants."""
-    return np.matmul(a, b)
-
-
-def repeat(x: Array, repeats: Sequence[int]) -> Array:
-    """Copies side by side along every axis."""
-    return np.tile(x, tuple(repeats))
+def constant(function: Callable[..., Any]) -> Callable[..., Array]:
+    """What a unit does, of values that depend on no input; it counts for nothing."""
+    return lambda *arguments, **named: plain(function(Units(), *arguments, **named))
 
 
 _COMPARISONS = {
@@ -198,6 +192,8 @@ _ONLY_HOST: dict[str, Callable[..., Any]] = {
     "aten.arange.start_step": arange,
     "aten.argmax.default": arg_max,
     "aten.clamp.default": clamp,
+    "aten.clamp_min.default": clamp,
+    "aten.clamp_max.default": binary(np.minimum),
     "aten.cumsum.default": cumulative_sum,
     "aten.diff.default": difference,
     "aten.div.Tensor": divide,
@@ -207,7 +203,6 @@ _ONLY_HOST: dict[str, Callable[..., Any]] = {
     "aten.full_like.default": lambda x, value, **_: np.full(np.shape(x), value),
     "aten.logical_and.default": binary(np.logical_and),
     "aten.logical_or.default": binary(np.logical_or),
-    "aten.matmul.default": matmul,
     "aten.maximum.default": binary(np.maximum),
     "aten.min.other": binary(np.minimum),
     "aten.minimum.default": binary(np.minimum),
@@ -219,15 +214,12 @@ _ONLY_HOST: dict[str, Callable[..., Any]] = {
     "aten.pow.Scalar": binary(np.power),
     "aten.pow.Tensor_Scalar": binary(np.power),
     "aten.remainder.Scalar": binary(np.remainder),
-    "aten.repeat.default": repeat,
     "aten.rsub.Scalar": reverse_subtract,
     "aten.scalar_tensor.default": scalar_tensor,
     "aten.sub.Tensor": scaled(np.subtract),
     "aten.sum.default": reduce_(np.sum),
     "aten.sum.dim_IntList": reduce_(np.sum),
     "aten.sym_size.int": size,
-    "aten.tril.default": triangle(np.tril),
-    "aten.triu.default": triangle(np.triu),
     "aten.zeros.default": filled(0),
     "aten.zeros_like.default": filled_like(0),
     "operator.add": operator.add,
@@ -237,5 +229,10 @@ _ONLY_HOST: dict[str, Callable[..., Any]] = {
     "torch.ones": filled(1),
 }
 
-HOST = MOVE | CONVERSIONS | _ONLY_HOST
-"""The host also moves integers and masks."""
+HOST = (
+    {name: constant(function) for name, function in (GEMM | HADAMARD).items()}
+    | MOVE
+    | CONVERSIONS
+    | _ONLY_HOST
+)
+"""The host also moves integers and masks, and prepares constants as the units would compute them."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from approx.machine.move import Array, axes_last, each, im2col
 from approx.machine.units import Units, saturated
+from approx.machine.windows import Array, axes_last, batched, each, windows
 
 _CHOICE = np.array([0.0], np.float32), np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
 """relu's table with the complement of its slope beside it: (0, 1) below 0, (1, 0) from 0 on."""
@@ -39,33 +39,67 @@ def tournament(unit: Units, contestants: Array) -> Array:
 
 def maximum(unit: Units, x: Array, dims: Sequence[int] | int = (), keepdim: bool = False) -> Array:
     """The maximum over `dims`, all of them if none is named."""
-    rows, shape = axes_last(x, [dims] if isinstance(dims, int) else dims, keepdim)
+    rows, shape = axes_last(x, dims, keepdim)
     return tournament(unit, rows).reshape(shape)
 
 
-def max_pool(
-    unit: Units,
-    x: Array,
-    kernel: Sequence[int],
-    stride: Sequence[int] = (),
-    padding: Sequence[int] = (0,),
-    dilation: Sequence[int] = (1,),
-    ceil_mode: bool = False,
-) -> Array:
-    """The maximum of every window, outside which -inf is read; the spatial axes are the kernel's."""
-    axes = len(kernel)
-    whole = x if x.ndim == axes + 2 else x[None]  # a lone sample comes without its batch axis
-    steps = each(stride or kernel, axes)
-    windows = im2col(whole, kernel, steps, each(padding, axes), each(dilation, axes), -np.inf, ceil_mode)
-    rows = np.moveaxis(windows, 1 + axes, 1)
-    result = tournament(unit, rows.reshape(*rows.shape[: 2 + axes], -1))[..., 0]
-    return result if whole is x else result[0]
+def larger(unit: Units, a: Array, b: Array) -> Array:
+    """max(a, b), element by element."""
+    return match(unit, saturated(a), saturated(b))
+
+
+def smaller(unit: Units, a: Array, b: Array) -> Array:
+    """min(a, b), element by element: the loser of the match."""
+    a, b = saturated(a), saturated(b)
+    slope, complement = unit.fetch(unit.subtract(b, a), *_CHOICE)
+    return unit.add(unit.multiply(slope, a), unit.multiply(complement, b))
+
+
+def clamp(unit: Units, x: Array, low: float | None = None, high: float | None = None) -> Array:
+    """X inside bounds: a table of x itself, with a constant beyond each bound."""
+    knots = [bound for bound in (low, high) if bound is not None]
+    below = [] if low is None else [(0.0, low)]
+    above = [] if high is None else [(0.0, high)]
+    lines = np.array([*below, (1.0, 0.0), *above], np.float32)
+    return unit.lookup(x, np.array(knots, np.float32), lines)
+
+
+def clamp_max(unit: Units, x: Array, high: float) -> Array:
+    """min(x, high)."""
+    return clamp(unit, x, None, high)
+
+
+def max_pool(axes: int) -> Callable[..., Array]:
+    """The maximum of every window, outside which -inf is read."""
+
+    def execute(
+        unit: Units,
+        x: Array,
+        kernel: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        dilation: Sequence[int] = (1,),
+        ceil_mode: bool = False,
+    ) -> Array:
+        whole = batched(x, axes)
+        window, steps = each(kernel, axes), each(stride or kernel, axes)
+        shape = each(padding, axes), each(dilation, axes)
+        taken = np.moveaxis(windows(whole, window, steps, *shape, -np.inf, ceil_mode), 1 + axes, 1)
+        result = tournament(unit, taken.reshape(*taken.shape[: 2 + axes], -1))[..., 0]
+        return result if whole is x else result[0]
+
+    return execute
 
 
 LOOKUP: dict[str, Callable[..., Any]] = {
     "aten.amax.default": maximum,
-    "aten.max_pool1d.default": max_pool,
-    "aten.max_pool2d.default": max_pool,
-    "aten.max_pool3d.default": max_pool,
+    "aten.clamp.default": clamp,
+    "aten.clamp_max.default": clamp_max,
+    "aten.clamp_min.default": clamp,
+    "aten.max_pool1d.default": max_pool(1),
+    "aten.max_pool2d.default": max_pool(2),
+    "aten.max_pool3d.default": max_pool(3),
+    "aten.maximum.default": larger,
+    "aten.minimum.default": smaller,
     "table": table,
 }

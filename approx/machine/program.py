@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approx.machine.checks import TABLES, check, reads, reported
+from approx.machine.copies import COPIES
 from approx.machine.file import numpy_type, read
 from approx.machine.lookup import LOOKUP
-from approx.machine.move import COPIES
 from approx.machine.units import Units
 from approx.machine.words import Words, guarded, plain
 

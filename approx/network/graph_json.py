@@ -220,6 +220,19 @@ def value_json(value: Any, names: dict[sympy.Symbol, str]) -> Any:
 # Nodes and where their tensors lie
 
 
+def by_position(node: fx.Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call, those passed by a name that the op takes by position as well put there."""
+    schema = getattr(node.target, "_schema", None)
+    kwargs = dict(node.kwargs)
+    args = list(node.args)
+    if schema is not None:
+        positional = [a for a in schema.arguments if not a.kwarg_only]
+        named = [i for i, a in enumerate(positional) if a.name in kwargs]
+        missing = positional[len(args) : max(named, default=-1) + 1]
+        args.extend(kwargs.pop(a.name, a.default_value) for a in missing)
+    return tuple(args), kwargs
+
+
 def kwargs_json(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments, without those that say where a tensor lies."""
     return {name: encode(value) for name, value in kwargs.items() if name not in _DROPPED}

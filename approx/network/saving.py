@@ -26,6 +26,7 @@ from approx.network.convert import ConvertedModule
 from approx.network.export import Exported
 from approx.network.graph_json import (
     FreeSizes,
+    by_position,
     call,
     decode,
     encode,
@@ -192,12 +193,13 @@ class _Writer:
         return {"lowest": encode(histogram.lowest), "highest": encode(histogram.highest), **keys}
 
     def _call(self, node: fx.Node) -> dict[str, Any]:
+        args, kwargs = by_position(node)
         return {
             "op": "call",
             "target": op_name(node.target),
             "kind": kind_of(node).value,
-            "args": encode(node.args),
-            "kwargs": kwargs_json(node.kwargs),
+            "args": encode(args),
+            "kwargs": kwargs_json(kwargs),
             "value": value_json(node.meta.get("val"), self.names),
             "module": module_path(node),
         }
