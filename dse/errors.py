@@ -3,3 +3,7 @@
 
 class UserError(ValueError):
     """Bad input: the message names the file, the field, the value and what is allowed."""
+
+
+class NoStudyError(UserError):
+    """There is no study where one was asked for."""

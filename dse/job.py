@@ -9,7 +9,7 @@ import optuna
 
 from dse import storage
 from dse.config import StudyConfig, load
-from dse.errors import UserError
+from dse.errors import NoStudyError, UserError
 from dse.export import write_results
 from dse.files import check_writable, read_text
 from dse.progress import Progress, Silent
@@ -82,11 +82,10 @@ def _check_folder(folder: Path, config: StudyConfig, path: str | Path, *, new: b
     check_writable(folder)
     if new or not (folder / storage.FILE).exists():
         return
-    storage.check(folder / storage.FILE)
-    if (folder / storage.FILE).stat().st_size == 0:
+    try:
+        changed = changes(Study.open(folder), config)
+    except NoStudyError:  # a run was killed before it had described its study
         return
-    study = Study.open(folder)
-    changed = changes(study, config)
     if changed:
         lines = [f"{path}: {folder} holds a study of another study file; use --new to start afresh", *changed]
         raise UserError("\n  ".join(lines))

@@ -17,12 +17,15 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from dse import pareto, storage
 from dse.about import describe
 from dse.config import StudyConfig
-from dse.errors import UserError
+from dse.errors import NoStudyError
 from dse.figures import FIGURES, QUALITY, Figure
 from dse.problems import differences
 from dse.samplers import make
 from dse.score import Figures, Network, Scorer, cost_figures, memo_key
 from dse.space import Candidate, Space
+
+DESCRIBED = "about"
+"""The attribute that is written last of those that describe a study: it says that the others are there."""
 
 REASON = "reason"
 NO_REASON = "its process ended before it did"
@@ -45,24 +48,26 @@ class Study:
         """Open the study of a run folder.
 
         Raises:
-            UserError: If there is none.
+            NoStudyError: If there is none.
+            UserError: If its database cannot be read.
         """
         folder = Path(folder)
         database = folder / storage.FILE
         if not database.exists():
-            raise UserError(f"{database}: no such file: must be the folder of a study that was run")
+            raise NoStudyError(f"{database}: no such file: must be the folder of a study that was run")
         opened = storage.open_sqlite(database)
         names = optuna.get_all_study_names(opened)
-        if not names:
-            raise UserError(f"{database}: holds no study yet")
-        return cls(folder, optuna.load_study(study_name=names[0], storage=opened))
+        found = optuna.load_study(study_name=names[0], storage=opened) if names else None
+        if found is None or DESCRIBED not in found.user_attrs:
+            raise NoStudyError(f"{database}: holds no study yet")
+        return cls(folder, found)
 
     @classmethod
     def start(cls, folder: Path, config: StudyConfig, text: str, network: Network) -> Study:
         """Make a study in a run folder, or open the one that is there to continue it.
 
         Raises:
-            UserError: If the one that is there is of another study file.
+            UserError: If its database cannot be read.
         """
         folder.mkdir(parents=True, exist_ok=True)
         figures = [FIGURES[name] for name in config.search.objectives]
@@ -73,7 +78,7 @@ class Study:
             load_if_exists=True,
         )
         started = cls(folder, study)
-        if "about" not in study.user_attrs:
+        if DESCRIBED not in study.user_attrs:
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore", ExperimentalWarning
@@ -89,7 +94,7 @@ class Study:
             "functions": list(network.functions),
             "original": network.original,
             "certificate": network.certificate,
-            "about": describe(),  # last: it says that the others are there
+            DESCRIBED: describe(),
         }
         for key, value in described.items():
             self.optuna.set_user_attr(key, value)
@@ -154,11 +159,10 @@ class Study:
         values = [trial.values for trial in self.trials_in(TrialState.COMPLETE)]
         return np.array(values, dtype=float).reshape(-1, 2) * [figure.sign for figure in self.objectives]
 
-    def hypervolumes(self) -> list[float]:
-        """Return the hypervolume after each finished trial, above the worst values of all."""
+    def hypervolume(self, finished: int | None = None) -> float:
+        """Return what the first so many finished trials, or all, dominate above the worst values of all."""
         points = self.points()
-        worst = points.min(axis=0, initial=np.inf)
-        return [pareto.hypervolume(points[:count], worst) for count in range(1, len(points) + 1)]
+        return pareto.hypervolume(points[:finished], points.min(axis=0, initial=np.inf))
 
     def trials(self) -> pd.DataFrame:
         """Return all trials, a row each: number, state, figures, parameters, seconds and, if any, reason."""

@@ -10,7 +10,7 @@ FORMATS: Mapping[str, str] = {
     "accuracy": "{:.1%}",
     "agreement": "{:.1%}",
     "utilisation": "{:.1%}",
-    "fidelity": "{:.5f}",
+    "fidelity": "{:.6f}",
     "kl_divergence": "{:.2e}",
 }
 """Formats of single figures; the others are written with four significant digits."""

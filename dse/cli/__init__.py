@@ -7,18 +7,28 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from dse.cli.console import say
 from dse.cli.doctor import doctor
 from dse.cli.estimate import estimate
+from dse.cli.fit import fit
 from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
 
 USER_ERROR = 2
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from dse.about import version
+
+        print(version("neuralmatrix") or "not installed")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="neuralmatrix",
@@ -26,10 +36,22 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Search networks that run as matrix operations only, and the accelerators that run them, for the "
-    "best accuracy and throughput per watt.",
 )
-for command in (run, report, plot, estimate, doctor):
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version.")
+    ] = False,
+) -> None:
+    """Search networks that run as matrix operations only, and the accelerators that run them.
+
+    What is searched for is the best accuracy and throughput per watt.
+    """
+
+
+for command in (run, report, plot, estimate, fit, doctor):
     app.command()(command)
 
 

@@ -145,11 +145,11 @@ def _unfinished(trials: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _growth(study: Study) -> list[dict[str, Any]]:
     """Return the share of the final hypervolume that was reached after each tenth of the trials."""
-    history = study.hypervolumes()
-    if not len(history) or history[-1] <= 0:
+    finished, total = len(study.points()), study.hypervolume()
+    if total <= 0:
         return []
-    at = sorted({max(0, -(-len(history) * tenth // 10) - 1) for tenth in range(1, 11)})
-    return [{"trials": index + 1, "share": history[index] / history[-1]} for index in at]
+    marks = sorted({-(-finished * tenth // 10) for tenth in range(1, 11)})
+    return [{"trials": mark, "share": study.hypervolume(mark) / total} for mark in marks]
 
 
 def _picture(study: Study) -> Markup:

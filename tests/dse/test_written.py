@@ -10,7 +10,7 @@ from dse.written import with_prefix, written
     ("name", "value", "text"),
     [
         ("accuracy", 0.9537, "95.4%"),
-        ("fidelity", 0.99987, "0.99987"),
+        ("fidelity", 0.99987, "0.999870"),
         ("throughput_per_watt", 12345.6, "12,346"),
         ("latency_s", 0.00012345, "0.0001234"),
         ("area_mm2", math.nan, ""),

@@ -36,7 +36,7 @@ def test_a_schedulers_sigterm_ends_a_run_like_ctrl_c(monkeypatch):
 def test_help_lists_the_commands(cli):
     status, out, _ = cli("--help")
     assert status == 0
-    for command in ("run", "report", "plot", "estimate", "doctor"):
+    for command in ("run", "report", "plot", "estimate", "fit", "doctor"):
         assert f" {command} " in out
 
 
