@@ -17,6 +17,8 @@ from approx.cpwl.target import Target
 SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5)
 """Starts: the knots shifted by these parts of a segment, for tables of up to ``SHIFTED`` segments."""
 SHIFTED = 24
+TOGETHER = 1e-14
+"""Knots nearer than this part of the domain count as one."""
 MOVES = 3
 """Knots tried for removal, and segments tried for the knot, in one move."""
 
@@ -43,8 +45,21 @@ def density_knots(target: Target, segments: int, shift: float = 0.0) -> Array:
     running = target.mesh.cumulative(0.4, np.sqrt(target.weight(middle)), floor=0.01)
     level = (np.arange(segments + 1) + shift) / segments
     level[0], level[-1] = 0.0, 1.0
-    knots = np.interp(level, running, target.mesh.nodes)
-    knots[0], knots[-1] = target.lo, target.hi
+    return distinct(target, np.interp(level, running, target.mesh.nodes), segments)
+
+
+def distinct(target: Target, knots: Array, segments: int) -> Array:
+    """Return knots from end to end of the domain, those that a kink drew together moved elsewhere."""
+    width = target.hi - target.lo
+    inner = knots[(knots > target.lo) & (knots < target.hi)]
+    apart = np.concatenate(([target.lo], inner, [target.hi]))
+    closest = TOGETHER * width + 8 * np.spacing(np.abs(apart))
+    kept = np.concatenate(([True], np.diff(apart) > closest[1:]))
+    kept[-1] = True
+    knots = apart[kept]
+    while knots.size <= segments:
+        widest = int(np.argmax(np.diff(knots)))
+        knots = np.insert(knots, widest + 1, 0.5 * (knots[widest] + knots[widest + 1]))
     return np.asarray(knots)
 
 

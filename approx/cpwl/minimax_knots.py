@@ -64,12 +64,13 @@ def minimax_knots(target: Target, segments: int, pinned: bool = False) -> Array:
         segments: N.
         pinned: Whether the approximation must start on the curve, as half of an odd function must.
     """
-    guess = _asymptotic_error(target, segments)
+    bend = _deviation(target)
+    guess = max(_asymptotic_error(target, segments), 1e-3 * bend / segments**2)
     x = sample(target, max(LEAST_POINTS, POINTS_A_SEGMENT * segments), guess)
     values = target.function(x)
     scale = target.scale(values)
     scale[0] *= not pinned
-    if guess <= ROUNDING * float(np.abs(values).max() / scale[-1]):
+    if bend <= ROUNDING * float(np.abs(values).max() / scale[-1]):
         return np.linspace(target.lo, target.hi, segments + 1)
     # A relative error of 1 is that of the zero function, so no search needs to look beyond it.
     most = 1.0 if target.error == "relative" else math.inf
@@ -87,14 +88,18 @@ def _narrowest(
     """
     below, above = -math.inf, math.inf
     best: list[_Stretch] = []
-    trial, slope, last = math.log(min(guess, 0.7 * most)), 0.5, None
+    least = ROUNDING * float(np.abs(values).max() / scale[-1])
+    trial, slope, drop, last = math.log(min(guess, 0.7 * most)), 0.5, 0.05, None
     while above - below > TOLERANCE:
         error = math.exp(trial)
         lines = _follow(_Tube(x, values - error * scale, values + error * scale), segments)
         missing = math.log((x.size - 1) / lines[-1].exit_index)
         if missing <= 0:
             above, best = trial, lines
-            trial = 0.5 * (below + above) if below > -math.inf else above - 0.1
+            drop *= 2
+            trial = 0.5 * (below + above) if below > -math.inf else above - drop
+            if error < least:
+                break
             continue
         if last is not None and missing < last[1]:
             slope = (last[1] - missing) / (trial - last[0])
@@ -125,6 +130,14 @@ def sample(target: Target, count: int, error: float) -> Array:
             break
         x = np.sort(np.concatenate((x, middle[bent])))
     return x
+
+
+def _deviation(target: Target) -> float:
+    """Return how far the function strays from the line through its ends."""
+    x = target.mesh.nodes
+    values = target.function(x)
+    line = np.interp(x, x[[0, -1]], values[[0, -1]])
+    return float((np.abs(values - line) / target.scale(values)).max())
 
 
 def _asymptotic_error(target: Target, segments: int) -> float:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from approx.cpwl.free_knots import density_knots, least_squares_knots
+from approx.cpwl.free_knots import density_knots, distinct, least_squares_knots
 from approx.cpwl.function import Addressing, Array
 from approx.cpwl.minimax_knots import minimax_knots
 from approx.cpwl.target import Target
@@ -33,8 +33,7 @@ def curvature(target: Target, segments: int, bias: str) -> Array:
         return density_knots(target, segments)
     running = mesh.cumulative(0.5, floor=0.01)
     knots = np.interp(np.linspace(0.0, 1.0, segments + 1), running, mesh.nodes)
-    knots[0], knots[-1] = target.lo, target.hi
-    return np.asarray(knots)
+    return distinct(target, knots, segments)
 
 
 def minimax(target: Target, segments: int, bias: str) -> Array:

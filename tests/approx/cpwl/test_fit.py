@@ -97,6 +97,23 @@ def test_more_segments_never_err_more(name, segments):
 
 @settings(max_examples=25, deadline=None)
 @given(
+    name=st.sampled_from(["gelu", "tanh", "exp", "sqrt", "sin"]),
+    segments=st.integers(1, 20),
+    placement=st.sampled_from(["uniform", "minimax"]),
+    bias=st.sampled_from(["none", "minimax", "mean"]),
+)
+def test_a_fit_of_a_table_finds_the_table_again(name, segments, placement, bias):
+    table = fit(name, segments, placement, bias)
+    ends = np.clip(table.knots, *table.domain)
+    values = np.append(table.slopes, table.slopes[-1]) * ends + np.append(
+        table.intercepts, table.intercepts[-1]
+    )
+    again = fit(lambda x: np.interp(x, ends, values), segments, placement, bias, table.domain)
+    assert again.max_error() <= 1e-6 * max(table.max_error(), 1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
     name=st.sampled_from(SMOOTH),
     segments=st.integers(1, 40),
     placement=st.sampled_from([p for p in PLACEMENTS if p != "density"]),
