@@ -18,7 +18,8 @@ def decompose(target: Any, args: Any, kwargs: Any, fake_mode: Any) -> tuple[fx.G
 
     Args:
         target: an ATen op.
-        args, kwargs: its arguments; tensors are nodes that carry fake values.
+        args: its positional arguments; tensors are nodes that carry fake values.
+        kwargs: its keyword arguments, likewise.
         fake_mode: the mode of those values.
 
     Returns:
@@ -33,7 +34,7 @@ def decompose(target: Any, args: Any, kwargs: Any, fake_mode: Any) -> tuple[fx.G
         positional, named = pytree.tree_unflatten(filled, spec)
         return target(*positional, **named)
 
-    table = torch._decomp.get_decompositions([target])
+    table: Any = torch._decomp.get_decompositions([target])
     with fake_mode, torch.no_grad():
         graph = make_fx(call, decomposition_table=table)(*[n.meta["val"] for n in inputs]).graph
     return None if any(n.target is target for n in graph.nodes) else (graph, inputs)

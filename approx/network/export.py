@@ -6,6 +6,7 @@ ops): `run_decompositions()` costs seconds and drags in mask work, rules of our 
 
 import copy
 import inspect
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,12 @@ from torch import fx, nn
 from torch.export import Dim
 from torch.utils import _pytree as pytree
 
+_RECURRENT = {
+    torch.ops.aten.gru.input,
+    torch.ops.aten.lstm.input,
+    torch.ops.aten.rnn_relu.input,
+    torch.ops.aten.rnn_tanh.input,
+}
 ExampleInputs = tuple[Any, ...] | dict[str, Any]
 
 
@@ -57,13 +64,41 @@ def export(model: nn.Module, example_inputs: ExampleInputs) -> Exported:
     batch = _batch(arguments)
     args = tuple(arguments.values()) if positional else ()
     kwargs = {} if positional else arguments
-    program = torch.export.export(
-        _private_copy(model), args, kwargs, dynamic_shapes=_free_batch(args or kwargs, batch), strict=False
-    )
-    graph_module = program.module(check_guards=False)
-    assert isinstance(graph_module, fx.GraphModule)  # noqa: S101 - what torch.export documents
+    free = _free_batch(_by_parameter(signature, arguments), batch)
+    graph_module = _graph(model, args, kwargs, free)
+    if any(_steps_over_batch(node) for node in graph_module.graph.nodes):
+        graph_module = _graph(model, args, kwargs, None)
     symbol = _batch_symbol(graph_module)
     return Exported(graph_module, signature, tuple(arguments), positional, symbol, batch)
+
+
+def _graph(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], free: Any) -> fx.GraphModule:
+    program = torch.export.export(_private_copy(model), args, kwargs, dynamic_shapes=free, strict=False)
+    graph_module = program.module(check_guards=False)
+    assert isinstance(graph_module, fx.GraphModule)  # noqa: S101 - what torch.export documents
+    return graph_module
+
+
+def _by_parameter(signature: inspect.Signature, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by the signature's parameters: those of `*args` as a tuple, those of `**kwargs` as a dict."""
+    rest = dict(arguments)
+    named: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            places = [key for key in rest if re.fullmatch(rf"{name}_\d+", key)]
+            named[name] = tuple(rest.pop(key) for key in places)
+        elif parameter.kind is parameter.VAR_KEYWORD and rest:
+            named[name] = rest
+        elif name in rest:
+            named[name] = rest.pop(name)
+    return named
+
+
+def _steps_over_batch(node: fx.Node) -> bool:
+    """Whether a recurrence steps along the leading size, which is then time, and has to be fixed."""
+    if node.target not in _RECURRENT or node.args[-1]:  # batch_first
+        return False
+    return isinstance(node.args[0].meta["val"].shape[0], torch.SymInt)  # type: ignore[union-attr]
 
 
 def split(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

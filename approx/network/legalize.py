@@ -1,8 +1,8 @@
 """Legalization: an exported graph becomes instructions and sites.
 
-An op that is an instruction stays; an op with a rule is rewritten; an op that torch defines by others is taken
-apart; work on integers and masks, and whatever depends on no input, stays as it is, on the host's side;
-anything else is refused.
+An op that is an instruction stays; an op with a rule is rewritten; an op that torch defines by others is
+taken apart; work on integers and masks, and whatever depends on no input, stays as it is, on the host's
+side; anything else is refused.
 """
 
 import operator
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.fx.node import map_arg
+from torch.utils import _pytree as pytree
 
 from approx.network.builder import Builder, UnsupportedOperator
 from approx.network.decompose import decompose
@@ -18,7 +19,7 @@ from approx.network.export import Exported
 from approx.network.host import is_computed, only_reported, runs_on_host
 from approx.network.instructions import INSTRUCTIONS
 from approx.network.mutation import functional, is_in_place, store
-from approx.network.nodes import aten, is_float
+from approx.network.nodes import SHAPE_ONLY, aten, is_float
 from approx.network.rules import RULES
 
 __all__ = ["UnsupportedOperator", "legalize"]
@@ -29,7 +30,7 @@ _ASSERTIONS = {
     aten._assert_async.msg,
     aten.sym_constrain_range_for_size.default,
 }
-_BLOCKS = {
+_BLOCKS: dict[Any, int] = {
     torch.ops.higher_order.wrap_with_set_grad_enabled: 1,
     torch.ops.higher_order.wrap_with_autocast: 4,
 }
@@ -71,10 +72,14 @@ class _Translation:
         values: what stands for each node so far: a new node, a number, or nested tuples of them.
         prefix: where the graph's attributes are below the root.
         nested: the graph is part of another one.
+        reported: what the graph returns is put out, and not read inside the network.
     """
 
-    def __init__(self, b: Builder, given: dict[fx.Node, Any] | None = None, prefix: str = "") -> None:
+    def __init__(
+        self, b: Builder, given: dict[fx.Node, Any] | None = None, prefix: str = "", reported: bool = True
+    ) -> None:
         self.b = b
+        self.reported = reported
         self.values: dict[fx.Node, Any] = given or {}
         self.prefix = prefix
         self.nested = given is not None
@@ -126,6 +131,10 @@ class _Translation:
             copied.meta["is_parameter"] = True
         return copied
 
+    def _only_reported(self, node: fx.Node) -> bool:
+        """Whether `node`, which holds integers or a mask, serves only to be put out."""
+        return self.reported and only_reported(node)
+
     def _block(self, node: fx.Node, args: tuple[Any, ...]) -> Any:
         """A graph under no_grad is that graph; so it is under an autocast that is switched off."""
         position = _BLOCKS[node.target]
@@ -133,12 +142,15 @@ class _Translation:
             raise self.b.refusal("autocast changes types inside; a model without it would be supported")
         name = str(args[position])
         body: Any = self.b.root.get_submodule(name)
-        return self._inline(body.graph, args[position + 1 :], f"{name}.")
+        return self._inline(node, body.graph, args[position + 1 :], f"{name}.")
 
-    def _inline(self, graph: fx.Graph, arguments: Any, prefix: str = "") -> Any:
+    def _inline(self, node: fx.Node, graph: fx.Graph, arguments: Any, prefix: str = "") -> Any:
+        """Translate the graph that `node` stands for in its place."""
         placeholders = [n for n in graph.nodes if n.op == "placeholder"]
         origin = self.b.origin
-        result = _Translation(self.b, dict(zip(placeholders, arguments, strict=True)), prefix).run(graph)
+        given = dict(zip(placeholders, arguments, strict=True))
+        reported = not is_float(node.meta.get("val")) and self._only_reported(node)
+        result = _Translation(self.b, given, prefix, reported).run(graph)
         self.b.origin = origin
         return result
 
@@ -153,20 +165,24 @@ class _Translation:
             return RULES[target](self.b, *args, **kwargs)
         if target in INSTRUCTIONS or target is operator.getitem:
             return self.b.op(target, *args, **kwargs)
-        return self._taken_apart(target, args, kwargs)
+        return self._taken_apart(node, target, args, kwargs)
 
-    def _taken_apart(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _taken_apart(self, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         parts = decompose(target, args, kwargs, self.b.fake_mode)
         if parts is None:
             raise self.b.refusal(
                 f"no rule turns {target} into matrix operations; a function in approx/network/rules under "
                 f"@rule(torch.ops.{target}) that emits instructions and sites would support it"
             )
-        return self._inline(*parts)
+        return self._inline(node, *parts)
 
     def _check_host(self, node: fx.Node, inputs: list[fx.Node]) -> None:
         """Integers and masks made from computed values may be reported, not computed with."""
-        if any(is_float(n.meta.get("val")) and is_computed(n) for n in inputs) and not only_reported(node):
+        if node.target in SHAPE_ONLY or not any(
+            is_float(n.meta.get("val")) and is_computed(n) for n in inputs
+        ):
+            return
+        if not self._only_reported(node):
             raise self.b.refusal(
                 "it makes integers or a mask of values that the accelerator computes, for use inside the "
                 "network, which is no matrix operation; a piecewise-linear form would be supported"
@@ -174,6 +190,4 @@ class _Translation:
 
 
 def _nodes(args: Any, kwargs: Any) -> list[fx.Node]:
-    found: list[fx.Node] = []
-    map_arg((args, kwargs), lambda n: found.append(n) or n)
-    return found
+    return [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, fx.Node)]

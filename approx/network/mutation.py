@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import fx
 
-from approx.network.builder import Builder, Value
+from approx.network.builder import Builder
 from approx.network.nodes import aten
 
 Inverse = Callable[..., fx.Node]
@@ -38,14 +38,14 @@ def _writes_out(overload: Any) -> bool:
     return any(a.is_out for a in overload._schema.arguments)
 
 
-def _select(b: Builder, whole: Value, part: Value, dim: int, index: int) -> fx.Node:
+def _select(b: Builder, whole: fx.Node, part: fx.Node, dim: int, index: int) -> fx.Node:
     return b.op(aten.select_scatter.default, whole, part, dim, index)
 
 
 def _slice(
     b: Builder,
-    whole: Value,
-    part: Value,
+    whole: fx.Node,
+    part: fx.Node,
     dim: int = 0,
     start: int | None = None,
     end: int | None = None,
@@ -56,20 +56,20 @@ def _slice(
     return b.op(aten.slice_scatter.default, whole, part, dim, start, end, step)
 
 
-def _reshaped(b: Builder, whole: fx.Node, part: Value, *_: Any) -> fx.Node:
+def _reshaped(b: Builder, whole: fx.Node, part: fx.Node, *_: Any) -> fx.Node:
     return b.op(aten.reshape.default, part, b.sizes(whole))
 
 
-def _transposed(b: Builder, whole: Value, part: Value, dim: int, other: int) -> fx.Node:
+def _transposed(b: Builder, _: fx.Node, part: fx.Node, dim: int, other: int) -> fx.Node:
     return b.op(aten.transpose.int, part, dim, other)
 
 
-def _permuted(b: Builder, whole: Value, part: Value, dims: list[int]) -> fx.Node:
+def _permuted(b: Builder, _: fx.Node, part: fx.Node, dims: list[int]) -> fx.Node:
     order = [d % len(dims) for d in dims]
     return b.op(aten.permute.default, part, [order.index(i) for i in range(len(order))])
 
 
-def _same(b: Builder, whole: Value, part: Value, *_: Any) -> fx.Node:
+def _same(_: Builder, __: fx.Node, part: fx.Node, *___: Any) -> fx.Node:
     return part
 
 

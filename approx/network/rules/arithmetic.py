@@ -28,8 +28,7 @@ def div_mode(b: Builder, x: Value, y: Value, rounding_mode: str | None = None) -
     """
     if rounding_mode is not None:
         raise b.refusal(f"rounding_mode = {rounding_mode!r} makes steps; a true division would be supported")
-    quotient: fx.Node = div(b, x, y)
-    return quotient
+    return div(b, x, y)
 
 
 @rule(aten.rsub.Scalar, aten.rsub.Tensor)
@@ -93,6 +92,16 @@ def _plus_product(b: Builder, bias: fx.Node, product: fx.Node, beta: float, alph
 def dot(b: Builder, x: fx.Node, y: fx.Node) -> fx.Node:
     """A product with a vector."""
     return b.op(aten.matmul.default, x, y)
+
+
+@rule(aten.bilinear.default)
+def bilinear(b: Builder, x: fx.Node, y: fx.Node, weight: fx.Node, bias: fx.Node | None = None) -> fx.Node:
+    """x^T W_k y for each output k: a GEMM with all W_k side by side, then a dot product with y."""
+    outputs, inputs, others = shape(weight)
+    columns = b.op(aten.reshape.default, b.op(aten.transpose.int, weight, 1, 2), [outputs * others, inputs])
+    mapped = b.op(aten.unflatten.int, b.op(aten.linear.default, x, columns), -1, [outputs, others])
+    total = b.sum(b.mul(mapped, b.op(aten.unsqueeze.default, y, -2)), [-1], False)
+    return total if bias is None else b.add(total, bias)
 
 
 @rule(

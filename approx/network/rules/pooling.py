@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import fx
 
 from approx.network.builder import Builder
-from approx.network.nodes import aten, shape
+from approx.network.nodes import aten
 from approx.network.rules.registry import rule
 
 _AVERAGE = {1: aten.avg_pool1d.default, 2: aten.avg_pool2d.default, 3: aten.avg_pool3d.default}
@@ -29,10 +30,8 @@ def adaptive_avg_pool(b: Builder, x: fx.Node, output_size: Sequence[int]) -> fx.
     if window := _equal_windows(b, x, output_size):
         return b.op(_AVERAGE[len(window)], x, window, window)
     for axis, size in zip(axes, output_size, strict=True):
-        identity = torch.eye(
-            b.fixed(x, axis), device="cpu"
-        )  # the matrix of a linear map: what it does to unit vectors
-        x = b.along(x, axis, torch.nn.functional.adaptive_avg_pool1d(identity, size).T)
+        units = torch.eye(b.fixed(x, axis), dtype=torch.float64, device="cpu")
+        x = b.along(x, axis, F.adaptive_avg_pool1d(units, size).T)  # what a linear map does to unit vectors
     return x
 
 

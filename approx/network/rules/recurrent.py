@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import fx
 
 from approx.network.builder import Builder
-from approx.network.nodes import aten, shape
+from approx.network.nodes import aten
 from approx.network.rules.registry import rule
 
 State = tuple[fx.Node, ...]
@@ -35,7 +35,7 @@ class _Weights:
 
 
 class _Cell:
-    """One step of a recurrence; `step` takes the input's part of the gates and the state, and gives a state."""
+    """One step of a recurrence: the input's part of the gates and a state make the next state."""
 
     def __init__(self, b: Builder, weights: _Weights) -> None:
         self.b = b

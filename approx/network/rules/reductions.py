@@ -103,9 +103,9 @@ def _deviation(b: Builder, moments: tuple[fx.Node, fx.Node]) -> tuple[fx.Node, f
 
 
 _MOMENTS: dict[str, Callable[[Builder, tuple[fx.Node, fx.Node]], Any]] = {
-    "var": lambda b, moments: moments[0],
+    "var": lambda _, moments: moments[0],
     "std": lambda b, moments: _deviation(b, moments)[0],
-    "var_mean": lambda b, moments: moments,
+    "var_mean": lambda _, moments: moments,
     "std_mean": _deviation,
 }
 
@@ -140,23 +140,23 @@ for _name, _finish in _MOMENTS.items():
 def vector_norm(
     b: Builder,
     x: fx.Node,
-    ord: float = 2,
+    order: float = 2,
     dim: Dims = None,
     keepdim: bool = False,
-    **_: Any,  # noqa: A002
+    **_: Any,
 ) -> fx.Node:
     """The p-norm: Euclidean by squares and a root, 1 and infinity by absolute values."""
     dims = dimensions(x, dim)
-    if ord == 2:
+    if order == 2:
         return b.site("sqrt", b.sum(b.mul(x, x), dims, keepdim))
     size = b.site("abs", x)
-    if ord == 1:
+    if order == 1:
         return b.sum(size, dims, keepdim)
-    if math.isinf(ord):
-        return b.maximum(size, dims, keepdim) if ord > 0 else minimum(b, size, dims, keepdim)
-    if ord == 0:
+    if math.isinf(order):
+        return b.maximum(size, dims, keepdim) if order > 0 else minimum(b, size, dims, keepdim)
+    if order == 0:
         raise b.refusal("it counts what is not 0, which jumps; norms of order above 0 are supported")
-    return power(b, b.sum(power(b, size, ord), dims, keepdim), 1.0 / ord)
+    return power(b, b.sum(power(b, size, order), dims, keepdim), 1.0 / order)
 
 
 @rule(aten.norm.ScalarOpt_dim, aten.norm.ScalarOpt_dim_dtype, aten.norm.Scalar)
@@ -193,7 +193,7 @@ def product(b: Builder, x: fx.Node, dim: int, keepdim: bool = False, **_: Any) -
 @rule(aten.prod.default)
 def product_of_all(b: Builder, x: fx.Node, **_: Any) -> fx.Node:
     """The product over every dimension."""
-    for size in shape(x)[1:]:
+    for _axis in shape(x)[1:]:
         x = product(b, x, -1)
     entries: fx.Node = product(b, x, 0)
     return entries

@@ -1,4 +1,4 @@
-"""Resampling: nearest neighbours are moves, linear and cubic interpolation a constant matrix for each axis."""
+"""Resampling: nearest neighbours are moves, linear and cubic interpolation a matrix for each axis."""
 
 from collections.abc import Sequence
 from typing import Any

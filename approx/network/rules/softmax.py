@@ -62,7 +62,7 @@ def log_softmax_of_half(b: Builder, x: fx.Node, dim: int, half_to_float: bool) -
 @rule(aten.logsumexp.default)
 def logsumexp(b: Builder, x: fx.Node, dim: Sequence[int], keepdim: bool = False) -> fx.Node:
     """The maximum plus the log of the sum of exponentials of what is left."""
-    dims = [dim] if isinstance(dim, int) else list(dim)
+    dims: list[int] = [dim] if isinstance(dim, int) else list(dim)
     peak = b.maximum(x, dims)
     total = b.sum(b.site("exp", b.sub(x, peak)), dims, keepdim)
     return b.add(peak if keepdim else b.op(aten.squeeze.dims, peak, dims), b.site("log", total))
