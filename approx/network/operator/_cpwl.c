@@ -31,21 +31,24 @@ typedef struct {
     const Cell *cells;
     int64_t cell_count;
     float origin, scale;
-    int by_bits, crowded;
+    int axis, crowded;
 } Map;
 
-/* Where x lies on the axis that is cut into cells: its value, or the rank of its bits, which is a logarithmic axis. */
-static inline float coordinate(float x, int by_bits) {
-    if (!by_bits) return x;
+/* What the axis that is cut into cells measures. Bits of positive floats, read as integers, ascend with the number and are
+ * a logarithmic axis; negative numbers are negative integers, below all of them. Ranks are that on both sides of 0. */
+enum { AXIS_VALUE, AXIS_BITS, AXIS_RANK };
+
+static inline float coordinate(float x, int axis) {
+    if (axis == AXIS_VALUE) return x;
     int32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    return (float)(bits ^ ((bits >> 31) & INT32_MAX));
+    return (float)(axis == AXIS_BITS ? bits : bits ^ ((bits >> 31) & INT32_MAX));
 }
 
 /* NaN falls into any cell: its comparisons are all false, and slope * NaN is NaN whatever the line. */
 static inline int64_t cell_of(float x, const Map *map) {
     const float last = (float)(map->cell_count - 1);
-    float position = (coordinate(x, map->by_bits) - map->origin) * map->scale;
+    float position = (coordinate(x, map->axis) - map->origin) * map->scale;
     position = position > 0.0f ? position : 0.0f;
     return (int64_t)(position < last ? position : last);
 }
@@ -82,17 +85,18 @@ __attribute__((target("avx2,fma"))) static inline void load_pairs(const void *ba
     *second = _mm256_shuffle_ps(a, b, 0xdd);
 }
 
-__attribute__((target("avx2,fma"))) static inline __m256 coordinates(__m256 x, int by_bits) {
-    if (!by_bits) return x;
+__attribute__((target("avx2,fma"), always_inline)) static inline __m256 coordinates(__m256 x, int axis) {
+    if (axis == AXIS_VALUE) return x;
     __m256i bits = _mm256_castps_si256(x);
+    if (axis == AXIS_BITS) return _mm256_cvtepi32_ps(bits);
     __m256i flip = _mm256_and_si256(_mm256_srai_epi32(bits, 31), _mm256_set1_epi32(INT32_MAX));
     return _mm256_cvtepi32_ps(_mm256_xor_si256(bits, flip));
 }
 
 /* The operand order of max makes the position of NaN 0. */
-__attribute__((target("avx2,fma"))) static inline void lines_of(__m256 x, const Map *map, const Lanes *lanes,
-                                                                uint32_t *line) {
-    __m256 position = _mm256_mul_ps(_mm256_sub_ps(coordinates(x, map->by_bits), lanes->origin), lanes->scale);
+__attribute__((target("avx2,fma"), always_inline)) static inline void lines_of(__m256 x, const Map *map, int axis,
+                                                                               const Lanes *lanes, uint32_t *line) {
+    __m256 position = _mm256_mul_ps(_mm256_sub_ps(coordinates(x, axis), lanes->origin), lanes->scale);
     position = _mm256_min_ps(lanes->last, _mm256_max_ps(position, _mm256_setzero_ps()));
     _mm256_storeu_si256((__m256i *)line, _mm256_cvttps_epi32(position));
     __m256 knot, below;
@@ -108,19 +112,28 @@ __attribute__((target("avx2,fma"))) static inline Lanes lanes_of(const Map *map)
     return lanes;
 }
 
-__attribute__((target("avx2,fma"))) static int64_t forward_avx2(const float *x, float *y, int64_t start, int64_t stop,
-                                                                const Line *lines, const Map *map) {
+__attribute__((target("avx2,fma"), always_inline)) static inline int64_t forward_on(int axis, const float *x, float *y,
+                                                                                   int64_t start, int64_t stop,
+                                                                                   const Line *lines, const Map *map) {
     const Lanes lanes = lanes_of(map);
     const __m256 largest = _mm256_set1_ps(FLT_MAX), smallest = _mm256_set1_ps(-FLT_MAX);
     uint32_t line[8];
     for (; start + 8 <= stop; start += 8) {
         __m256 value = _mm256_loadu_ps(x + start), slope, intercept;
-        lines_of(value, map, &lanes, line);
+        lines_of(value, map, axis, &lanes, line);
         load_pairs(lines, line, &slope, &intercept);
         value = _mm256_min_ps(largest, _mm256_max_ps(smallest, value));
         _mm256_storeu_ps(y + start, _mm256_fmadd_ps(slope, value, intercept));
     }
     return start;
+}
+
+/* A loop for each axis, so that none asks which one it is. */
+__attribute__((target("avx2,fma"))) static int64_t forward_avx2(const float *x, float *y, int64_t start, int64_t stop,
+                                                                const Line *lines, const Map *map) {
+    if (map->axis == AXIS_VALUE) return forward_on(AXIS_VALUE, x, y, start, stop, lines, map);
+    if (map->axis == AXIS_BITS) return forward_on(AXIS_BITS, x, y, start, stop, lines, map);
+    return forward_on(AXIS_RANK, x, y, start, stop, lines, map);
 }
 
 __attribute__((target("avx2,fma"))) static int64_t backward_avx2(const float *x, const float *gradient, float *to_x,
@@ -130,7 +143,7 @@ __attribute__((target("avx2,fma"))) static int64_t backward_avx2(const float *x,
     uint32_t line[8];
     for (; start + 8 <= stop; start += 8) {
         __m256 slope, intercept;
-        lines_of(_mm256_loadu_ps(x + start), map, &lanes, line);
+        lines_of(_mm256_loadu_ps(x + start), map, map->axis, &lanes, line);
         load_pairs(lines, line, &slope, &intercept);
         _mm256_storeu_ps(to_x + start, _mm256_mul_ps(slope, _mm256_loadu_ps(gradient + start)));
     }
@@ -288,9 +301,10 @@ static PyObject *py_index(PyObject *self, PyObject *args) {
     (void)self;
     if (!PyArg_ParseTuple(args, "KLKLp", &knots, &count, &cells, &cell_count, &by_bits)) return NULL;
     const float *at = (const float *)(uintptr_t)knots;
-    const float origin = coordinate(at[0], by_bits), width = coordinate(at[count - 1], by_bits) - origin;
+    const int axis = !by_bits ? AXIS_VALUE : at[0] > 0.0f ? AXIS_BITS : AXIS_RANK;
+    const float origin = coordinate(at[0], axis), width = coordinate(at[count - 1], axis) - origin;
     const float scale = width > 0.0f ? (float)(cell_count - 1) / width : 1.0f;
-    Map map = {at, count, (const Cell *)(uintptr_t)cells, cell_count, origin, scale, by_bits, 0};
+    Map map = {at, count, (const Cell *)(uintptr_t)cells, cell_count, origin, scale, axis, 0};
     map.crowded = fill(&map, (Cell *)(uintptr_t)cells) > 1;
     return Py_BuildValue("y#i", (const char *)&map, (Py_ssize_t)sizeof map, map.crowded);
 }
