@@ -12,6 +12,7 @@ import numpy as np
 
 from approx.cpwl.function import Array
 from approx.cpwl.least_squares import refine_knots, segment_errors
+from approx.cpwl.minimax_knots import halve_widest
 from approx.cpwl.target import Target
 
 SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5)
@@ -56,11 +57,7 @@ def distinct(target: Target, knots: Array, segments: int) -> Array:
     closest = TOGETHER * width + 8 * np.spacing(np.abs(apart))
     kept = np.concatenate(([True], np.diff(apart) > closest[1:]))
     kept[-1] = True
-    knots = apart[kept]
-    while knots.size <= segments:
-        widest = int(np.argmax(np.diff(knots)))
-        knots = np.insert(knots, widest + 1, 0.5 * (knots[widest] + knots[widest + 1]))
-    return np.asarray(knots)
+    return halve_widest(apart[kept], segments)
 
 
 def _moves(target: Target, knots: Array) -> list[Array]:

@@ -75,7 +75,7 @@ def minimax_knots(target: Target, segments: int, pinned: bool = False) -> Array:
     # A relative error of 1 is that of the zero function, so no search needs to look beyond it.
     most = 1.0 if target.error == "relative" else math.inf
     lines = _narrowest(x, values, scale, segments, guess, most)
-    return _pad(_knots(lines, target), segments)
+    return halve_widest(_knots(lines, target), segments)
 
 
 def _narrowest(
@@ -272,7 +272,7 @@ def _knots(lines: list[_Stretch], target: Target) -> Array:
     return np.asarray(knots, dtype=np.float64)
 
 
-def _pad(knots: Array, segments: int) -> Array:
+def halve_widest(knots: Array, segments: int) -> Array:
     """Halve the widest segments until there are as many as asked for."""
     while knots.size <= segments:
         widest = int(np.argmax(np.diff(knots)))
