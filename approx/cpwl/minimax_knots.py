@@ -19,15 +19,15 @@ import numpy as np
 from approx.cpwl.function import Array
 from approx.cpwl.target import Target
 
-POINTS_A_SEGMENT = 100
-LEAST_POINTS = 800
-LOOKAHEAD = 160
+POINTS_A_SEGMENT = 160
+LEAST_POINTS = 1600
+LOOKAHEAD = 240
 ROUNDING = 1e-12
 """A function whose best error is less than this part of its values is a line as far as floats can tell."""
 EPSILON = float(np.finfo(np.float64).eps)
 HALVINGS = 24
-STRAIGHT = 3e-4
-"""A chord may miss the function by this part of the error; POINTS_A_SEGMENT smooth cells miss it by 2e-4."""
+STRAIGHT = 1.2e-4
+"""A chord may miss the function by this part of the error; POINTS_A_SEGMENT smooth cells miss it by 8e-5."""
 TOLERANCE = 5e-5
 """The search stops when the error is known to this relative tolerance."""
 
