@@ -18,7 +18,7 @@ from accel_models import Design
 from accel_models.checks import Choice, IntRange
 from approx.cpwl import BIASES, FUNCTIONS, MAX_SEGMENTS, PLACEMENTS, get_function
 from dse.errors import UserError
-from dse.figures import FIGURES
+from dse.figures import FIGURES, Figure
 from dse.files import read_text
 from dse.problems import explain
 from dse.rules import Text, axis, did_you_mean, fixed, refusal
@@ -27,6 +27,7 @@ from dse.samplers import SAMPLERS
 Axis = tuple[Any, ...]
 """The values of one search axis; of length one when it is fixed."""
 
+STRATEGIES = ("nested", "joint")
 SEED = fixed(IntRange(0, 2**31 - 1))
 SEGMENTS, PLACEMENT, BIAS = (
     axis(IntRange(1, MAX_SEGMENTS)),
@@ -74,6 +75,11 @@ class SearchSection(Section):
 
     trials: Annotated[int, fixed(IntRange(1, 1_000_000))] = Field(
         default=60, description="Trials that each run adds to the study"
+    )
+    strategy: Annotated[str, fixed(Choice(STRATEGIES))] = Field(
+        default="nested",
+        description="nested: the sampler chooses tables, and of all hardware the best for them is taken; "
+        "joint: the sampler chooses both",
     )
     sampler: Annotated[str, fixed(Choice(tuple(SAMPLERS)))] = Field(
         default="tpe", description="Optuna's sampler"
@@ -171,6 +177,12 @@ class StudyConfig(Section):
     hardware: HardwareSection = Field(  # type: ignore[valid-type]  # made at run time, from Design
         default=HardwareSection(), description="The accelerator"
     )
+
+    @property
+    def figures(self) -> tuple[Figure, Figure]:
+        """The two figures that are traded off."""
+        first, second = (FIGURES[name] for name in self.search.objectives)
+        return first, second
 
     @property
     def design_axes(self) -> dict[str, Axis]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import optuna
 
-from dse import storage
+from dse import nested, storage
 from dse.config import StudyConfig, load
 from dse.errors import NoStudyError, UserError
 from dse.export import write_results
@@ -53,6 +53,7 @@ def run(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     watcher = progress or Silent()
     config, text = load(path), read_text(Path(path))
+    _check_strategy(config, path)
     folder = Path(out) if out is not None else RUNS / config.name
     _check_folder(folder, config, path, new=new)
     try:
@@ -65,6 +66,15 @@ def run(
         storage.set_aside(folder / storage.FILE)
     study = Study.start(folder, config, text, network)
     return _search(study, network, config.search.trials if trials is None else trials, watcher)
+
+
+def _check_strategy(config: StudyConfig, path: str | Path) -> None:
+    """Refuse, before any work, a space that the strategy cannot search."""
+    if config.search.strategy == "nested":
+        try:
+            nested.check(config.design_axes, config.figures)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
 
 
 def _search(study: Study, network: Network, trials: int, watcher: Progress) -> Study:

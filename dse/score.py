@@ -98,7 +98,7 @@ class Scorer:
             ValueError: If the design cannot run the network; says why.
         """
         workload = self.network.workload(candidate.tables)
-        design = built_for(workload, candidate.design)
+        design = Design(**candidate.design, **needs(workload))
         return design, workload, evaluate(design, workload)
 
     def quality(self, tables: Tables) -> Figures:
@@ -119,16 +119,15 @@ def memo_key(tables: Tables) -> str:
     return json.dumps(tables, sort_keys=True)
 
 
-def built_for(workload: Workload, fields: Mapping[str, Any]) -> Design:
-    """Return a design with the addressing that the workload's tables need, no more and no less."""
+def needs(workload: Workload) -> dict[str, Any]:
+    """Return the fields of a design that follow from a workload's tables: what addresses them."""
     lookups = [operation for operation in workload.operations if isinstance(operation, Lookup)]
     needed = max((lookup.addressing for lookup in lookups), key=RANKS.index, default="shift")
     compared = [lookup.segments for lookup in lookups if lookup.addressing == "comparator"]
-    return Design(
-        **fields,
-        addressing="dyadic" if needed == "exponent" else needed,
-        max_segments=max(compared, default=1),
-    )
+    return {
+        "addressing": "dyadic" if needed == "exponent" else needed,
+        "max_segments": max(compared, default=1),
+    }
 
 
 def cost_figures(report: CostReport) -> Figures:

@@ -53,19 +53,34 @@ class Space:
         """The axes with more than one value: an Optuna parameter each."""
         return {name: axis for name, axis in self.axes.items() if len(axis) > 1}
 
+    @property
+    def design_axes(self) -> Mapping[str, Axis]:
+        """The axes of the accelerator, those of one value too."""
+        return self.config.design_axes
+
     def suggest(self, trial: Trial) -> Candidate:
         """Let a trial choose a candidate."""
-        return self.candidate(
-            {name: trial.suggest_categorical(name, axis) for name, axis in self.searched.items()}
-        )
+        return Candidate(self.suggest_tables(trial), self.suggest_design(trial))
+
+    def suggest_tables(self, trial: Trial) -> Tables:
+        """Let a trial choose the tables alone."""
+        names = [f"{function}.{name}" for function, name, _ in self._table_axes()]
+        return self._tables({name: _suggest(trial, name, self.axes[name]) for name in names})
+
+    def suggest_design(self, trial: Trial) -> Mapping[str, Any]:
+        """Let a trial choose the accelerator alone."""
+        return {name: _suggest(trial, name, axis) for name, axis in self.design_axes.items()}
 
     def candidate(self, params: Mapping[str, Any]) -> Candidate:
         """Make the candidate of a trial's parameters; what is fixed is filled in."""
         values = {name: axis[0] for name, axis in self.axes.items()} | dict(params)
+        return Candidate(self._tables(values), {name: values[name] for name in self.design_axes})
+
+    def _tables(self, values: Mapping[str, Any]) -> Tables:
         tables: dict[str, dict[str, Any]] = {function: {} for function in self.functions}
         for function, name, _ in self._table_axes():
             tables[function][name] = values[f"{function}.{name}"]
-        return Candidate(tables, {name: values[name] for name in self.config.design_axes})
+        return tables
 
     def _table_axes(self) -> Iterable[tuple[str, str, Axis]]:
         for function in self.functions:
@@ -81,3 +96,7 @@ class Space:
                 )
         if not self.searched:
             raise UserError("nothing is searched: must have at least one field with a list of values")
+
+
+def _suggest(trial: Trial, name: str, axis: Axis) -> Any:
+    return trial.suggest_categorical(name, axis) if len(axis) > 1 else axis[0]

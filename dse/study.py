@@ -14,7 +14,7 @@ import pandas as pd
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dse import pareto, storage
+from dse import nested, pareto, storage
 from dse.about import describe
 from dse.config import StudyConfig
 from dse.errors import NoStudyError
@@ -117,8 +117,7 @@ class Study:
     @cached_property
     def objectives(self) -> tuple[Figure, Figure]:
         """The two figures that are traded off."""
-        first, second = (FIGURES[name] for name in self.config.search.objectives)
-        return first, second
+        return self.config.figures
 
     @cached_property
     def space(self) -> Space:
@@ -141,10 +140,17 @@ class Study:
         search, so_far = self.config.search, len(self.trials_in())
         self.optuna.sampler = make(search.sampler, search.seed, so_far)
         scorer = Scorer(network, self._known())
+        suggest = self._suggest_with(network)
         callbacks = [lambda *_: on_trial(self)] if on_trial else []
         self.optuna.optimize(
-            _Objective(self, self.space, scorer), n_trials=trials, catch=(Exception,), callbacks=callbacks
+            _Objective(self, suggest, scorer), n_trials=trials, catch=(Exception,), callbacks=callbacks
         )
+
+    def _suggest_with(self, network: Network) -> Callable[[Trial], Candidate]:
+        if self.config.search.strategy == "joint":
+            return self.space.suggest
+        figure = nested.check(self.space.design_axes, self.objectives)
+        return lambda trial: nested.suggest(self.optuna, trial, self.space, network, figure)
 
     def trials_in(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the trials in some states, or all."""
@@ -220,12 +226,12 @@ class Study:
 class _Objective:
     """Scores what a trial suggests, and records everything about it with the trial."""
 
-    def __init__(self, study: Study, space: Space, scorer: Scorer) -> None:
-        self._study, self._space, self._scorer = study, space, scorer
+    def __init__(self, study: Study, suggest: Callable[[Trial], Candidate], scorer: Scorer) -> None:
+        self._study, self._suggest, self._scorer = study, suggest, scorer
 
     def __call__(self, trial: Trial) -> Sequence[float]:
         try:
-            return self._score(trial, self._space.suggest(trial))
+            return self._score(trial, self._suggest(trial))
         except BaseException as error:  # Ctrl-C too: the reason stays with the trial
             trial.set_user_attr(REASON, reason(error))
             raise

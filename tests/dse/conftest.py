@@ -14,6 +14,7 @@ ADDRESSING = {"uniform": "shift", "dyadic": "dyadic"}
 STUDY = """
 [search]
 seed = 1
+strategy = "joint"
 [approximation]
 segments = [2, 4, 8, 16]
 placement = ["uniform", "minimax"]

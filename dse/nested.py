@@ -1,0 +1,90 @@
+"""The nested search: Optuna chooses the tables, and the best hardware for them is found exactly.
+
+Scoring hardware takes microseconds and scoring tables takes a pass over the test data, so every design of
+the study file is evaluated for each choice of tables. The one chosen is recorded like any other suggestion:
+the study stays an ordinary one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import PartialFixedSampler
+from optuna.trial import Trial
+
+from accel_models import Workload, evaluate_many
+from dse.config import Axis
+from dse.errors import UserError
+from dse.figures import HARDWARE, QUALITY, Figure
+from dse.score import Network, needs
+from dse.space import Candidate, Space
+
+MOST_DESIGNS = 100_000
+"""Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""
+
+
+def suggest(study: optuna.Study, trial: Trial, space: Space, network: Network, figure: Figure) -> Candidate:
+    """Let a trial choose tables, and give it the hardware that is best for them.
+
+    Args:
+        study: The trial's.
+        trial: Its parameters for hardware are recorded as suggestions.
+        space: What is searched.
+        network: Gives the workload of the tables.
+        figure: What the hardware shall be best in.
+
+    Raises:
+        TrialPruned: If no design can run the network with these tables.
+    """
+    tables = space.suggest_tables(trial)
+    fields = best_design(space.design_axes, network.workload(tables), figure)
+    sampler = study.sampler
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.sampler = PartialFixedSampler(fields, sampler)
+    try:
+        return Candidate(tables, space.suggest_design(trial))
+    finally:
+        study.sampler = sampler
+
+
+def best_design(axes: Mapping[str, Axis], workload: Workload, figure: Figure) -> dict[str, Any]:
+    """Return the fields of the design that is best in a figure, of all combinations of the axes.
+
+    Raises:
+        TrialPruned: If no design can run the workload; the reason is the most frequent one.
+    """
+    designs = pd.DataFrame(itertools.product(*axes.values()), columns=list(axes), dtype=object)
+    designs = designs.dropna(axis="columns", how="all").infer_objects().assign(**needs(workload))
+    costs = evaluate_many(designs, workload)
+    possible = costs[costs.reason == ""]
+    if possible.empty:
+        raise optuna.TrialPruned(str(costs.reason.mode()[0]))
+    row = int(possible.index[int((possible[figure.name] * figure.sign).argmax())])
+    return dict(zip(axes, next(itertools.islice(itertools.product(*axes.values()), row, None)), strict=True))
+
+
+def check(axes: Mapping[str, Axis], objectives: tuple[Figure, Figure]) -> Figure:
+    """Return the figure that hardware is chosen by.
+
+    Raises:
+        UserError: If the objectives are not one of quality and one of hardware, or the designs are too many.
+    """
+    hardware = [figure for figure in objectives if figure in HARDWARE]
+    if len(hardware) != 1:
+        one = f"{', '.join(f.name for f in QUALITY)} and one of {', '.join(f.name for f in HARDWARE)}"
+        raise UserError(f'[search] objectives: must be one of {one} with strategy = "nested"')
+    count = math.prod(map(len, axes.values()))
+    if count > MOST_DESIGNS:
+        raise UserError(
+            f'[hardware]: {count} designs: must be at most {MOST_DESIGNS} with strategy = "nested"; '
+            'search fewer values, or set [search] strategy = "joint"'
+        )
+    return hardware[0]
