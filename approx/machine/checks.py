@@ -1,6 +1,6 @@
 """What is checked of a program before it runs: that it holds the five kinds and keeps them apart."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from approx.machine.gemm import GEMM
@@ -23,15 +23,23 @@ TABLES: dict[str, Mapping[str, Any]] = {
 _NO_INSTRUCTIONS = ("input", "tensor", "output")
 
 
-def check(nodes: Sequence[Node]) -> None:
+def check(nodes: Sequence[Node], arrays: Container[str]) -> None:
     """Refuse what is none of the five kinds.
 
+    Args:
+        nodes: the program.
+        arrays: names of the tensors that it may read.
+
     Raises:
-        ValueError: an op is unknown, a site has no table, or the host computes floats that depend on inputs.
+        ValueError: an op is unknown, something is read that is not there, a site has no table, or the host
+            computes floats that depend on inputs.
     """
+    known: set[str] = set()
     varying: set[str] = set()
     for node in nodes:
         _check_known(node)
+        _check_there(node, known, arrays)
+        known.add(node["name"])
         if node["op"] == "input" or (
             node.get("target") not in SHAPE_ONLY and varying.intersection(reads(node))
         ):
@@ -48,6 +56,15 @@ def _check_known(node: Node) -> None:
             raise ValueError(f"{node['target']} is no {node['kind']} instruction that the machine knows")
     elif node["op"] not in _NO_INSTRUCTIONS:
         raise ValueError(f"{node['op']} is no instruction")
+
+
+def _check_there(node: Node, known: Container[str], arrays: Container[str]) -> None:
+    for name in reads(node):
+        if name not in known:
+            raise ValueError(f"node {node['name']} reads {name}, which is not computed before it")
+    for part in ("key", "knots", "lines"):
+        if part in node and node[part] not in arrays:
+            raise ValueError(f"node {node['name']} reads tensor {node[part]}, which is not in the file")
 
 
 def _check_host(node: Node) -> None:

@@ -6,7 +6,6 @@ changed anywhere is seen. The hash is no signature: whoever reads the document s
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +59,9 @@ def refused(path: Path, reason: str) -> ValueError:
 
 
 def metadata(document: Mapping[str, Any]) -> dict[str, str]:
-    """The header's entries for `document`, before the file is sealed."""
-    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
-    return {"format": f"{NAME}-{FORMAT}", "sha256": _UNSEALED, "program": text}
+    """The header's one entry for `document`, before the file is sealed."""
+    sealed = {"format": FORMAT, "sha256": _UNSEALED, "program": document}
+    return {NAME: json.dumps(sealed, allow_nan=False, separators=(",", ":"))}
 
 
 def write(path: Path, content: bytes) -> None:
@@ -92,14 +91,13 @@ def read(path: str | Path) -> ProgramFile:
         content = path.read_bytes()
     except OSError as error:
         raise refused(path, f"cannot be read ({error.strerror})") from None
-    entries = _entries(path, content)
-    _check_format(path, entries.get("format"))
-    if entries.get("sha256") != _digest(content, str(entries.get("sha256"))):
+    sealed = _sealed_document(path, content)
+    if sealed.get("format") != FORMAT:
+        given = f"{sealed.get('format')!r}"[:80]
+        raise refused(path, f"of format {given}: this version of the toolkit reads format {FORMAT}")
+    if sealed.get("sha256") != _digest(content, str(sealed.get("sha256"))):
         raise refused(path, "truncated or altered since it was saved (its SHA-256 is another)")
-    try:
-        document = json.loads(entries["program"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise refused(path, f"its program is no JSON ({error!r})") from None
+    document = sealed.get("program")
     if not isinstance(document, dict):
         raise refused(path, "its program is no JSON object")
     return ProgramFile(path, content, document)
@@ -109,34 +107,27 @@ def _header_end(content: bytes) -> int:
     return 8 + int.from_bytes(content[:8], "little")
 
 
-def _entries(path: Path, content: bytes) -> dict[str, Any]:
+def _sealed_document(path: Path, content: bytes) -> dict[str, Any]:
     end = _header_end(content)
     if len(content) < 8 or not 8 < end <= _LARGEST_HEADER or content[8:9] != b"{":
         raise refused(path, "not a program saved by this toolkit (no safetensors header)")
     if end > len(content):
         raise refused(path, f"truncated ({len(content)} bytes, its header alone has {end})")
     try:
-        entries = json.loads(content[8:end])["__metadata__"]
+        sealed = json.loads(json.loads(content[8:end])["__metadata__"][NAME])
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise refused(path, "not a program saved by this toolkit, or altered (no readable header)") from None
-    if not isinstance(entries, dict):
-        raise refused(path, "not a program saved by this toolkit (no metadata)")
-    return entries
-
-
-def _check_format(path: Path, given: object) -> None:
-    version = re.fullmatch(rf"{NAME}-([0-9]+)", str(given))
-    if version is None:
-        raise refused(path, f"not a program saved by this toolkit (format = {str(given)[:80]!r})")
-    if int(version[1]) != FORMAT:
-        raise refused(path, f"of format {version[1]}: this version of the toolkit reads format {FORMAT}")
+        raise refused(path, "not a program saved by this toolkit, or altered (no readable program)") from None
+    if not isinstance(sealed, dict):
+        raise refused(path, "not a program saved by this toolkit (no JSON object)")
+    return sealed
 
 
 def _sealed(content: bytes) -> bytes:
+    """The file with its digest put in where JSON, as a text inside JSON, keeps the place free."""
     end = _header_end(content)
-    mark = b'"sha256":"%s"'
-    empty = mark % _UNSEALED.encode()
-    header = content[:end].replace(empty, mark % _digest(content, _UNSEALED).encode())
+    mark = rb"\"sha256\":\"%s\""
+    digest = _digest(content, _UNSEALED).encode()
+    header = content[:end].replace(mark % _UNSEALED.encode(), mark % digest, 1)
     return header + content[end:]
 
 

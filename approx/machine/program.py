@@ -57,7 +57,7 @@ class Program:
         self._results: Any = document["output"]
         self._arrays = arrays
         self._counts: dict[str, Count] = {}
-        check(self._nodes)
+        check(self._nodes, arrays)
         self._reported = reported(self._nodes)
         self._last_use = {name: i for i, node in enumerate(self._nodes) for name in reads(node)}
 
@@ -115,10 +115,18 @@ class _Run:
         try:
             self.values[node["name"]] = step.get(node["op"], self._call)(node)
         except (TypeError, ValueError, IndexError) as error:
-            raise type(error)(f"node {node['name']} ({node.get('target', node['op'])}): {error}") from None
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"node {node['name']} ({node.get('target', node['op'])}): {error}") from error
 
     def _input(self, node: Mapping[str, Any]) -> Any:
-        return guarded(np.asarray(next(self._inputs), numpy_type(node["value"]["dtype"])))
+        given = np.asarray(next(self._inputs), numpy_type(node["value"]["dtype"]))
+        stated = node["value"]["shape"]
+        fits = len(stated) == given.ndim and all(
+            isinstance(want, str) or want == have for want, have in zip(stated, given.shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(f"shape {given.shape}: must be ({', '.join(map(str, stated))})")
+        return guarded(given)
 
     def _tensor(self, node: Mapping[str, Any]) -> Any:
         return self._arrays[node["key"]]
@@ -140,7 +148,8 @@ class _Run:
         named = {name: self._argument(value) for name, value in node["kwargs"].items()}
         function = TABLES[kind][node["target"]]
         if kind in ("move", "host"):
-            result = _typed(function(*arguments, **named), node["value"])
+            with np.errstate(all="ignore"):  # the host may take the log of 0, as torch does
+                result = _typed(function(*arguments, **named), node["value"])
         else:
             result = function(self.unit, *arguments, **named)
         if kind == "move" and node["target"] in COPIES:

@@ -67,6 +67,19 @@ class Words(np.ndarray):
         return guarded(super().__array_function__(func, types, args, kwargs))
 
 
+def _refusal(method: str) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise TypeError(f"ndarray.{method} on float words: only the machine's units compute with them")
+
+    return refuse
+
+
+_PAST_UFUNCS = ("argmax", "argmin", "argpartition", "argsort", "choose", "cumprod", "cumsum", "dot", "item")
+_PAST_UFUNCS += ("partition", "round", "searchsorted", "sort", "tolist", "trace", "__float__", "__int__")
+for _method in _PAST_UFUNCS:  # methods that compute, or give plain numbers, without asking the class
+    setattr(Words, _method, _refusal(_method))
+
+
 def guarded(value: Any) -> Any:
     """`value` with every float array in it made `Words`."""
     if isinstance(value, list | tuple):

@@ -268,7 +268,7 @@ def place(root: nn.Module, path: str) -> tuple[nn.Module, str]:
 def _path_part(name: str) -> str:
     if name.startswith("__"):
         raise ValueError(f"path part {name[:80]!r}: must not be one of Python's own names")
-    return name if re.fullmatch(r"[0-9]{1,9}", name) else identifier(name)
+    return name if re.fullmatch(r"[0-9][A-Za-z0-9_]{0,999}", name) else identifier(name)
 
 
 def identifier(name: str) -> str:

@@ -84,12 +84,12 @@ def _document(path: Path, converted: ConvertedModule, tensors: dict[str, torch.T
     symbol = program._batch_symbol
     names: dict[sympy.Symbol, str] = {} if symbol is None else {symbol: "batch"}
     writer = _Writer(converted, names, tensors)
-    codegen: Any = converted.graph_module.graph._codegen
+    codegen: Any = converted.program.graph_module.graph._codegen
     try:
         return {
             "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},
             "call": _call(program, codegen.pytree_info, batch_is_free=symbol is not None),
-            "nodes": [writer.node(node) for node in converted.graph_module.graph.nodes],
+            "nodes": [writer.node(node) for node in converted.program.graph_module.graph.nodes],
             "output": structure_json(codegen.pytree_info.out_spec),
             "approximation": asdict(converted.approximation),
             "certificate": program.certificate().counts,
@@ -126,7 +126,7 @@ class _Writer:
     def __init__(
         self, converted: ConvertedModule, names: dict[sympy.Symbol, str], tensors: dict[str, torch.Tensor]
     ) -> None:
-        self.root = converted.graph_module
+        self.root = converted.program.graph_module
         self.histograms = converted._histograms
         self.names = names
         self.tensors = tensors
@@ -284,6 +284,8 @@ class _Reader:
         for stated in nodes:
             self._node(stated)
         arguments = [identifier(name) for name in called["arguments"]]
+        for name in called["specification"]["tuple"][1]["dict"]:  # torch.fx writes them into code
+            identifier(name)
         info = _PyTreeInfo(arguments, structure(called["specification"]), structure(output))
         self._graph.set_codegen(_PyTreeCodeGen(info))
         self._graph.lint()
