@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Site,
         UnsupportedOperator,
         convert,
+        load,
         trace,
     )
     from approx.tasks import Batch, Fidelity, Task, accuracy, fidelity, finetune
@@ -30,6 +31,7 @@ _HOMES = {
         "Site",
         "UnsupportedOperator",
         "convert",
+        "load",
         "trace",
     ),
     "approx.tasks": ("Batch", "Fidelity", "Task", "accuracy", "fidelity", "finetune"),
@@ -53,6 +55,7 @@ __all__ = [
     "fidelity",
     "finetune",
     "fit",
+    "load",
     "trace",
 ]
 

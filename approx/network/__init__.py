@@ -5,6 +5,7 @@ from approx.network.certificate import Certificate
 from approx.network.convert import ConvertedModule, convert, trace
 from approx.network.legalize import UnsupportedOperator
 from approx.network.program import MatrixProgram
+from approx.network.saving import load
 from approx.network.site import Site
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "TableSpec",
     "UnsupportedOperator",
     "convert",
+    "load",
     "trace",
 ]

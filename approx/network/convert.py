@@ -1,6 +1,7 @@
 """Conversion: a model in, the same model as matrix operations and tables out."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -138,6 +139,12 @@ class ConvertedModule(nn.Module):
     def workload(self, batch: int = 1) -> Workload:
         """The work of one pass over `batch` samples with the present tables."""
         return self.program.workload(batch, self.approximation)
+
+    def save(self, path: str | Path) -> None:
+        """Write program, weights, tables and calibration to one file; see `approx.network.saving.save`."""
+        from approx.network import saving  # which builds on this module
+
+        saving.save(self, path)
 
     def domain(self, site: Site) -> tuple[float, float]:
         """Where the site's table is fitted: the calibrated range, short of what the tails cover exactly."""
