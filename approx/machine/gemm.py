@@ -74,34 +74,43 @@ def transposed_convolution(
     """One product a group, (positions, C/g) times (C/g, N/g kernel), its overlapping results added."""
     axes = weight.ndim - 2
     whole = batched(x, axes)
-    steps, taps = each(stride, axes), each(dilation, axes)
-    kernel, channels = weight.shape[2:], groups * weight.shape[1]
-    batch, _, *spatial = whole.shape
-    rows = np.moveaxis(whole.reshape(batch, groups, -1, *spatial), 2, -1).swapaxes(0, 1)
-    filters = weight.reshape(groups, weight.shape[0] // groups, -1)
-    product = unit.product(rows.reshape(groups, -1, rows.shape[-1]), filters)
-    product = np.moveaxis(product.reshape(groups, batch, *spatial, -1, *kernel), 2 + axes, 2)
-    pieces = product.swapaxes(0, 1).reshape(batch, channels, *spatial, *kernel)
-    reach = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(spatial, steps, taps, kernel, strict=True)]
-    size = [r + extra for r, extra in zip(reach, each(output_padding, axes), strict=True)]
-    start = np.zeros(channels, np.float32) if bias is None else bias
-    result = _overlapped(unit, start, (batch, channels, *size), pieces, steps, taps)
-    margins = each(padding, axes)
+    steps, taps, margins = each(stride, axes), each(dilation, axes), each(padding, axes)
+    pieces = _pieces(unit, whole, weight, groups)
+    size = [
+        (n - 1) * s + d * (k - 1) + 1 + extra
+        for n, s, d, k, extra in zip(
+            whole.shape[2:], steps, taps, weight.shape[2:], each(output_padding, axes), strict=True
+        )
+    ]
+    start = np.zeros(pieces.shape[1], np.float32) if bias is None else bias
+    added = _overlapped(unit, start, size, pieces, steps, taps)
     cut = [slice(p, n - p) for p, n in zip(margins, size, strict=True)]
-    result = result[(slice(None), slice(None), *cut)]
+    result = added[(slice(None), slice(None), *cut)]
     return result if whole is x else result[0]
+
+
+def _pieces(unit: Units, x: Array, weight: Array, groups: int) -> Array:
+    """What every input position adds to the outputs around it; (B, N, *spatial, *kernel)."""
+    batch, _, *spatial = x.shape
+    kernel = weight.shape[2:]
+    positions = np.moveaxis(x.reshape(batch, groups, -1, *spatial), 2, -1).swapaxes(0, 1)
+    rows = positions.reshape(groups, -1, positions.shape[-1])
+    filters = weight.reshape(groups, rows.shape[-1], -1)
+    product = unit.product(rows, filters).reshape(groups, batch, *spatial, -1, *kernel)
+    return np.moveaxis(product, -1 - len(kernel), 2).swapaxes(0, 1).reshape(batch, -1, *spatial, *kernel)
 
 
 def _overlapped(
     unit: Units,
     start: Array,
-    shape: tuple[int, ...],
+    size: Sequence[int],
     pieces: Array,
     stride: Sequence[int],
     dilation: Sequence[int],
 ) -> Array:
     """Add pieces (B, N, *spatial, *kernel) where they belong, onto `start` a channel."""
     axes = len(stride)
+    shape = (*pieces.shape[:2], *size)
     result = np.copy(np.broadcast_to(start.reshape(-1, *[1] * axes), shape), subok=True)
     for tap in itertools.product(*(range(k) for k in pieces.shape[2 + axes :])):
         place = [

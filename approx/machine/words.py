@@ -74,9 +74,10 @@ def _refusal(method: str) -> Callable[..., Any]:
     return refuse
 
 
-_PAST_UFUNCS = ("argmax", "argmin", "argpartition", "argsort", "choose", "cumprod", "cumsum", "dot", "item")
-_PAST_UFUNCS += ("partition", "round", "searchsorted", "sort", "tolist", "trace", "__float__", "__int__")
-for _method in _PAST_UFUNCS:  # methods that compute, or give plain numbers, without asking the class
+# Methods that compute, or give plain numbers, without asking the class
+for _method in ("argmax", "argmin", "argpartition", "argsort", "choose", "cumprod", "cumsum", "dot", "item"):
+    setattr(Words, _method, _refusal(_method))
+for _method in ("partition", "round", "searchsorted", "sort", "tolist", "trace", "__float__", "__int__"):
     setattr(Words, _method, _refusal(_method))
 
 
