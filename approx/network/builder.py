@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch._dispatch.python import enable_python_dispatcher
 
 from approx.cpwl import get_function
 from approx.network.host import is_computed
@@ -43,7 +44,7 @@ class Builder:
         """Emit a call of `target` and evaluate its fake value."""
         node = self.graph.call_function(target, args, kwargs)
         values = fx.node.map_arg((args, kwargs), lambda n: n.meta["val"])
-        with self.fake_mode:
+        with self.fake_mode, enable_python_dispatcher():  # else C++ composites fix free sizes
             value = target(*values[0], **values[1])
         return self._annotate(node, value)
 

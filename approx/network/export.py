@@ -6,7 +6,6 @@ ops): `run_decompositions()` costs seconds and drags in mask work, rules of our 
 
 import copy
 import inspect
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +63,7 @@ def export(model: nn.Module, example_inputs: ExampleInputs) -> Exported:
     batch = _batch(arguments)
     args = tuple(arguments.values()) if positional else ()
     kwargs = {} if positional else arguments
-    free = _free_batch(_by_parameter(signature, arguments), batch)
+    free = _free_batch(_by_parameter(signature, arguments) if positional else arguments, batch)
     graph_module = _graph(model, args, kwargs, free)
     if any(_steps_over_batch(node) for node in graph_module.graph.nodes):
         graph_module = _graph(model, args, kwargs, None)
@@ -73,25 +72,19 @@ def export(model: nn.Module, example_inputs: ExampleInputs) -> Exported:
 
 
 def _graph(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], free: Any) -> fx.GraphModule:
-    program = torch.export.export(_private_copy(model), args, kwargs, dynamic_shapes=free, strict=False)
+    program = torch.export.export(
+        _private_copy(model, [*kwargs]), args, kwargs, dynamic_shapes=free, strict=False
+    )
     graph_module = program.module(check_guards=False)
     assert isinstance(graph_module, fx.GraphModule)  # noqa: S101 - what torch.export documents
     return graph_module
 
 
 def _by_parameter(signature: inspect.Signature, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments by the signature's parameters: those of `*args` as a tuple, those of `**kwargs` as a dict."""
-    rest = dict(arguments)
-    named: dict[str, Any] = {}
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            places = [key for key in rest if re.fullmatch(rf"{name}_\d+", key)]
-            named[name] = tuple(rest.pop(key) for key in places)
-        elif parameter.kind is parameter.VAR_KEYWORD and rest:
-            named[name] = rest
-        elif name in rest:
-            named[name] = rest.pop(name)
-    return named
+    """Arguments by the signature's parameters, those of `*args` as a tuple."""
+    (rest,) = (name for name, p in signature.parameters.items() if p.kind is p.VAR_POSITIONAL)
+    named = {name: value for name, value in arguments.items() if name in signature.parameters}
+    return {**named, rest: tuple(value for name, value in arguments.items() if name not in named)}
 
 
 def _steps_over_batch(node: fx.Node) -> bool:
@@ -139,13 +132,27 @@ def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return f"({', '.join([type(a).__name__ for a in args] + [f'{k}=...' for k in kwargs])})"
 
 
-def _private_copy(model: nn.Module) -> nn.Module:
+def _private_copy(model: nn.Module, keywords: list[str]) -> nn.Module:
     """A copy to convert: fine-tuning must not change the original, which fidelity is measured against."""
     private = copy.deepcopy(model).eval()
+    if set(keywords) - set(inspect.signature(model.forward).parameters):
+        _name_keywords(private, keywords)
     config: Any = getattr(private, "config", None)
     if getattr(config, "use_cache", False):
         config.use_cache = False  # a KV cache is state between calls, not part of the function
     return private
+
+
+def _name_keywords(model: nn.Module, keywords: list[str]) -> None:
+    """Let a forward with `**kwargs` name those it is called with: torch.export frees no size of others."""
+    forward = model.forward
+
+    def named(**kwargs: Any) -> Any:
+        return forward(**kwargs)
+
+    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in keywords]
+    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    model.forward = named
 
 
 def _tensors(tree: Any) -> list[torch.Tensor]:

@@ -36,16 +36,18 @@ class Kind(StrEnum):
 
 
 class Sizes:
-    """Concrete sizes of a program's values, the free batch size put in."""
+    """Concrete sizes of a program's values, the batch size put in wherever a size is free."""
 
     def __init__(self, batch_symbol: Any, batch: int) -> None:
-        self._substitution = {} if batch_symbol is None else {batch_symbol: batch}
+        self._free = batch_symbol is not None
+        self._batch = batch
 
     def size(self, value: int | torch.SymInt) -> int:
-        """One size as a number."""
-        return (
-            int(value.node.expr.subs(self._substitution)) if isinstance(value, torch.SymInt) else int(value)
-        )
+        """One size as a number; inputs that never meet each have a symbol of their own."""
+        if not (self._free and isinstance(value, torch.SymInt)):
+            return int(value)
+        size = value.node.expr
+        return int(size.subs(dict.fromkeys(size.free_symbols, self._batch)))
 
     def shape(self, node: Any) -> tuple[int, ...]:
         """Shape of the value of `node`, an fx.Node."""

@@ -170,8 +170,9 @@ class _Translation:
     def _taken_apart(self, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         parts = decompose(target, args, kwargs, self.b.fake_mode)
         if parts is None:
+            target = self.b.origin.target if self.b.origin is not None else target
             raise self.b.refusal(
-                f"no rule turns {target} into matrix operations; a function in approx/network/rules under "
+                "no rule turns it into matrix operations; a function in approx/network/rules under "
                 f"@rule(torch.ops.{target}) that emits instructions and sites would support it"
             )
         return self._inline(node, *parts)

@@ -4,6 +4,7 @@ A matrix program has values, not memory. After `x[:, 0].add_(1)` the new value o
 into x by a scatter, and every other view of x that is still to be read is taken anew.
 """
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -87,26 +88,13 @@ _INVERSES: dict[Any, Inverse] = {
     aten.detach.default: _same,
     aten.detach_.default: _same,
 }
-_MAYBE_VIEWS = {
-    aten.as_strided.default,
-    aten.chunk.default,
-    aten.contiguous.default,
-    aten.diagonal.default,
-    aten.expand.default,
-    aten.expand_as.default,
-    aten.flatten.using_ints,
-    aten.movedim.int,
-    aten.narrow.default,
-    aten.reshape.default,
-    aten.split.Tensor,
-    aten.split_with_sizes.default,
-    aten.swapaxes.default,
-    aten.t.default,
-    aten.to.dtype,
-    aten.unbind.int,
-    aten.unfold.default,
-    aten.view_as.default,
-}
+
+
+def _may_be_view(node: fx.Node) -> bool:
+    """Whether torch declares that the node may share memory with its first argument, or it picks from such."""
+    schema = getattr(node.target, "_schema", None)
+    aliases = schema is not None and any(r.alias_info is not None for r in schema.returns)
+    return node.target is operator.getitem or aliases
 
 
 def _inverse(node: fx.Node) -> Inverse | None:
@@ -137,11 +125,16 @@ def store(
         written = whole
         changed.append(written)
     values[node] = result
+    followed = list(changed)
     if written.op == "get_attr":
         raise b.refusal("it changes a buffer, and a matrix program keeps no state between calls")
-    if written.target in _MAYBE_VIEWS and _read_later(written.args[0], values, {*changed, written}):
-        raise b.refusal(f"it writes through {written.target}, whose source is read later")
-    for whole in reversed(changed):
+    through = written.target
+    while _may_be_view(written):
+        changed.append(written)
+        written = written.args[0]
+        if _read_later(written, values, set(changed)):
+            raise b.refusal(f"it writes through {through}, whose source is read later")
+    for whole in reversed(followed):
         _refresh(b, whole, values, set(changed), again)
 
 
@@ -156,7 +149,7 @@ def _refresh(
     for part in [user for user in whole.users if user in values and user not in done]:
         if not part.args or part.args[0] is not whole:
             continue
-        if part.target in _MAYBE_VIEWS and _read_later(part, values, done):
+        if _inverse(part) is None and _may_be_view(part) and _read_later(part, values, done):
             raise b.refusal(f"it changes what {part.target} may be a view of, which is read later")
         if _inverse(part) is not None:
             done.add(part)
@@ -170,5 +163,5 @@ def _read_later(node: Any, values: dict[fx.Node, Any], done: set[fx.Node]) -> bo
         return False
     views = [u for u in node.users if u in values and u not in done]
     return any(u not in values for u in node.users) or any(
-        _read_later(u, values, {*done, node}) for u in views if u.target in _MAYBE_VIEWS or _inverse(u)
+        _read_later(u, values, {*done, node}) for u in views if _may_be_view(u)
     )

@@ -76,8 +76,7 @@ def instance_norm(
     """Standardized over the positions of each channel; with running statistics it is a batch norm."""
     if not use_input_stats and running_mean is not None and running_var is not None:
         statistics = (running_mean, running_var, False, momentum, eps, cudnn_enabled)
-        scaled: fx.Node = batch_norm(b, x, weight, bias, *statistics)
-        return scaled
+        return batch_norm(b, x, weight, bias, *statistics)
     standard = _standardize(b, x, list(range(2, len(shape(x)))), eps)
     return _affine(b, standard, _a_channel(b, weight, x), _a_channel(b, bias, x))
 
@@ -88,14 +87,24 @@ def batch_norm(
     x: fx.Node,
     weight: fx.Node | None,
     bias: fx.Node | None,
-    running_mean: fx.Node,
-    running_var: fx.Node,
+    running_mean: fx.Node | None,
+    running_var: fx.Node | None,
     training: bool,
     momentum: float,
     eps: float,
     cudnn_enabled: bool,
 ) -> fx.Node:
-    """Folded into the convolution before it, else a constant scale and shift a channel."""
+    """Folded into the convolution before it, else a constant scale and shift a channel.
+
+    Without running statistics it standardizes each channel over the batch.
+    """
+    if training or running_mean is None or running_var is None:
+        dims = [d for d in range(len(shape(x))) if d != 1]
+        standard = _standardize(b, x, dims, eps)
+        return _affine(b, standard, _a_channel(b, weight, x), _a_channel(b, bias, x))
+    parameters = [p for p in (running_mean, running_var, weight, bias) if p is not None]
+    if any(b.tensor(p) is None for p in parameters):
+        return _scaled_and_shifted(b, x, weight, bias, running_mean, running_var, eps)
     mean, variance = _constant(b, running_mean), _constant(b, running_var)
     gamma = torch.ones_like(mean) if weight is None else _constant(b, weight)
     beta = torch.zeros_like(mean) if bias is None else _constant(b, bias)
@@ -133,10 +142,25 @@ def _only_use(b: Builder, convolution: fx.Node) -> bool:
 def _constant(b: Builder, node: object) -> torch.Tensor:
     tensor = b.tensor(node)
     if tensor is None:
-        raise ValueError(
-            f"batch norm at {b.module_path!r}: its statistics and parameters must be fixed tensors"
-        )
+        raise b.refusal("its filters are not a fixed tensor")
     return tensor.detach()
+
+
+def _scaled_and_shifted(
+    b: Builder,
+    x: fx.Node,
+    weight: fx.Node | None,
+    bias: fx.Node | None,
+    mean: fx.Node,
+    variance: fx.Node,
+    eps: float,
+) -> fx.Node:
+    """Scale and shift a channel where statistics or parameters are themselves computed."""
+    deviation = b.add(variance, eps)
+    inverse = b.site("rsqrt", deviation) if b.varies(deviation) else b.op(aten.rsqrt.default, deviation)
+    scale = inverse if weight is None else b.mul(weight, inverse)
+    shifted = b.mul(b.sub(x, _a_channel(b, mean, x)), _a_channel(b, scale, x))
+    return _affine(b, shifted, None, _a_channel(b, bias, x))
 
 
 def _standardize(b: Builder, x: fx.Node, dims: list[int], eps: float) -> fx.Node:
@@ -157,4 +181,4 @@ def _a_channel(b: Builder, parameter: fx.Node | None, x: fx.Node) -> fx.Node | N
     """A parameter a channel, shaped to broadcast over positions."""
     if parameter is None:
         return None
-    return b.op(aten.view.default, parameter, [-1] + [1] * (len(shape(x)) - 2))
+    return b.op(aten.reshape.default, parameter, [-1] + [1] * (len(shape(x)) - 2))
