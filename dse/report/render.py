@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -95,17 +96,17 @@ def _card(study: Study, number: int) -> dict[str, Any]:
         "design": attrs["design"],
         "tables": attrs["tables"],
         "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in FIGURES.items()],
-        "energy": _shares(report.energy_parts, "J"),
-        "area": _shares(report.area_parts, "mm\N{SUPERSCRIPT TWO}"),
+        "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
+        "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
         "kinds": _by_kind(report),
         "layers": _layers(report),
     }
 
 
-def _shares(parts: dict[str, float], unit: str) -> list[dict[str, Any]]:
+def _shares(parts: dict[str, float], write: Callable[[float], str]) -> list[dict[str, Any]]:
     total = sum(parts.values()) or 1.0
     ordered = sorted(parts.items(), key=lambda item: -item[1])
-    return [{"name": n, "share": v / total, "value": with_prefix(v, unit)} for n, v in ordered if v > 0]
+    return [{"name": n, "share": v / total, "value": write(v)} for n, v in ordered if v > 0]
 
 
 def _by_kind(report: CostReport) -> list[dict[str, Any]]:
