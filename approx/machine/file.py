@@ -72,7 +72,9 @@ def write(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        temporary.write_bytes(_sealed(content))
+        with temporary.open("wb") as file:
+            file.write(_sealed_header(content))
+            file.write(memoryview(content)[_header_end(content) :])
         temporary.replace(path)
     except OSError as error:
         raise refused(path, f"cannot be written ({error.strerror})") from None
@@ -122,20 +124,19 @@ def _sealed_document(path: Path, content: bytes) -> dict[str, Any]:
     return sealed
 
 
-def _sealed(content: bytes) -> bytes:
-    """The file with its digest put in where JSON, as a text inside JSON, keeps the place free."""
-    end = _header_end(content)
+def _sealed_header(content: bytes) -> bytes:
+    """The header with the digest put in where JSON, as a text inside JSON, keeps the place free."""
     mark = rb"\"sha256\":\"%s\""
     digest = _digest(content, _UNSEALED).encode()
-    header = content[:end].replace(mark % _UNSEALED.encode(), mark % digest, 1)
-    return header + content[end:]
+    return content[: _header_end(content)].replace(mark % _UNSEALED.encode(), mark % digest, 1)
 
 
 def _digest(content: bytes, stated: str) -> str:
     """SHA-256 of the file, the digest that it states counted as zeros."""
     end = _header_end(content)
-    header = content[:end].replace(stated.encode(), _UNSEALED.encode(), 1)
-    return hashlib.sha256(header + content[end:]).hexdigest()
+    digest = hashlib.sha256(content[:end].replace(stated.encode(), _UNSEALED.encode(), 1))
+    digest.update(memoryview(content)[end:])  # weights may be gigabytes: not copied
+    return digest.hexdigest()
 
 
 def numpy_type(name: str) -> np.dtype[Any]:

@@ -17,9 +17,10 @@ from torch.utils import _pytree as pytree
 
 from approx.machine.file import metadata, read, write
 from approx.network import Approximation, ConvertedModule, convert
-from approx.network.graph_json import FreeSizes, decode, encode, op_name, op_named, size_text
 from approx.network.saving import load, save
-from approx.network.structure_json import structure, structure_json
+from approx.network.saving.arguments import decode, encode, op_name, op_named
+from approx.network.saving.sizes import FreeSizes, size_text
+from approx.network.saving.structure import structure, structure_json
 
 Network = tuple[nn.Module, dict[str, torch.Tensor]]
 
@@ -33,7 +34,7 @@ def converted(request: pytest.FixtureRequest) -> tuple[ConvertedModule, dict[str
 @pytest.fixture(scope="module")
 def small() -> ConvertedModule:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    model = nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 4), nn.LeakyReLU(), nn.Linear(4, 4))
     model[4].weight = model[2].weight  # tied
     model[0].bias.requires_grad_(False)
     inputs = (torch.randn(5, 3),)
@@ -151,6 +152,15 @@ def test_nested_inputs_and_outputs(tmp_path: Path) -> None:
     expected, got = original(**inputs), load(tmp_path / "nested")(**inputs)
     assert pytree.tree_structure(got) == pytree.tree_structure(expected)
     assert all(torch.equal(x, y) for x, y in zip(*map(pytree.tree_leaves, (got, expected)), strict=True))
+
+
+def test_a_loaded_network_can_be_trained(file: Path) -> None:
+    loaded = load(file)
+    before = {name: p.clone() for name, p in loaded.named_parameters()}
+    loaded(torch.randn(6, 3)).square().sum().backward()
+    torch.optim.SGD(loaded.parameters(), lr=0.1).step()
+    changed = {name for name, p in loaded.named_parameters() if not torch.equal(before[name], p)}
+    assert changed == {name for name, p in loaded.named_parameters() if p.requires_grad}
 
 
 # What is refused

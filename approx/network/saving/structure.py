@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from approx.network.graph_json import identifier
+from approx.network.saving.arguments import identifier
 
 _HOME = "transformers.modeling_outputs"
 _KINDS = {kind.name: kind for kind in inspect._ParameterKind}

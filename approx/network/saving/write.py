@@ -1,0 +1,180 @@
+"""Writing a converted network."""
+
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import sympy
+import torch
+from safetensors import torch as safetensors
+from torch import fx, nn
+from torch.fx.graph import _PyTreeInfo
+
+from approx.machine.file import metadata, refused, write
+from approx.network.certificate import kind_of
+from approx.network.convert import ConvertedModule
+from approx.network.nodes import module_path
+from approx.network.program import MatrixProgram
+from approx.network.saving.arguments import by_position, encode, kwargs_json, op_name
+from approx.network.saving.sizes import value_json
+from approx.network.saving.structure import signature_json, structure_json
+from approx.network.site import SiteModule
+
+
+def save(converted: ConvertedModule, path: str | Path) -> None:
+    """Write a converted network: program, weights, tables and calibration, whole or not at all.
+
+    Args:
+        converted: stays as it is.
+        path: of the file, by custom `.safetensors`; replaced if it exists.
+
+    Raises:
+        ValueError: the program holds something that a file cannot, or the file cannot be written.
+    """
+    path = Path(path)
+    tensors: dict[str, torch.Tensor] = {}
+    document = _document(path, converted, tensors)
+    write(path, safetensors.save(tensors, metadata(document)))
+
+
+def _document(path: Path, converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    program = converted.program
+    symbol = program._batch_symbol
+    names: dict[sympy.Symbol, str] = {} if symbol is None else {symbol: "batch"}
+    writer = _Writer(converted, names, tensors)
+    codegen: Any = converted.program.graph_module.graph._codegen
+    try:
+        return {
+            "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},
+            "call": _call(program, codegen.pytree_info, batch_is_free=symbol is not None),
+            "nodes": [writer.node(node) for node in converted.program.graph_module.graph.nodes],
+            "output": structure_json(codegen.pytree_info.out_spec),
+            "approximation": asdict(converted.approximation),
+            "certificate": program.certificate().counts,
+        }
+    except ValueError as error:
+        raise refused(path, f"cannot be written: {error}") from None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _call(program: MatrixProgram, info: _PyTreeInfo, batch_is_free: bool) -> dict[str, Any]:
+    args, kwargs = (structure_json(child) for child in info.in_spec.children())
+    parts = args["tuple"] if program.positional else [kwargs["dict"][name] for name in program.inputs]
+    return {
+        "parameters": signature_json(program.signature),
+        "inputs": list(program.inputs),
+        "positional": program.positional,
+        "batch": program._batch,
+        "batch_is_free": batch_is_free,
+        "arguments": list(info.orig_args),
+        "specification": {"tuple": [args, kwargs]},
+        "structure": {"dict": dict(zip(program.inputs, parts, strict=True))},
+    }
+
+
+class _Writer:
+    """Nodes as JSON, their tensors put aside."""
+
+    def __init__(
+        self, converted: ConvertedModule, names: dict[sympy.Symbol, str], tensors: dict[str, torch.Tensor]
+    ) -> None:
+        self.root = converted.program.graph_module
+        self.histograms = converted._histograms
+        self.names = names
+        self.tensors = tensors
+        self.keys: dict[int, str] = {}
+
+    def node(self, node: fx.Node) -> dict[str, Any]:
+        """One node."""
+        write_op = {
+            "placeholder": self._input,
+            "get_attr": self._tensor,
+            "call_module": self._site,
+            "call_function": self._call,
+            "output": self._output,
+        }[node.op]
+        try:
+            return {"name": node.name, **write_op(node)}
+        except ValueError as error:
+            raise ValueError(
+                f"node {node.name} of {module_path(node) or 'the model itself'}: {error}"
+            ) from None
+
+    def _input(self, node: fx.Node) -> dict[str, Any]:
+        return {"op": "input", "value": value_json(node.meta.get("val"), self.names)}
+
+    def _tensor(self, node: fx.Node) -> dict[str, Any]:
+        path = str(node.target)
+        parent, _, leaf = path.rpartition(".")
+        module = self.root.get_submodule(parent)
+        tensor = getattr(module, leaf)
+        key = self.keys.setdefault(id(tensor), path)  # tied weights are stored once
+        if key == path:
+            self.tensors[key] = _stored(tensor)
+        return {"op": "tensor", "target": path, "key": key, "role": _role(module, leaf)}
+
+    def _site(self, node: fx.Node) -> dict[str, Any]:
+        site: Any = self.root.get_submodule(str(node.target))
+        return {
+            "op": "site",
+            "target": str(node.target),
+            "site": site.name,
+            "function": site.function,
+            "args": encode(node.args),
+            "value": value_json(node.meta.get("val"), self.names),
+            "module": module_path(node),
+            **self._table(str(node.target), site),
+            "seen": self._histogram(str(node.target), site),
+        }
+
+    def _table(self, target: str, site: SiteModule) -> dict[str, Any]:
+        if site.table is None:
+            return {"table": None, "knots": None, "lines": None}
+        keys = {name: f"{target}.{name}" for name in ("knots", "lines")}
+        self.tensors.update({key: _stored(getattr(site, name)) for name, key in keys.items()})
+        return {"table": site.table.to_dict(), **keys}
+
+    def _histogram(self, target: str, site: SiteModule) -> dict[str, Any] | None:
+        histogram = self.histograms.get(site.name)
+        if histogram is None:
+            return None
+        codes = histogram.counts.nonzero().flatten()
+        keys = {name: f"{target}.{name}" for name in ("codes", "counts")}
+        self.tensors[keys["codes"]] = codes.to(torch.int32)
+        self.tensors[keys["counts"]] = histogram.counts[codes].clone()
+        return {"lowest": encode(histogram.lowest), "highest": encode(histogram.highest), **keys}
+
+    def _call(self, node: fx.Node) -> dict[str, Any]:
+        args, kwargs = by_position(node)
+        return {
+            "op": "call",
+            "target": op_name(node.target),
+            "kind": kind_of(node).value,
+            "args": encode(args),
+            "kwargs": kwargs_json(kwargs),
+            "value": value_json(node.meta.get("val"), self.names),
+            "module": module_path(node),
+        }
+
+    def _output(self, node: fx.Node) -> dict[str, Any]:
+        results = node.args[0]
+        return {"op": "output", "args": encode(results if isinstance(results, list | tuple) else [results])}
+
+
+def _stored(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy to write: on the CPU, dense, of its own memory."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def _role(module: nn.Module, leaf: str) -> str:
+    if leaf in module._parameters:
+        return "parameter" if getattr(module, leaf).requires_grad else "frozen"
+    kept = leaf in module._buffers and leaf not in module._non_persistent_buffers_set
+    return "buffer" if kept else "constant"
