@@ -137,9 +137,10 @@ def _private_copy(model: nn.Module, keywords: list[str]) -> nn.Module:
     private = copy.deepcopy(model).eval()
     if set(keywords) - set(inspect.signature(model.forward).parameters):
         _name_keywords(private, keywords)
-    config: Any = getattr(private, "config", None)
-    if getattr(config, "use_cache", False):
-        config.use_cache = False  # a KV cache is state between calls, not part of the function
+    for module in private.modules():  # an encoder and a decoder have a config each
+        config: Any = getattr(module, "config", None)
+        if getattr(config, "use_cache", False):
+            config.use_cache = False  # a KV cache is state between calls, not part of the function
     return private
 
 

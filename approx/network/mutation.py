@@ -91,7 +91,7 @@ _INVERSES: dict[Any, Inverse] = {
 
 
 def _may_be_view(node: fx.Node) -> bool:
-    """Whether torch declares that the node may share memory with its first argument, or it picks from such."""
+    """Whether torch declares that the node may share memory with its first argument, or it picks a part."""
     schema = getattr(node.target, "_schema", None)
     aliases = schema is not None and any(r.alias_info is not None for r in schema.returns)
     return node.target is operator.getitem or aliases

@@ -56,9 +56,10 @@ def dtype(node: fx.Node) -> torch.dtype:
 
 
 def is_float(value: Any) -> bool:
-    """Whether `value`, or any part of it, is a tensor of floating-point numbers."""
+    """Whether `value`, or any part of it, is a tensor of floating-point numbers, real or complex."""
     parts = value if isinstance(value, tuple | list) else [value]
-    return any(isinstance(part, torch.Tensor) and part.is_floating_point() for part in parts)
+    tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+    return any(t.is_floating_point() or t.is_complex() for t in tensors)
 
 
 def reads_input(node: fx.Node) -> bool:
