@@ -56,6 +56,7 @@ def _content(study: Study) -> dict[str, Any]:
         "counts": trials.state.value_counts().to_dict(),
         "total": len(trials),
         "original": study.original,
+        "widths": " and ".join(study.config.design_axes["data_width"]),
         "front": _front_rows(study, front),
         "columns": [FIGURES[name] for name in _columns(study)],
         "drawn": front_data(study) if len(front) else None,
