@@ -57,21 +57,22 @@ def export(model: nn.Module, example_inputs: ExampleInputs) -> Exported:
         ValueError: the inputs do not fit the model's signature, or hold no tensor.
     """
     signature = inspect.signature(model.forward)
-    arguments = bind(signature, *split(example_inputs))
+    given = bind(signature, *split(example_inputs))
     positional = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
-    arguments = _at_least_two(arguments)
-    batch = _batch(arguments)
+    arguments = _at_least_two(given)
+    shapes = _by_parameter(signature, arguments) if positional else arguments
+    graph_module = _graph(model, arguments, positional, _free_batch(shapes, _batch(arguments)))
+    symbol = _batch_symbol(graph_module)
+    fixed = symbol is None and arguments is not given
+    if fixed or any(_steps_over_batch(node) for node in graph_module.graph.nodes):
+        arguments, symbol = given, None
+        graph_module = _graph(model, arguments, positional, None)
+    return Exported(graph_module, signature, tuple(arguments), positional, symbol, _batch(arguments))
+
+
+def _graph(model: nn.Module, arguments: dict[str, Any], positional: bool, free: Any) -> fx.GraphModule:
     args = tuple(arguments.values()) if positional else ()
     kwargs = {} if positional else arguments
-    free = _free_batch(_by_parameter(signature, arguments) if positional else arguments, batch)
-    graph_module = _graph(model, args, kwargs, free)
-    if any(_steps_over_batch(node) for node in graph_module.graph.nodes):
-        graph_module = _graph(model, args, kwargs, None)
-    symbol = _batch_symbol(graph_module)
-    return Exported(graph_module, signature, tuple(arguments), positional, symbol, batch)
-
-
-def _graph(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], free: Any) -> fx.GraphModule:
     program = torch.export.export(
         _private_copy(model, [*kwargs]), args, kwargs, dynamic_shapes=free, strict=False
     )

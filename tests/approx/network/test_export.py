@@ -54,3 +54,15 @@ def test_inputs_that_do_not_fit_are_named() -> None:
 def test_bind_drops_what_is_none() -> None:
     signature = inspect.signature(TwoInputs().forward)
     assert bind(signature, (1, None), {}) == {"x": 1}
+
+
+class Square(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ x
+
+
+def test_a_model_that_fixes_its_batch_keeps_that_of_the_example() -> None:
+    exported = export(Square(), (torch.randn(3, 3),))
+    assert (exported.batch_symbol, exported.batch) == (None, 3)
+    exported = export(nn.LSTM(3, 2), (torch.randn(1, 1, 3),))  # the leading size is time
+    assert (exported.batch_symbol, exported.batch) == (None, 1)
