@@ -125,6 +125,26 @@ def arg_max(x: Array, dim: int | None = None, keepdim: bool = False) -> Array:
     return np.argmax(x, axis=dim, keepdims=keepdim)
 
 
+def replace(x: Array, value: Any, *_: Any) -> Array:
+    """The value in x's shape."""
+    return np.broadcast_to(np.asarray(value), np.shape(x))
+
+
+def replace_shape(x: Array, other: Array) -> Array:
+    """X in the shape of the other."""
+    return np.broadcast_to(x, np.shape(other))
+
+
+def linspace(start: float, end: float, steps: int, **_: Any) -> Array:
+    """Evenly spaced numbers, both ends included."""
+    return np.linspace(start, end, steps)
+
+
+def meshgrid(axes: Sequence[Array], indexing: Any = "ij") -> list[Array]:
+    """The coordinates of a grid."""
+    return list(np.meshgrid(*axes, indexing=indexing))
+
+
 def scalar_tensor(value: Any, **_: Any) -> Array:
     """A number as an array."""
     return np.asarray(value)
@@ -153,15 +173,27 @@ _LOGIC = {
 _UNARY: dict[str, Callable[[Any], Any]] = {
     "abs": np.abs,
     "bitwise_not": np.invert,
+    "ceil": np.ceil,
     "cos": np.cos,
     "exp": np.exp,
+    "expm1": np.expm1,
+    "floor": np.floor,
+    "isfinite": np.isfinite,
+    "isinf": np.isinf,
+    "isnan": np.isnan,
     "log": np.log,
+    "log1p": np.log1p,
+    "log2": np.log2,
     "logical_not": np.logical_not,
     "neg": np.negative,
     "reciprocal": np.reciprocal,
+    "round": np.round,
     "rsqrt": lambda x: 1.0 / np.sqrt(x),
+    "sign": np.sign,
     "sin": np.sin,
     "sqrt": np.sqrt,
+    "square": np.square,
+    "tanh": np.tanh,
 }
 
 CONVERSIONS = dict.fromkeys(
@@ -194,16 +226,29 @@ _ONLY_HOST: dict[str, Callable[..., Any]] = {
     "aten.clamp.default": clamp,
     "aten.clamp_min.default": clamp,
     "aten.clamp_max.default": binary(np.minimum),
+    "aten.copy.default": replace,
     "aten.cumsum.default": cumulative_sum,
     "aten.diff.default": difference,
+    "aten.div.Scalar": divide,
     "aten.div.Tensor": divide,
     "aten.div.Tensor_mode": divide,
+    "aten.dropout.default": convert,
+    "aten.expand_as.default": replace_shape,
+    "aten.fill.Scalar": replace,
+    "aten.fill.Tensor": replace,
     "aten.floor_divide.default": binary(np.floor_divide),
     "aten.full.default": full,
     "aten.full_like.default": lambda x, value, **_: np.full(np.shape(x), value),
     "aten.logical_and.default": binary(np.logical_and),
     "aten.logical_or.default": binary(np.logical_or),
+    "aten.linspace.default": linspace,
+    "aten.masked_fill.Tensor": MOVE["aten.masked_fill.Scalar"],
+    "aten.max.default": reduce_(np.max),
+    "aten.max.other": binary(np.maximum),
     "aten.maximum.default": binary(np.maximum),
+    "aten.meshgrid.default": meshgrid,
+    "aten.meshgrid.indexing": meshgrid,
+    "aten.min.default": reduce_(np.min),
     "aten.min.other": binary(np.minimum),
     "aten.minimum.default": binary(np.minimum),
     "aten.mul.Tensor": binary(np.multiply),
@@ -213,7 +258,9 @@ _ONLY_HOST: dict[str, Callable[..., Any]] = {
     "aten.ones_like.default": filled_like(1),
     "aten.pow.Scalar": binary(np.power),
     "aten.pow.Tensor_Scalar": binary(np.power),
+    "aten.pow.Tensor_Tensor": binary(np.power),
     "aten.remainder.Scalar": binary(np.remainder),
+    "aten.remainder.Tensor": binary(np.remainder),
     "aten.rsub.Scalar": reverse_subtract,
     "aten.scalar_tensor.default": scalar_tensor,
     "aten.sub.Tensor": scaled(np.subtract),
