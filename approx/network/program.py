@@ -7,7 +7,7 @@ import sympy
 from torch import fx
 
 from accel_models import Lookup, Operation, Workload
-from approx.cpwl import ADDRESSING
+from approx.cpwl import ADDRESSING, get_function
 from approx.network.approximation import Approximation
 from approx.network.certificate import Certificate, certify, kind_of
 from approx.network.export import Exported
@@ -35,11 +35,17 @@ class MatrixProgram:
 
     @functools.cached_property
     def sites(self) -> tuple[Site, ...]:
-        """Every place where a nonlinear function is evaluated, in order of execution."""
+        """Every place where a nonlinear function is evaluated, in order of execution.
+
+        A recurrent cell comes back to its sites at each step: they are named once, with all steps' elements.
+        """
         example = self._sizes(self._batch)
+        elements: dict[str, int] = {}
+        for node, module in self._site_nodes():
+            elements[module.name] = elements.get(module.name, 0) + example.elements(node)
+        modules = self.site_modules().values()
         return tuple(
-            Site(m.name, m.function, per_inference(example.elements(node), self._batch), m.exact)
-            for node, m in self._site_nodes()
+            Site(m.name, m.function, per_inference(elements[m.name], self._batch), m.exact) for m in modules
         )
 
     @property
@@ -83,7 +89,8 @@ class MatrixProgram:
 
     @functools.cached_property
     def _site_of(self) -> dict[fx.Node, Site]:
-        return {node: site for (node, _), site in zip(self._site_nodes(), self.sites, strict=True)}
+        named = {site.name: site for site in self.sites}
+        return {node: named[module.name] for node, module in self._site_nodes()}
 
     def _site_nodes(self) -> list[tuple[fx.Node, SiteModule]]:
         modules = dict(self.graph_module.named_modules())
@@ -95,9 +102,14 @@ class MatrixProgram:
 
 
 def _lookup(site: Site, elements: int, tables: Approximation) -> Operation:
-    """A site's work: an exact function has its few fixed segments, any other what the approximation says."""
-    if site.exact:
-        return Lookup(elements=elements, segments=2, addressing="shift", name=site.name, table=site.function)
+    """A site's work: an exact function has a segment between kinks, any other what the approximation says."""
+    kinks = get_function(site.function).kinks
+    if kinks is not None:
+        by_sign = "shift" if kinks == (0.0,) else "comparator"
+        segments = len(kinks) + 1
+        return Lookup(
+            elements=elements, segments=segments, addressing=by_sign, name=site.name, table=site.function
+        )
     spec = tables.spec(site)
     addressing = ADDRESSING.get(spec.placement, "comparator")
     return Lookup(

@@ -84,6 +84,35 @@ def test_the_certificate_counts_every_node(bert: Network) -> None:
     assert str(certificate).startswith(f"{len(certificate.entries)} nodes: ")
 
 
+def test_a_recurrent_cell_has_each_site_once() -> None:
+    steps = 5
+
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.LSTM(3, 4, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.cell(x)[0]
+
+    program = trace(Recurrent(), (torch.randn(2, steps, 3),))
+    names = [site.name for site in program.sites]
+    assert len(names) == len(set(names))
+    lookups = [op for op in program.workload().operations if isinstance(op, Lookup)]
+    assert sum(site.elements for site in program.sites) == sum(op.elements for op in lookups) == steps * 5 * 4
+
+
+@pytest.mark.parametrize(
+    ("activation", "segments", "addressing"), [(nn.ReLU(), 2, "shift"), (nn.Hardsigmoid(), 3, "comparator")]
+)
+def test_an_exact_function_has_the_segments_of_its_kinks(
+    activation: nn.Module, segments: int, addressing: str
+) -> None:
+    (lookup,) = trace(activation, (torch.randn(2, 3),)).workload().operations
+    assert isinstance(lookup, Lookup)
+    assert (lookup.segments, lookup.addressing) == (segments, addressing)
+
+
 def test_a_batch_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="batch = 0: must be an integer of at least 1"):
         trace(nn.GELU(), (torch.randn(3, 8),)).workload(batch=0)
