@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import PartialFixedSampler
 from optuna.trial import Trial
 
 from accel_models import Workload, evaluate_many
 from dse.config import Axis
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY, Figure
+from dse.samplers import fixing
 from dse.score import Network, needs
 from dse.space import Candidate, Space
 
@@ -30,11 +28,10 @@ MOST_DESIGNS = 100_000
 """Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""
 
 
-def suggest(study: optuna.Study, trial: Trial, space: Space, network: Network, figure: Figure) -> Candidate:
+def suggest(trial: Trial, space: Space, network: Network, figure: Figure) -> Candidate:
     """Let a trial choose tables, and give it the hardware that is best for them.
 
     Args:
-        study: The trial's.
         trial: Its parameters for hardware are recorded as suggestions.
         space: What is searched.
         network: Gives the workload of the tables.
@@ -45,14 +42,8 @@ def suggest(study: optuna.Study, trial: Trial, space: Space, network: Network, f
     """
     tables = space.suggest_tables(trial)
     fields = best_design(space.design_axes, network.workload(tables), figure)
-    sampler = study.sampler
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        study.sampler = PartialFixedSampler(fields, sampler)
-    try:
+    with fixing(trial, fields):
         return Candidate(tables, space.suggest_design(trial))
-    finally:
-        study.sampler = sampler
 
 
 def best_design(axes: Mapping[str, Axis], workload: Workload, figure: Figure) -> dict[str, Any]:

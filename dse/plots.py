@@ -79,17 +79,20 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
 
 
 def labels(study: Study, front: pd.DataFrame) -> list[str]:
-    """Name each design of a front in a few characters: array, dataflow, segments of its tables."""
+    """Name each design of a front in a few characters: its array, dataflow and tables."""
     trials = study.trials_in()
     return [label(trials[number].user_attrs) for number in front.number]
 
 
 def label(attrs: Mapping[str, Any]) -> str:
-    """Name a design by its array, dataflow and segments: `16x32 ws, 4-16 seg`."""
-    design, segments = attrs["design"], [table["segments"] for table in attrs["tables"].values()]
+    """Name a design by its array, dataflow and tables: `16x32 ws, 4-16 uniform`, `8x8 os, 32 mixed`."""
+    design, tables = attrs["design"], list(attrs["tables"].values())
+    segments, placements = [t["segments"] for t in tables], {t["placement"] for t in tables}
     low, high = min(segments, default=0), max(segments, default=0)
     span = f"{low}" if low == high else f"{low}\N{EN DASH}{high}"
-    return f"{design['rows']}\N{MULTIPLICATION SIGN}{design['cols']} {design['dataflow']}, {span} seg"
+    placement = placements.pop() if len(placements) == 1 else "mixed"
+    array = f"{design['rows']}\N{MULTIPLICATION SIGN}{design['cols']} {design['dataflow']}"
+    return f"{array}, {span} {placement}"
 
 
 def shown(values: pd.Series[Any], figure: Figure) -> pd.Series[Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
+    from optuna.trial import Trial
 
 
 def _tpe(seed: int) -> BaseSampler:
@@ -43,3 +46,26 @@ def make(name: str, seed: int, trials_so_far: int) -> BaseSampler:
     """
     stream = np.random.SeedSequence([seed, trials_so_far])
     return SAMPLERS[name](int(stream.generate_state(1)[0]))
+
+
+@contextmanager
+def fixing(trial: Trial, params: Mapping[str, Any]) -> Iterator[None]:
+    """Give a trial these values when it asks for these parameters; they are recorded as suggestions.
+
+    Args:
+        trial: The running trial.
+        params: Values by parameter; others are suggested as ever.
+    """
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.samplers import PartialFixedSampler
+
+    study, sampler = trial.study, trial.study.sampler
+    for name in params:  # samplers of populations have chosen all parameters beforehand
+        trial.relative_params.pop(name, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.sampler = PartialFixedSampler(dict(params), sampler)
+    try:
+        yield
+    finally:
+        study.sampler = sampler

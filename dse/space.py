@@ -71,6 +71,25 @@ class Space:
         """Let a trial choose the accelerator alone."""
         return {name: _suggest(trial, name, axis) for name, axis in self.design_axes.items()}
 
+    def plain(self) -> list[dict[str, Any]]:
+        """Return the parameters of the plain choices: all functions alike, each placement and segment count.
+
+        A search starts from them, so that it never ends below what one would set by hand. Bias correction is
+        the last one listed; a function that does not have a choice open keeps to its own.
+        """
+        shared = self.config.approximation
+        tables = [
+            {"segments": segments, "placement": placement, "bias": shared.bias[-1]}
+            for segments in reversed(shared.segments)
+            for placement in shared.placement
+        ]
+        searched = self.searched
+        choices = [
+            {f"{f}.{name}": value for f in self.functions for name, value in table.items()}
+            for table in tables
+        ]
+        return [{n: v for n, v in params.items() if v in searched.get(n, ())} for params in choices]
+
     def candidate(self, params: Mapping[str, Any]) -> Candidate:
         """Make the candidate of a trial's parameters; what is fixed is filled in."""
         values = {name: axis[0] for name, axis in self.axes.items()} | dict(params)

@@ -20,7 +20,7 @@ from dse.config import StudyConfig
 from dse.errors import NoStudyError
 from dse.figures import FIGURES, QUALITY, Figure
 from dse.problems import differences
-from dse.samplers import make
+from dse.samplers import fixing, make
 from dse.score import Figures, Network, Scorer, cost_figures, memo_key
 from dse.space import Candidate, Space
 
@@ -147,10 +147,20 @@ class Study:
         )
 
     def _suggest_with(self, network: Network) -> Callable[[Trial], Candidate]:
+        """The strategy's way to make a candidate; the first trials get the plain choices."""
+        suggest, plain = self._strategy(network), self.space.plain()
+
+        def suggest_plain_first(trial: Trial) -> Candidate:
+            with fixing(trial, plain[trial.number] if trial.number < len(plain) else {}):
+                return suggest(trial)
+
+        return suggest_plain_first
+
+    def _strategy(self, network: Network) -> Callable[[Trial], Candidate]:
         if self.config.search.strategy == "joint":
             return self.space.suggest
         figure = nested.check(self.space.design_axes, self.objectives)
-        return lambda trial: nested.suggest(self.optuna, trial, self.space, network, figure)
+        return lambda trial: nested.suggest(trial, self.space, network, figure)
 
     def trials_in(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the trials in some states, or all."""

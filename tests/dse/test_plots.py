@@ -42,12 +42,17 @@ def test_labels_stay_inside_the_drawing(study):
         assert box.x1 <= frame.x1
 
 
-def test_a_design_is_named_by_array_dataflow_and_segments():
+def test_a_design_is_named_by_array_dataflow_and_tables():
     attrs = {
         "design": {"rows": 8, "cols": 16, "dataflow": "ws"},
-        "tables": {"exp": {"segments": 4}, "gelu": {"segments": 16}},
+        "tables": {
+            "exp": {"segments": 4, "placement": "uniform"},
+            "gelu": {"segments": 16, "placement": "uniform"},
+        },
     }
-    assert label(attrs) == "8×16 ws, 4–16 seg"
+    assert label(attrs) == "8×16 ws, 4–16 uniform"
+    attrs["tables"]["exp"]["placement"] = "dyadic"
+    assert label(attrs) == "8×16 ws, 4–16 mixed"
 
 
 def test_a_study_without_a_finished_trial_can_be_drawn(unfinished):

@@ -64,3 +64,16 @@ def test_a_space_of_one_point_is_refused():
     text = TEXT.replace("[2, 4]", "2").replace("[4, 8]", "4").replace('["uniform", "minimax"]', '"minimax"')
     with pytest.raises(UserError, match="nothing is searched"):
         Space(parse(text), ("exp", "gelu"))
+
+
+def test_a_search_starts_from_the_plain_choices():
+    shared = "[approximation]\nsegments = [4, 8]\nplacement = ['uniform', 'minimax']\n"
+    text = shared + "[approximation.exp]\nsegments = 16"
+    plain = Space(parse(text), ("exp", "gelu")).plain()
+    assert [(p["gelu.segments"], p["gelu.placement"], p["exp.placement"]) for p in plain] == [
+        (8, "uniform", "uniform"),
+        (8, "minimax", "minimax"),
+        (4, "uniform", "uniform"),
+        (4, "minimax", "minimax"),
+    ]
+    assert all("exp.segments" not in p for p in plain)  # fixed, so not a parameter
