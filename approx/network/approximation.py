@@ -42,6 +42,8 @@ class Approximation:
         overrides: keyed by a function's name ("gelu") or a glob over site names ("encoder.layer.0.*");
             each value sets some of segments, placement and bias. Globs win over functions, and later keys
             over earlier.
+        clip: share of the calibrated inputs that a table's domain leaves out at each end, from 0 to below
+            0.5; they are served by the tails.
         is_exact: keep the true functions: this checks the legalization alone.
     """
 
@@ -49,10 +51,13 @@ class Approximation:
     placement: str = "minimax"
     bias: str = "minimax"
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clip: float = 0.0
     is_exact: bool = False
 
     def __post_init__(self) -> None:
         """Check every specification that the overrides make."""
+        if not 0.0 <= self.clip < 0.5:
+            raise ValueError(f"clip = {self.clip!r}: must be a number from 0 to below 0.5")
         base = TableSpec(self.segments, self.placement, self.bias)
         for key, changes in self.overrides.items():
             unknown = set(changes) - set(asdict(base))

@@ -48,6 +48,21 @@ class Histogram:
         """Inputs counted."""
         return int(self.counts.sum())
 
+    def span(self, clip: float = 0.0) -> tuple[float, float] | None:
+        """The finite range seen, without a share `clip` of the inputs at each end; None if nothing was seen.
+
+        Whole bins are left out, so that at most the share is.
+        """
+        if self.lowest > self.highest:
+            return None
+        if clip == 0.0:
+            return self.lowest, self.highest
+        edges, counts = _ordered(self.counts.numpy())
+        below = np.cumsum(counts) / counts.sum()
+        low = edges[int(np.searchsorted(below, clip, side="right"))]
+        high = edges[int(np.searchsorted(below, 1.0 - clip)) + 1]
+        return max(self.lowest, float(low)), min(self.highest, float(high))
+
     def density(self, domain: tuple[float, float]) -> Density | None:
         """The histogram inside `domain`, for fits that weigh the error by how often an input occurs.
 

@@ -1,5 +1,6 @@
 """Conversion: a model in, the same model as matrix operations and tables out."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class ConvertedModule(nn.Module):
         self.graph_module = fuse(program.graph_module)
         self.approximation = Approximation.exact()
         self._histograms: dict[str, Histogram] = {}
-        self._fitted: dict[tuple[str, TableSpec], CpwlTable] = {}
+        self._fitted: dict[tuple[str, TableSpec, float], CpwlTable] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program on the model's own arguments.
@@ -94,6 +95,8 @@ class ConvertedModule(nn.Module):
     def calibrate(self, batches: Iterable[ExampleInputs]) -> None:
         """See what every site's inputs are, under the true functions; tables are then fitted to that.
 
+        A site that no finite input reached keeps its function's default domain, and a UserWarning names it.
+
         Raises:
             ValueError: there is no batch.
         """
@@ -108,6 +111,12 @@ class ConvertedModule(nn.Module):
         finally:
             for module in modules.values():
                 module.histogram = None
+        unseen = [name for name, histogram in self._histograms.items() if histogram.span() is None]
+        if unseen:
+            warnings.warn(
+                f"calibration reached no finite input of {', '.join(unseen)}: fitted on the default domain",
+                stacklevel=2,
+            )
         self._fitted.clear()
         self.set_approximation(present)
 
@@ -146,26 +155,25 @@ class ConvertedModule(nn.Module):
 
         saving.save(self, path)
 
-    def domain(self, site: Site) -> tuple[float, float]:
+    def domain(self, site: Site, clip: float = 0.0) -> tuple[float, float]:
         """Where the site's table is fitted: the calibrated range, short of what the tails cover exactly."""
         function = get_function(site.function)
         histogram = self._histograms.get(site.name)
-        if histogram is None or histogram.lowest > histogram.highest:
-            return function.domain
-        return calibrated_domain(function, (histogram.lowest, histogram.highest))
+        seen = None if histogram is None else histogram.span(clip)
+        return function.domain if seen is None else calibrated_domain(function, seen)
 
     def _table(self, site: Site, approximation: Approximation) -> CpwlTable:
         spec = approximation.spec(site)
-        key = (site.name, spec)
+        key = (site.name, spec, approximation.clip)
         if key not in self._fitted:
             try:
-                self._fitted[key] = self._fit(site, spec)
+                self._fitted[key] = self._fit(site, spec, approximation.clip)
             except ValueError as error:
                 raise ValueError(f"site {site.name}: {error}") from error
         return self._fitted[key]
 
-    def _fit(self, site: Site, spec: TableSpec) -> CpwlTable:
-        domain = self.domain(site)
+    def _fit(self, site: Site, spec: TableSpec, clip: float) -> CpwlTable:
+        domain = self.domain(site, clip)
         return fit(
             site.function,
             segments=spec.segments,

@@ -77,7 +77,7 @@ def _remember_fits(converted: ConvertedModule) -> None:
     for site in converted.program.sites:
         spec = converted.approximation.spec(site)
         if site.name in tables and tables[site.name].bias == spec.bias:
-            converted._fitted[site.name, spec] = tables[site.name]
+            converted._fitted[site.name, spec, converted.approximation.clip] = tables[site.name]
 
 
 class _Reader:

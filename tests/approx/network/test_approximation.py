@@ -31,6 +31,8 @@ def test_a_glob_wins_over_a_function_and_a_later_glob_over_an_earlier() -> None:
         ({"segments": 0}, "segments = 0: must be an integer from 1 to 1024"),
         ({"segments": 1.5}, "segments = 1.5: must be an integer"),
         ({"segments": True}, "segments = True: must be an integer"),
+        ({"clip": 0.5}, "clip = 0.5: must be a number from 0 to below 0.5"),
+        ({"clip": float("nan")}, "clip = nan: must be"),
         ({"placement": "even"}, "placement = 'even': must be one of uniform"),
         ({"bias": "median"}, "bias = 'median': must be one of none"),
         ({"overrides": {"gelu": {"segments": -1}}}, "segments = -1"),

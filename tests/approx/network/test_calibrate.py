@@ -63,3 +63,32 @@ def test_nan_is_counted_nowhere_in_the_range() -> None:
     histogram = Histogram()
     histogram.update(torch.tensor([float("nan"), 1.0, 2.0]))
     assert (histogram.lowest, histogram.highest) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("clip", [0.001, 0.01, 0.1, 0.4])
+def test_clipping_leaves_out_at_most_its_share_at_each_end(clip: float) -> None:
+    x = torch.randn(100_000, generator=torch.Generator().manual_seed(0)) + 1
+    histogram = Histogram()
+    histogram.update(x)
+    span = histogram.span(clip)
+    assert span is not None
+    for outside, quantile in (((x < span[0]).double().mean(), clip), ((x > span[1]).double().mean(), clip)):
+        assert outside <= quantile
+    low, high = torch.quantile(x, torch.tensor([clip, 1 - clip])).tolist()
+    bin_width = 0.008  # of a bfloat16, relative
+    assert span == (pytest.approx(low, rel=bin_width, abs=1e-3), pytest.approx(high, rel=bin_width))
+
+
+def test_an_outlier_is_clipped_away() -> None:
+    histogram = Histogram()
+    histogram.update(torch.cat([torch.rand(10_000), torch.tensor([1e6, -1e6])]))
+    assert histogram.span() == (-1e6, 1e6)
+    low, high = histogram.span(0.001) or (0.0, 0.0)
+    assert 0 <= low < 0.01
+    assert 0.98 < high <= 1
+
+
+def test_nothing_seen_has_no_span() -> None:
+    histogram = Histogram()
+    histogram.update(torch.tensor([float("nan"), float("inf")]))
+    assert histogram.span() is None

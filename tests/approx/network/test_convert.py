@@ -124,6 +124,21 @@ def test_inputs_that_were_not_traced_are_refused(converted_bert: ConvertedModule
     assert converted(inputs["input_ids"]).logits.shape == (4, 10)
 
 
+def test_clipping_narrows_the_domains(converted_bert: ConvertedModule) -> None:
+    converted_bert.set_approximation(Approximation(segments=8, placement="uniform"))
+    whole = {name: t.domain for name, t in converted_bert.tables.items()}
+    converted_bert.set_approximation(Approximation(segments=8, placement="uniform", clip=0.05))
+    clipped = {name: t.domain for name, t in converted_bert.tables.items()}
+    assert all(clipped[n][1] - clipped[n][0] <= whole[n][1] - whole[n][0] for n in whole)
+    assert sum(clipped[n] != whole[n] for n in whole) > len(whole) / 2
+
+
+def test_a_site_that_calibration_never_reached_is_named() -> None:
+    with pytest.warns(UserWarning, match="no finite input of gelu: fitted on the default domain"):
+        converted = convert(nn.GELU(), (torch.randn(2, 3),), calibration=[(torch.full((2, 3), torch.inf),)])
+    assert converted.tables["gelu"].domain == (-8.0, 8.0)
+
+
 def test_an_empty_calibration_is_refused(bert: Network) -> None:
     model, inputs = bert
     with pytest.raises(ValueError, match="calibration = no batch"):
