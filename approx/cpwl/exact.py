@@ -32,7 +32,7 @@ def exact_table(target: Target, placement: str, bias: str) -> CpwlTable:
         placement=placement,
         bias=bias,
         error=target.error,
-        addressing="comparator",
+        addressing="shift" if function.kinks == (0.0,) else "comparator",  # the sign bit, or comparisons
         exact=True,
         source=function,
     )

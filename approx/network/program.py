@@ -7,7 +7,7 @@ import sympy
 from torch import fx
 
 from accel_models import Lookup, Operation, Workload
-from approx.cpwl import ADDRESSING, get_function
+from approx.cpwl import ADDRESSING, fit
 from approx.network.approximation import Approximation
 from approx.network.certificate import Certificate, certify, kind_of
 from approx.network.export import Exported
@@ -103,13 +103,9 @@ class MatrixProgram:
 
 def _lookup(site: Site, elements: int, tables: Approximation) -> Operation:
     """A site's work: an exact function has a segment between kinks, any other what the approximation says."""
-    kinks = get_function(site.function).kinks
-    if kinks is not None:
-        by_sign = "shift" if kinks == (0.0,) else "comparator"
-        segments = len(kinks) + 1
-        return Lookup(
-            elements=elements, segments=segments, addressing=by_sign, name=site.name, table=site.function
-        )
+    if site.exact:
+        table = fit(site.function)
+        return Lookup(elements, table.segments, table.addressing, name=site.name, table=site.function)
     spec = tables.spec(site)
     addressing = ADDRESSING.get(spec.placement, "comparator")
     return Lookup(
