@@ -35,7 +35,7 @@ class CostReport:
     """
 
     design: Design
-    workload: Workload
+    workload: Workload = field(repr=False)
     cycles: float
     compute_cycles: float
     stall_cycles: float
