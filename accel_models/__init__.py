@@ -11,6 +11,7 @@ from accel_models.convolution import conv2d
 from accel_models.cost import CostReport
 from accel_models.design import Design
 from accel_models.evaluation import evaluate, evaluate_many
+from accel_models.feasible import needs
 from accel_models.mapping import Loops, Mapping
 from accel_models.mapping_cost import ActionEnergies, evaluate_mapping
 from accel_models.presets import PRESETS
@@ -42,5 +43,6 @@ __all__ = [
     "evaluate_many",
     "evaluate_mapping",
     "load_technology",
+    "needs",
     "sources",
 ]

@@ -1,6 +1,7 @@
 """Which designs can run a workload at all, and why not."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,17 @@ from accel_models.table import DesignTable, FloatArray
 from accel_models.workload import Gemm, Lookup, Workload
 
 _RANK = {"shift": 0, "dyadic": 1, "exponent": 1, "comparator": 2}
+
+
+def needs(workload: Workload) -> dict[str, Any]:
+    """Return the fields of a Design that follow from a workload's tables: what addresses them, no more.
+
+    A dyadic unit also extracts exponents.
+    """
+    lookups = [op for op in workload.operations if isinstance(op, Lookup)]
+    rank = max((_RANK[op.addressing] for op in lookups), default=0)
+    trees = [op.segments for op in lookups if op.addressing == "comparator"]
+    return {"addressing": ("shift", "dyadic", "comparator")[rank], "max_segments": max(trees, default=1)}
 
 
 def reasons(workload: Workload, t: DesignTable, h: Hardware) -> list[str]:

@@ -16,12 +16,12 @@ import optuna
 import pandas as pd
 from optuna.trial import Trial
 
-from accel_models import Workload, evaluate_many
+from accel_models import Workload, evaluate_many, needs
 from dse.config import Axis
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY, Figure
 from dse.samplers import fixing
-from dse.score import Network, needs
+from dse.score import Network
 from dse.space import Candidate, Space
 
 MOST_DESIGNS = 100_000

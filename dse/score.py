@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from accel_models import CostReport, Design, Lookup, Workload, evaluate
+from accel_models import CostReport, Design, Workload, evaluate, needs
 from dse.config import StudyConfig
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY
@@ -16,9 +16,6 @@ from dse.space import Candidate, Tables
 
 Figures = dict[str, float]
 """Figures by name, see `dse.figures`."""
-
-RANKS = ("shift", "dyadic", "exponent", "comparator")
-"""Ways to find a table's entry, from the least to the most capable; a dyadic unit also extracts exponents."""
 
 
 class Network(Protocol):
@@ -117,17 +114,6 @@ class Scorer:
 def memo_key(tables: Tables) -> str:
     """Return what quality depends on, within one study, as text."""
     return json.dumps(tables, sort_keys=True)
-
-
-def needs(workload: Workload) -> dict[str, Any]:
-    """Return the fields of a design that follow from a workload's tables: what addresses them."""
-    lookups = [operation for operation in workload.operations if isinstance(operation, Lookup)]
-    needed = max((lookup.addressing for lookup in lookups), key=RANKS.index, default="shift")
-    compared = [lookup.segments for lookup in lookups if lookup.addressing == "comparator"]
-    return {
-        "addressing": "dyadic" if needed == "exponent" else needed,
-        "max_segments": max(compared, default=1),
-    }
 
 
 def cost_figures(report: CostReport) -> Figures:

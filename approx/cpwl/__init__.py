@@ -1,7 +1,7 @@
 """Continuous piecewise-linear approximation of scalar functions, with numpy and scipy only."""
 
 from approx.cpwl.bias import BIASES
-from approx.cpwl.catalogue import FUNCTIONS, get_function
+from approx.cpwl.catalogue import FUNCTIONS, get_function, split_name
 from approx.cpwl.density import Density
 from approx.cpwl.fit import MAX_SEGMENTS, fit
 from approx.cpwl.function import Function
@@ -21,4 +21,5 @@ __all__ = [
     "ReducedTable",
     "fit",
     "get_function",
+    "split_name",
 ]

@@ -369,6 +369,12 @@ any."""
 PARAMETRIC = frozenset({"elu", "leaky_relu", "pow"})
 
 
+def split_name(name: str) -> tuple[str, str | None]:
+    """Take a function's name apart: ``"elu(0.5)"`` is ``("elu", "0.5")``, and ``"elu"`` ``("elu", None)``."""
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", name)
+    return (match[1], match[2]) if match else (name, None)
+
+
 @lru_cache(maxsize=256)
 def get_function(name: str) -> Function:
     """Return the catalogue's entry for ``name``, such as ``"gelu"``, ``"elu(0.5)"`` or ``"pow(1.7)"``.
@@ -376,8 +382,7 @@ def get_function(name: str) -> Function:
     Raises:
         ValueError: If the name or its parameter is not known.
     """
-    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", name)
-    base, argument = match.groups() if match else (name, None)
+    base, argument = split_name(name)
     if base not in FUNCTIONS:
         raise ValueError(f"function = {name!r}: must be one of {', '.join(FUNCTIONS)}")
     if argument is None and base != "pow":

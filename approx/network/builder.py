@@ -13,7 +13,7 @@ import torch
 from torch import fx, nn
 from torch._dispatch.python import enable_python_dispatcher
 
-from approx.cpwl import get_function
+from approx.cpwl import get_function, split_name
 from approx.network.host import is_computed
 from approx.network.nodes import aten, dtype, module_path, reads_input, shape, source_line
 from approx.network.site import SiteModule
@@ -64,7 +64,7 @@ class Builder:
     def new_site(self, function: str) -> str:
         """Add a site for `function` without calling it yet; `call` may then call it more than once."""
         function = get_function(function).name
-        name = self._unique(f"{self.module_path}.{_stem(function)}".lstrip("."))
+        name = self._unique(f"{self.module_path}.{split_name(function)[0]}".lstrip("."))
         target = f"sites.{name.replace('.', '_')}"
         self.root.add_submodule(target, SiteModule(name, function))
         return target
@@ -193,7 +193,3 @@ class Builder:
         count = self._names.get(name, 0)
         self._names[name] = count + 1
         return name if count == 0 else f"{name}_{count}"
-
-
-def _stem(function: str) -> str:
-    return function.partition("(")[0]

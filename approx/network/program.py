@@ -82,15 +82,15 @@ class MatrixProgram:
 
     def _work(self, node: fx.Node, sizes: Sizes, tables: Approximation) -> list[Operation]:
         if node.op == "call_module":
-            return [_lookup(self._site_of[node], sizes.elements(node), tables)]
+            return [_lookup(self._site_of[str(node.target)], sizes.elements(node), tables)]
         if node.op != "call_function" or kind_of(node) is Kind.HOST or node.target not in INSTRUCTIONS:
             return []
         return INSTRUCTIONS[node.target].work(node, sizes)
 
     @functools.cached_property
-    def _site_of(self) -> dict[fx.Node, Site]:
+    def _site_of(self) -> dict[str, Site]:
         named = {site.name: site for site in self.sites}
-        return {node: named[module.name] for node, module in self._site_nodes()}
+        return {str(node.target): named[module.name] for node, module in self._site_nodes()}
 
     def _site_nodes(self) -> list[tuple[fx.Node, SiteModule]]:
         modules = dict(self.graph_module.named_modules())

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch user knows
 from torch import nn
 
-from approx.cpwl import CpwlTable, get_function
+from approx.cpwl import CpwlTable, get_function, split_name
 from approx.network.calibrate import Histogram
 from approx.network.operator import IndexMap, cpwl
 
@@ -42,18 +42,11 @@ TRUE_FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {
 }
 
 
-def parse(function: str) -> tuple[str, tuple[float, ...]]:
-    """Stem and parameters of a function's name: "elu(0.5)" is ("elu", (0.5,))."""
-    stem, bracket, rest = function.partition("(")
-    parameters = tuple(float(p) for p in rest.rstrip(")").split(",")) if bracket else ()
-    return stem, parameters
-
-
 def true_function(function: str) -> Callable[[torch.Tensor], torch.Tensor]:
     """The function that a table approximates, in torch."""
-    stem, parameters = parse(function)
+    stem, parameter = split_name(function)
     true = TRUE_FUNCTIONS[stem]
-    return lambda x: true(x, *parameters)
+    return true if parameter is None else lambda x: true(x, float(parameter))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ import optuna
 import pytest
 
 import dse
-from accel_models import Design, Gemm, Workload, evaluate
+from accel_models import Design, Gemm, Workload, evaluate, needs
 from dse import nested
 from dse.config import parse
 from dse.errors import UserError
 from dse.figures import FIGURES
-from dse.score import needs
 
 AXES = {"rows": (4, 8, 16), "cols": (4, 16), "dataflow": ("ws", "os"), "weight_buffer": (64, 65536)}
 WORKLOAD = Workload([Gemm(m=64, n=64, k=64)])

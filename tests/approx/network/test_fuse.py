@@ -84,7 +84,9 @@ def test_a_layer_norm_without_parameters_runs_unfused() -> None:
 
 def test_a_copy_has_its_own_tables(converted: ConvertedModule, bert: Network) -> None:
     _, inputs = bert
+    work = converted.workload()
     twin = copy.deepcopy(converted)
+    assert twin.workload() == work
     expected = converted(**inputs).logits
     twin.set_approximation(Approximation(2))
     torch.testing.assert_close(converted(**inputs).logits, expected)
