@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[3]
-COMMAND = (sys.executable, "-c", "from dse.cli import main; main()", "run")
+# As a terminal starts it: a shell's background job, and so its tests, would start with Ctrl-C ignored.
+FOREGROUND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = (sys.executable, "-c", f"{FOREGROUND}; from dse.cli import main; main()", "run")
 
 
 def test_a_study_from_its_file_to_its_results(cli, tiny_study):
