@@ -19,6 +19,7 @@ from dse.about import describe
 from dse.config import StudyConfig
 from dse.errors import NoStudyError
 from dse.figures import FIGURES, QUALITY, Figure
+from dse.interruption import Interruption
 from dse.problems import differences
 from dse.samplers import fixing, make
 from dse.score import Figures, Network, Scorer, cost_figures, memo_key
@@ -136,15 +137,22 @@ class Study:
             network: What is searched.
             trials: How many to add.
             on_trial: Called after each.
+
+        Raises:
+            KeyboardInterrupt: When a signal came, after what was finished is stored.
         """
         search, so_far = self.config.search, len(self.trials_in())
         self.optuna.sampler = make(search.sampler, search.seed, so_far)
         scorer = Scorer(network, self._known())
         suggest = self._suggest_with(network)
-        callbacks = [lambda *_: on_trial(self)] if on_trial else []
-        self.optuna.optimize(
-            _Objective(self, suggest, scorer), n_trials=trials, catch=(Exception,), callbacks=callbacks
-        )
+        with Interruption().held() as interruption:
+            callbacks = [lambda *_: on_trial(self)] if on_trial else []
+            self.optuna.optimize(
+                _Objective(self, suggest, scorer, interruption),
+                n_trials=trials,
+                catch=(Exception,),
+                callbacks=[*callbacks, lambda *_: interruption.check()],
+            )
 
     def _suggest_with(self, network: Network) -> Callable[[Trial], Candidate]:
         """The strategy's way to make a candidate; the first trials get the plain choices."""
@@ -236,8 +244,15 @@ class Study:
 class _Objective:
     """Scores what a trial suggests, and records everything about it with the trial."""
 
-    def __init__(self, study: Study, suggest: Callable[[Trial], Candidate], scorer: Scorer) -> None:
+    def __init__(
+        self,
+        study: Study,
+        suggest: Callable[[Trial], Candidate],
+        scorer: Scorer,
+        interruption: Interruption,
+    ) -> None:
         self._study, self._suggest, self._scorer = study, suggest, scorer
+        self._interruption = interruption
 
     def __call__(self, trial: Trial) -> Sequence[float]:
         try:
@@ -251,7 +266,9 @@ class _Objective:
             design, workload, report = self._scorer.cost(candidate)
         except ValueError as error:
             raise optuna.TrialPruned(str(error)) from error
-        figures = cost_figures(report) | self._scorer.quality(candidate.tables)
+        with self._interruption.at_once():
+            quality = self._scorer.quality(candidate.tables)
+        figures = cost_figures(report) | quality
         values = [figures[figure.name] for figure in self._study.objectives]
         record: dict[str, Any] = {"tables": candidate.tables, "design": design.to_dict(), **figures}
         if self._joins_front(values):
