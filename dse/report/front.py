@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,9 @@ from dse.plots import FRONT, NEAR_ONE, ORIGINAL, OTHER, labels, shown
 from dse.study import Study
 from dse.written import written
 
+SHORT = 1000
+"""Above so many trials, only those on the front are described in full: the page stays under 5 MB."""
+
 HOVER = ("accuracy", "fidelity", "throughput_per_watt", "power_w", "area_mm2", "latency_s")
 
 
@@ -22,20 +26,22 @@ def front_data(study: Study) -> dict[str, Any]:
     quality, cost = study.objectives
     trials, front = study.trials(), study.pareto()
     drawing = go.Figure()
-    for name, rows, style in (
+    brief = HOVER if len(trials) <= SHORT else (quality.name, cost.name)
+    for name, rows, told, style in (
         (
             "trial",
             trials[trials.state == "complete"],
+            brief,
             {"mode": "markers", "marker": {"color": OTHER, "size": 7}},
         ),
-        ("Pareto front", front.sort_values(cost.name), _front_style(cost)),
-        ("knee", front[front.knee], {"mode": "markers", "marker": _ring()}),
+        ("Pareto front", front.sort_values(cost.name), HOVER, _front_style(cost)),
+        ("knee", front[front.knee], HOVER, {"mode": "markers", "marker": _ring()}),
     ):
         drawing.add_scatter(
-            x=shown(rows[cost.name], cost).tolist(),
-            y=shown(rows[quality.name], quality).tolist(),
+            x=shown(rows[cost.name], cost).to_numpy(),
+            y=shown(rows[quality.name], quality).to_numpy(),
             name=name,
-            text=_hover(study, rows),
+            text=_hover(study, rows, told),
             customdata=rows.number.tolist(),
             hovertemplate="%{text}<extra></extra>",
             **style,
@@ -59,9 +65,9 @@ def _ring() -> dict[str, Any]:
     return {"color": FRONT, "size": 20, "symbol": "circle-open", "line": {"width": 2}}
 
 
-def _hover(study: Study, rows: pd.DataFrame) -> list[str]:
+def _hover(study: Study, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
     """Describe each trial in lines; plotly reads some HTML there, so all is escaped."""
-    figures = [FIGURES[name] for name in HOVER]
+    figures = [FIGURES[name] for name in told]
     texts = []
     for name, row in zip(labels(study, rows), rows.to_dict("records"), strict=True):
         lines = [f"trial {row['number']}: {name}"]
