@@ -34,14 +34,14 @@ def front_data(study: Study) -> dict[str, Any]:
             brief,
             {"mode": "markers", "marker": {"color": OTHER, "size": 7}},
         ),
-        ("Pareto front", front.sort_values(cost.name), HOVER, _front_style(cost)),
+        ("Pareto front", front.sort_values(cost.name), HOVER, step(cost, FRONT, "diamond")),
         ("knee", front[front.knee], HOVER, {"mode": "markers", "marker": _ring()}),
     ):
         drawing.add_scatter(
             x=shown(rows[cost.name], cost).to_numpy(),
             y=shown(rows[quality.name], quality).to_numpy(),
             name=name,
-            text=_hover(study, rows, told),
+            text=hover(study, rows, told),
             customdata=rows.number.tolist(),
             hovertemplate="%{text}<extra></extra>",
             **style,
@@ -50,22 +50,23 @@ def front_data(study: Study) -> dict[str, Any]:
         value = study.original["accuracy"]
         line = drawing.add_hline if quality.name == "accuracy" else drawing.add_vline
         line(value, line={"color": ORIGINAL, "dash": "dash"}, annotation_text=f"unconverted {value:.1%}")
-    drawing.update_layout(template=None, xaxis=_axis(cost), yaxis=_axis(quality), hovermode="closest")
+    drawing.update_layout(template=None, xaxis=axis(cost), yaxis=axis(quality), hovermode="closest")
     figure: dict[str, Any] = json.loads(drawing.to_json())
     return figure
 
 
-def _front_style(cost: Figure) -> dict[str, Any]:
+def step(cost: Figure, colour: str, symbol: str) -> dict[str, Any]:
+    """Return the style of a front's line: what is between two designs can be had only by the better."""
     shape = "vh" if cost.better == "higher" else "hv"
-    marker = {"color": FRONT, "size": 10, "symbol": "diamond"}
-    return {"mode": "lines+markers", "line": {"color": FRONT, "shape": shape}, "marker": marker}
+    marker = {"color": colour, "size": 10, "symbol": symbol}
+    return {"mode": "lines+markers", "line": {"color": colour, "shape": shape}, "marker": marker}
 
 
 def _ring() -> dict[str, Any]:
     return {"color": FRONT, "size": 20, "symbol": "circle-open", "line": {"width": 2}}
 
 
-def _hover(study: Study, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
+def hover(study: Study, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
     """Describe each trial in lines; plotly reads some HTML there, so all is escaped."""
     figures = [FIGURES[name] for name in told]
     texts = []
@@ -76,18 +77,19 @@ def _hover(study: Study, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
     return texts
 
 
-def _axis(figure: Figure) -> dict[str, Any]:
-    axis: dict[str, Any] = {"title": {"text": html.escape(figure.heading)}, "zeroline": False}
+def axis(figure: Figure) -> dict[str, Any]:
+    """Return plotly's axis of a figure, like the one of `dse.plots`."""
+    drawn: dict[str, Any] = {"title": {"text": html.escape(figure.heading)}, "zeroline": False}
     if figure.name in NEAR_ONE:
         distances = [10.0**-power for power in range(8)]
-        axis |= {
+        drawn |= {
             "type": "log",
             "autorange": "reversed",
             "tickvals": distances,
             "ticktext": ["0", *(f"{1 - d:.{power}f}" for power, d in enumerate(distances) if power)],
         }
     elif figure.name == "kl_divergence":
-        axis |= {"type": "log", "autorange": "reversed"}
+        drawn |= {"type": "log", "autorange": "reversed"}
     elif figure.name == "accuracy":
-        axis["tickformat"] = ".1%"
-    return axis
+        drawn["tickformat"] = ".1%"
+    return drawn

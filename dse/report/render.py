@@ -15,7 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dse.export import drawn
-from dse.figures import FIGURES
+from dse.figures import FIGURES, Figure
 from dse.plots import labels, pareto_figure
 from dse.report.cards import cards
 from dse.report.front import front_data
@@ -70,7 +70,7 @@ def _content(study: Study) -> dict[str, Any]:
         "original": study.original,
         "widths": " and ".join(study.config.design_axes["data_width"]),
         "front": _front_rows(study, front),
-        "columns": [FIGURES[name] for name in _columns(study)],
+        "columns": columns(study),
         "drawings": drawings | ({"growth": growth_data(grown)} if grown else {}),
         "picture": picture(study),
         "cards": cards(study, front),
@@ -84,8 +84,9 @@ def _content(study: Study) -> dict[str, Any]:
     }
 
 
-def _columns(study: Study) -> list[str]:
-    return list(dict.fromkeys([*(figure.name for figure in study.objectives), *COLUMNS]))
+def columns(study: Study) -> list[Figure]:
+    """Return the figures that a table of designs shows: the objectives, then others of interest."""
+    return list(dict.fromkeys([*study.objectives, *(FIGURES[name] for name in COLUMNS)]))
 
 
 def _front_rows(study: Study, front: pd.DataFrame) -> list[dict[str, Any]]:

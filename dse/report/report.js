@@ -39,7 +39,7 @@ async function start() {
   const data = document.getElementById("drawings");
   if (!data || !("DecompressionStream" in window)) return; // the drawing beside it stays
   await unpack(document.getElementById("plotly").textContent);
-  document.getElementById("picture").classList.add("print-only");
+  document.getElementById("picture")?.classList.add("print-only");
   for (const [id, figure] of Object.entries(JSON.parse(data.textContent))) draw(document.getElementById(id), figure);
 }
 
