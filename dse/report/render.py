@@ -17,7 +17,6 @@ from plotly.offline import get_plotlyjs
 
 from accel_models import CostReport, Design, Workload, evaluate
 from dse.export import drawn
-from dse.figures import FIGURES
 from dse.plots import labels, pareto_figure
 from dse.report.front import front_data
 from dse.study import Study
@@ -58,7 +57,7 @@ def _content(study: Study) -> dict[str, Any]:
         "original": study.original,
         "widths": " and ".join(study.config.design_axes["data_width"]),
         "front": _front_rows(study, front),
-        "columns": [FIGURES[name] for name in _columns(study)],
+        "columns": [study.figures[name] for name in _columns(study)],
         "drawn": front_data(study) if len(front) else None,
         "picture": _picture(study),
         "cards": [_card(study, number) for number in _with_cards(front)],
@@ -73,7 +72,8 @@ def _content(study: Study) -> dict[str, Any]:
 
 
 def _columns(study: Study) -> list[str]:
-    return list(dict.fromkeys([*(figure.name for figure in study.objectives), *COLUMNS]))
+    wanted = dict.fromkeys([*(figure.name for figure in study.objectives), *COLUMNS])
+    return [name for name in wanted if name in study.figures]
 
 
 def _front_rows(study: Study, front: pd.DataFrame) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ def _card(study: Study, number: int) -> dict[str, Any]:
         "label": labels(study, pd.DataFrame({"number": [number]}))[0],
         "design": attrs["design"],
         "tables": attrs["tables"],
-        "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in FIGURES.items()],
+        "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in study.figures.items()],
         "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
         "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
         "kinds": _by_kind(report),
