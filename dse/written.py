@@ -13,6 +13,7 @@ FORMATS: Mapping[str, str] = {
     "agreement": "{:.1%}",
     "utilisation": "{:.1%}",
     "fidelity": "{:.6f}",
+    "cosine": "{:.6f}",
     "kl_divergence": "{:.2e}",
 }
 """Formats of single figures; the others are written with four significant digits."""

@@ -43,7 +43,7 @@ def _card(study: Study, number: int) -> dict[str, Any]:
         "label": labels(study, pd.DataFrame({"number": [number]}))[0],
         "design": attrs["design"],
         "tables": attrs["tables"],
-        "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in FIGURES.items()],
+        "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in study.figures.items()],
         "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
         "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
         "kinds": _by_kind(report),

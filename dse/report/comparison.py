@@ -100,7 +100,6 @@ def _rows(studies: Sequence[Study], names: Sequence[str]) -> list[dict[str, Any]
             "trials": len(own),
             "designs": len(study.pareto()),
             "share": pareto.hypervolume(own, reference) / total,
-            "original": study.original["accuracy"],
             "knee": study.best(),
             "label": labels(study, study.pareto().query("knee"))[0],
         }

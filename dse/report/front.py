@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dse.figures import FIGURES, Figure
+from dse.figures import Figure
 from dse.plots import FRONT, NEAR_ONE, ORIGINAL, OTHER, labels, shown
 from dse.study import Study
 from dse.written import written
@@ -18,7 +18,7 @@ from dse.written import written
 SHORT = 1000
 """Above so many trials, only those on the front are described in full: the page stays under 5 MB."""
 
-HOVER = ("accuracy", "fidelity", "throughput_per_watt", "power_w", "area_mm2", "latency_s")
+HOVER = ("accuracy", "fidelity", "cosine", "throughput_per_watt", "power_w", "area_mm2", "latency_s")
 
 
 def front_data(study: Study) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _ring() -> dict[str, Any]:
 
 def hover(study: Study, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
     """Describe each trial in lines; plotly reads some HTML there, so all is escaped."""
-    figures = [FIGURES[name] for name in told]
+    figures = [study.figures[name] for name in told if name in study.figures]
     texts = []
     for name, row in zip(labels(study, rows), rows.to_dict("records"), strict=True):
         lines = [f"trial {row['number']}: {name}"]

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dse.export import drawn
-from dse.figures import FIGURES, Figure
+from dse.figures import Figure
 from dse.plots import labels, pareto_figure
 from dse.report.cards import cards
 from dse.report.front import front_data
@@ -86,7 +86,8 @@ def _content(study: Study) -> dict[str, Any]:
 
 def columns(study: Study) -> list[Figure]:
     """Return the figures that a table of designs shows: the objectives, then others of interest."""
-    return list(dict.fromkeys([*study.objectives, *(FIGURES[name] for name in COLUMNS)]))
+    others = (study.figures[name] for name in COLUMNS if name in study.figures)
+    return list(dict.fromkeys([*study.objectives, *others]))
 
 
 def _front_rows(study: Study, front: pd.DataFrame) -> list[dict[str, Any]]:
