@@ -46,19 +46,16 @@ def test_many_designs_may_name_it_beside_others(own):
     path = own("pJ = 1.15366", "pJ = 3.0")
     frame = pd.DataFrame({"technology": ["45nm", path, "7nm"]})
     many = evaluate_many(frame, WORKLOAD)
-    assert many.energy_j.tolist() == [
-        evaluate(Design(technology=t), WORKLOAD).energy_j for t in frame.technology
-    ]
+    one_by_one = [evaluate(Design(technology=name), WORKLOAD) for name in frame.technology]
+    assert many.energy_j.tolist() == [report.energy_j for report in one_by_one]
 
 
 def test_its_sources_are_told_and_a_design_keeps_its_path(own, tmp_path):
     path = own("AladdinIntMAC of hwcomponents-library 1.0.58", "Our own synthesis")
-    design = Design(technology=path)
+    design = Design(technology=path, accumulator_bits=16)
     design.save(tmp_path / "design.toml")
     assert Design.load(tmp_path / "design.toml") == design
-    assert any(
-        item.source.startswith("AladdinIntMAC") or "synthesis" in item.source for item in sources(design)
-    )
+    assert sources(design)[0].source.startswith("Our own synthesis")
 
 
 @pytest.mark.parametrize(
