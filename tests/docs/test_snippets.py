@@ -1,8 +1,8 @@
 """Every snippet of the README and the documentation is run, page by page, in the order it is read.
 
-A `python` block is executed, the blocks of a page in one namespace; a line `$ command` of a `console` block is
-run by the shell; a block with a title is a file of that name, and a `toml` or `yaml` block must parse. The
-pages' folder has the ready studies in it, as a clone would.
+A `python` block is executed, the blocks of a page in one namespace; a line `$ command` of a `console` block
+is run by the shell; a block with a title is a file of that name, and a `toml` block must parse. The pages'
+folder has the ready studies in it, as a clone would.
 """
 
 import os
