@@ -29,7 +29,7 @@ class Platform:
     Attributes:
         name: The platform.
         kind: "cpu", "gpu", "soc" or "accelerator".
-        network: What ran; "any" for a peak, which holds for all.
+        network: What ran: one of NETWORKS, or a name of the user's; "any" for a peak, which holds for all.
         size: Side of the image, or sequence length; 0 for a peak.
         batch: Inferences at a time; 0 where the benchmark chose it.
         precision: Arithmetic, for example int8.
@@ -66,7 +66,6 @@ class Platform:
 
     def __post_init__(self) -> None:
         Choice(KINDS).check("platform.kind", self.kind)
-        Choice((*NETWORKS, "any")).check("platform.network", self.network)
         Choice(("measured", "tdp")).check("platform.power", self.power)
         for name in ("size", "batch"):
             IntRange(0, 10**6).check(f"platform.{name}", getattr(self, name))
@@ -75,7 +74,7 @@ class Platform:
         if (self.throughput is None) == (self.peak_tops is None):
             raise refuse("platform.throughput", self.throughput, "given, or peak_tops instead of it")
         _POSITIVE.check("platform.throughput", self.throughput or self.peak_tops)
-        for name in ("name", "precision", "scope", "source"):
+        for name in ("name", "network", "precision", "scope", "source"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise refuse(f"platform.{name}", repr(getattr(self, name)), "a text that is not empty")
         known = {item.name for item in fields(self)}

@@ -15,6 +15,7 @@ from dse.cli.console import say
 from dse.cli.doctor import doctor
 from dse.cli.estimate import estimate
 from dse.cli.fit import fit
+from dse.cli.measure import measure
 from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
@@ -51,7 +52,7 @@ def common(
     """
 
 
-for command in (run, report, plot, estimate, fit, doctor):
+for command in (run, report, plot, estimate, fit, measure, doctor):
     app.command()(command)
 
 
