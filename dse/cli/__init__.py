@@ -14,6 +14,7 @@ import typer
 from dse.cli.console import say
 from dse.cli.doctor import doctor
 from dse.cli.estimate import estimate
+from dse.cli.export import export
 from dse.cli.fit import fit
 from dse.cli.measure import measure
 from dse.cli.plot import plot
@@ -52,7 +53,7 @@ def common(
     """
 
 
-for command in (run, report, plot, estimate, fit, measure, doctor):
+for command in (run, report, plot, export, estimate, fit, measure, doctor):
     app.command()(command)
 
 

@@ -11,7 +11,7 @@ from accel_models.backends.timeloop.evaluation import evaluate
 from accel_models.backends.timeloop.front_end import FrontEnd, find
 from accel_models.backends.timeloop.mapping import choose, padding
 from accel_models.backends.timeloop.specs import Budget, for_mapper, for_model
-from accel_models.backends.timeloop.tables import Tables, default_tables, from_model
+from accel_models.backends.timeloop.tables import Tables, default_tables, from_model, why_not_accelergy
 
 __all__ = [
     "Budget",
@@ -26,4 +26,5 @@ __all__ = [
     "for_model",
     "from_model",
     "padding",
+    "why_not_accelergy",
 ]
