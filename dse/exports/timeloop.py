@@ -33,8 +33,8 @@ runs one with timeloop-python and prints its figures; docs/timeloop.md of Neural
 """
 
 ACCELERGY = (
-    "Accelergy's plug-ins (45 nm). `run.py FOLDER --tables` uses ERT.yaml and ART.yaml instead, this toolkit's "
-    "own figures."
+    "Accelergy's plug-ins (45 nm). `run.py FOLDER --tables` uses ERT.yaml and ART.yaml instead, this "
+    "toolkit's own figures."
 )
 MODEL = (
     "ERT.yaml and ART.yaml, this toolkit's figures for {why}, with `run.py FOLDER --tables`. Without, "
