@@ -30,6 +30,8 @@ class Design:
         weight_buffer: Scratchpad of B, bytes.
         output_buffer: Scratchpad of the result and its partial sums, bytes; element-wise work happens here.
         parameter_buffer: Scratchpad of the piecewise-linear tables, bytes.
+        parameter_copies: Copies of the parameter buffer, each read by one lane a cycle: lookups take no more
+            elements a cycle than there are copies. None: one for every element of the diagonal, min(R, C).
         shared_buffer: One scratchpad for A, B and the result instead of three, bytes; the three are then
             unused.
         banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro; wires
@@ -64,6 +66,7 @@ class Design:
     weight_buffer: int = _field(128 * KIB, _BUFFER)
     output_buffer: int = _field(128 * KIB, _BUFFER)
     parameter_buffer: int = _field(4 * KIB, _BUFFER)
+    parameter_copies: int | None = _field(None, IntRange(1, 1 << 20, optional=True))
     shared_buffer: int | None = _field(None, replace(_BUFFER, optional=True))
     banks: int = _field(1, IntRange(1, 1024))
     buffering: str = _field("double", Choice(("double", "buffet", "single")))

@@ -29,6 +29,7 @@ class Hardware:
         leak_w: Leakage of the chip, W.
         area: mm2 by component: array, input, weight, output, parameter, addressing.
         lanes: Element-wise multiply-adds a cycle.
+        copies: Copies of the parameter buffer, which is as many table entries as can be read a cycle.
         register_bits: Register bits that one multiply-add passes on: two operands and a partial sum.
     """
 
@@ -44,6 +45,7 @@ class Hardware:
     leak_w: FloatArray
     area: dict[str, FloatArray]
     lanes: FloatArray
+    copies: FloatArray
     register_bits: FloatArray
 
 
@@ -57,18 +59,19 @@ def derive(t: DesignTable) -> Hardware:
     word, partial = t.per_option("data_width", lambda width: BITS[width] / 8), accumulator_bytes(t)
     mac, register, adder = _mac(t), _cell(t, "register"), _cell(t, "adder")
     lanes, register_bits = _lanes(t), 8 * (2 * word + partial)
-    address_bits = lanes * _levels(t) * 8 * word
-    sram = {name: _sram(t, name) for name in BUFFERS}
+    sram, copies = {name: _sram(t, name) for name in BUFFERS}, _copies(t)
+    address_bits = np.minimum(lanes, copies) * _levels(t) * 8 * word
+    built = {name: copies if name == "parameter" else 1.0 for name in BUFFERS}
     cells = t["rows"] * t["cols"]
     area = {
         "array": cells * (mac[1] + register_bits * register[1]) * 1e-6,
-        **{name: figures[2] for name, figures in sram.items()},
+        **{name: figures[2] * built[name] for name, figures in sram.items()},
         # A level of the addressing tree holds a comparator and a register for its knot, a lane.
         "addressing": address_bits * (adder[1] + register[1]) * 1e-6,
     }
     leak_uw = cells * (mac[2] + register_bits * register[2]) + address_bits * (adder[2] + register[2])
-    for figures in sram.values():
-        leak_uw = leak_uw + figures[3] * 1e3
+    for name, figures in sram.items():
+        leak_uw = leak_uw + figures[3] * built[name] * 1e3
     return Hardware(
         word=word,
         partial=partial,
@@ -82,6 +85,7 @@ def derive(t: DesignTable) -> Hardware:
         leak_w=leak_uw * 1e-6,
         area=area,
         lanes=lanes,
+        copies=copies,
         register_bits=register_bits,
     )
 
@@ -108,6 +112,11 @@ def _lanes(t: DesignTable) -> FloatArray:
     full = np.minimum(t["rows"] * t["cols"], fed)
     diagonal = np.minimum(t["rows"], t["cols"])
     return np.asarray(np.where(t.is_("hadamard", "full"), full, diagonal), dtype=np.float64)
+
+
+def _copies(t: DesignTable) -> FloatArray:
+    given, diagonal = t["parameter_copies"], np.minimum(t["rows"], t["cols"])
+    return np.asarray(np.where(np.isnan(given), diagonal, given), dtype=np.float64)
 
 
 def _levels(t: DesignTable) -> FloatArray:

@@ -56,6 +56,15 @@ def test_a_folder_without_a_study(cli, tmp_path, command):
     assert err == f"{tmp_path}/study.db: no such file: must be the folder of a study that was run\n"
 
 
+def test_reports_side_by_side(cli, study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli("report", "--compare", study.folder, study.folder)[0] == 0
+    assert "against" in (tmp_path / "comparison.html").read_text()
+    status, _, err = cli("report", study.folder, study.folder, "--out", "r.html")
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith("--out = r.html: must be left out with more than one study")
+
+
 def test_report_and_plot_write_again_what_a_run_wrote(cli, study, tmp_path):
     assert cli("report", study.folder, "--out", tmp_path / "r.html")[0] == 0
     assert (tmp_path / "r.html").read_text() == (study.folder / "report.html").read_text()
