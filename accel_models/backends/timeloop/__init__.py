@@ -6,6 +6,7 @@
 Nothing here needs Timeloop until `evaluate` is called; the input files can be written without it.
 """
 
+from accel_models.backends.timeloop.conventions import on_timeloops_terms
 from accel_models.backends.timeloop.errors import TimeloopError
 from accel_models.backends.timeloop.evaluation import evaluate
 from accel_models.backends.timeloop.front_end import FrontEnd, find
@@ -25,6 +26,7 @@ __all__ = [
     "for_mapper",
     "for_model",
     "from_model",
+    "on_timeloops_terms",
     "padding",
     "why_not_accelergy",
 ]
