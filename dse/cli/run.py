@@ -38,6 +38,10 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Start afresh; a study that is there is kept as study-N.db.")
     ] = False,
+    platforms: Annotated[
+        Path | None,
+        typer.Option("--platforms", metavar="FILE", help="More platforms, for studies of hardware alone."),
+    ] = None,
     verify: Annotated[
         str | None,
         typer.Option("--verify", metavar="BACKEND", help="Score the front again, with timeloop."),
@@ -64,14 +68,21 @@ def run(
     **Examples**
 
     - `neuralmatrix run studies/bert_digits.toml`
+    - `neuralmatrix run studies/paper.toml`, a study of hardware alone (`kind = "hardware"`)
     - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
     """
     # Threads of small operations wait for each other: 60 trials of BERT on digits took 260 s of CPU with two
     # threads on a busy machine of two cores, and 73 s with one. The variable still has the last word.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from dse.cli.display import Display, summary
+    from dse.hardware_study.config import is_hardware_study
     from dse.job import run as run_study
 
+    if is_hardware_study(study_file):
+        from dse.cli.hardware import run_hardware
+
+        run_hardware(study_file, out, platforms)
+        return
     if verify is not None:
         from dse.verify import check
 
