@@ -34,7 +34,9 @@ class Ratio:
 
     @property
     def place(self) -> str:
-        """Where the ratio lies: "below", "in" or "above" the paper's range."""
+        """Where the ratio lies: "below", "in" or "above" the paper's range; "open" for a bound from below."""
+        if self.platform.peak and self.value <= BAND[1]:
+            return "open"
         return "below" if self.value < BAND[0] else "above" if self.value > BAND[1] else "in"
 
 
@@ -82,6 +84,15 @@ def _for_us(result: Result, p: Platform) -> list[tuple[bool, str]]:
         (p.batch == 1 and p.kind == "gpu", "batch 1 leaves it idle"),
         (_bits(p) > BITS[design.data_width], f"{p.precision} against {design.data_width}"),
     ]
+
+
+def conditions(platform: Platform) -> str:
+    """Name the conditions of a row that a ratio depends on most: how it was run, not which chip it is."""
+    if platform.peak:
+        return "a peak"
+    bits = _bits(platform)
+    arithmetic = "32-bit arithmetic" if bits == 32 else f"{bits}-bit arithmetic"
+    return f"{arithmetic}, batch {platform.batch or 'of its choice'}"
 
 
 def node(technology: str) -> float:
