@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
-from accel_models.technology import DRAMS, TECHNOLOGIES, check_mac, check_sram
+from accel_models.technology import DRAMS, PROCESS, check_mac, check_sram
 
 KIB = 1024
 _BUFFER = IntRange(64, 1 << 30, "bytes")
@@ -56,7 +56,7 @@ class Design:
             "on_chip", they stay in the scratchpads where they fit whole (see `accel_models.counting`).
         fill: How an array fold fills and drains: "serial" (each fold, as SCALE-Sim), "overlapped" (once a
             GEMM) or "none" (as Timeloop).
-        technology: Process, one of `accel_models.TECHNOLOGIES`.
+        technology: Process, one of `accel_models.TECHNOLOGIES`, or the path of a technology file of your own.
     """
 
     rows: int = _field(16, IntRange(1, 1024))
@@ -81,7 +81,7 @@ class Design:
     max_segments: int = _field(256, IntRange(1, 65536))
     activations: str = _field("dram", Choice(("dram", "on_chip")))
     fill: str = _field("serial", Choice(("serial", "overlapped", "none")))
-    technology: str = _field("45nm", Choice(TECHNOLOGIES))
+    technology: str = _field("45nm", PROCESS)
 
     def __post_init__(self) -> None:
         for name, rule in self.rules().items():

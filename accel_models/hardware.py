@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from accel_models.table import DesignTable, FloatArray, options
-from accel_models.technology import TECHNOLOGIES, check_mac, check_sram, dram_pj_per_byte, load_technology
+from accel_models.technology import check_mac, check_sram, dram_pj_per_byte, load_technology
 
 BUFFERS = ("input", "weight", "output", "parameter")
 BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
@@ -133,7 +133,7 @@ Figures = tuple[FloatArray, FloatArray, FloatArray]
 
 def _mac(t: DesignTable) -> Figures:
     index = (t["technology"], t["data_width"], t["accumulator_bits"])
-    pj, area, leak = (np.asarray(figure[index]) for figure in _mac_figures())
+    pj, area, leak = (np.asarray(figure[index]) for figure in _mac_figures(options("technology")))
     if np.isnan(pj).any():
         row = int(np.flatnonzero(np.isnan(pj))[0])
         check_mac(*(t.show(name, row) for name in ("technology", "data_width", "accumulator_bits")))
@@ -141,12 +141,12 @@ def _mac(t: DesignTable) -> Figures:
 
 
 @cache
-def _mac_figures() -> Figures:
+def _mac_figures(technologies: tuple[str, ...]) -> Figures:
     """Return the MAC figures by (technology, width, accumulator), NaN where a process has none."""
-    fields = ("technology", "data_width", "accumulator_bits")
-    found = np.full((3, *(len(options(name)) for name in fields)), np.nan)
+    axes = (technologies, options("data_width"), options("accumulator_bits"))
+    found = np.full((3, *map(len, axes)), np.nan)
     for index in np.ndindex(found.shape[1:]):
-        name, width, bits = (options(field)[i] for field, i in zip(fields, index, strict=True))
+        name, width, bits = (axis[i] for axis, i in zip(axes, index, strict=True))
         cell = load_technology(name).mac.get(f"{width}-{bits}")
         if cell:
             found[:, *index] = cell.pj, cell.area_um2, cell.leak_uw
@@ -166,7 +166,7 @@ def _sram(t: DesignTable, name: str) -> tuple[FloatArray, FloatArray, FloatArray
     """Return pJ a byte read and written, mm2 and mW; a shared scratchpad is built once, as input."""
     macro = buffer_sizes(t, name) / t["banks"]
     found = np.empty((4, t.size))
-    for technology in TECHNOLOGIES:
+    for technology in options("technology"):
         where = t.is_("technology", technology)
         if where.any():
             sram = load_technology(technology).sram

@@ -12,10 +12,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from dse.cli.console import say
+from dse.cli.convert import convert
+from dse.cli.dashboard import dashboard
 from dse.cli.doctor import doctor
 from dse.cli.estimate import estimate
 from dse.cli.export import export
 from dse.cli.fit import fit
+from dse.cli.init import init
 from dse.cli.measure import measure
 from dse.cli.plot import plot
 from dse.cli.report import report
@@ -53,7 +56,7 @@ def common(
     """
 
 
-for command in (run, report, plot, export, estimate, fit, measure, doctor):
+for command in (init, run, report, plot, dashboard, export, convert, estimate, fit, measure, doctor):
     app.command()(command)
 
 

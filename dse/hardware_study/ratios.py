@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,9 +97,9 @@ def conditions(platform: Platform) -> str:
 
 
 def node(technology: str) -> float:
-    """Return a process's feature size in nm."""
-    words = load_technology(technology).description.split()
-    return float(words[0])
+    """Return a process's feature size in nm, as its description says it; 0 where that does not."""
+    found = re.search(r"([\d.]+) ?nm", load_technology(technology).description)
+    return float(found.group(1)) if found else 0.0
 
 
 def _bits(platform: Platform) -> int:

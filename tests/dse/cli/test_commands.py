@@ -36,7 +36,7 @@ def test_a_schedulers_sigterm_ends_a_run_like_ctrl_c(monkeypatch):
 def test_help_lists_the_commands(cli):
     status, out, _ = cli("--help")
     assert status == 0
-    for command in ("run", "report", "plot", "estimate", "fit", "doctor"):
+    for command in ("init", "run", "report", "plot", "dashboard", "convert", "estimate", "fit", "doctor"):
         assert f" {command} " in out
 
 
@@ -49,7 +49,7 @@ def test_wrong_usage_is_exit_status_2_without_a_traceback(cli, arguments):
     assert "Traceback" not in out + err
 
 
-@pytest.mark.parametrize("command", ["report", "plot", "estimate"])
+@pytest.mark.parametrize("command", ["report", "plot", "estimate", "dashboard"])
 def test_a_folder_without_a_study(cli, tmp_path, command):
     status, out, err = cli(command, tmp_path)
     assert (status, out) == (2, "")
@@ -95,7 +95,7 @@ def test_estimate_starts_from_a_studys_knee(cli, study):
     [
         ("rows=0", "rows = 0: must be an integer from 1 to 1024"),
         ("rwos=4", "rwos = 4: must be left out; fields are rows,"),
-        ("rows", "--set rows: must be FIELD=VALUE"),
+        ("rows", "--set rows: must be NAME=VALUE"),
         ("parameter_buffer=1", "parameter_buffer = 1: must be an integer from"),
     ],
 )
