@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, create_model, field_validator
 
-from accel_models import PRESETS, TECHNOLOGIES, Design
+from accel_models import PRESETS, Design
 from accel_models.checks import Choice, IntRange
+from accel_models.technology import PROCESS
 from approx.cpwl import BIASES, MAX_SEGMENTS, PLACEMENTS
 from dse.config import DERIVED, Axis, Section
 from dse.errors import UserError
@@ -68,7 +69,7 @@ class SearchSection(Section):
     figure: Annotated[str, fixed(Choice(tuple(figure.name for figure in HARDWARE)))] = Field(
         default="throughput_per_watt", description="What the best design is best in"
     )
-    processes: Annotated[tuple[str, ...], axis(Choice(TECHNOLOGIES))] = Field(
+    processes: Annotated[tuple[str, ...], axis(PROCESS)] = Field(
         default=(), description="Processes that the known design is costed in too"
     )
     batch: Annotated[int, fixed(IntRange(1, 65_536))] = Field(

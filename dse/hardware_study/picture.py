@@ -45,7 +45,7 @@ def ratio_figure(ratios: Sequence[Ratio]) -> Drawing:
         _panel(axes, title, [r for r in ratios if r.result.network.title == title])
     _scale(panels[-1, 0])
     handles, entries = panels[0, 0].get_legend_handles_labels()
-    drawing.legend(handles, entries, loc="outside upper center", ncols=3, fontsize=8, frameon=False)
+    drawing.legend(handles, entries, loc="outside upper center", ncols=2, fontsize=8, frameon=False)
     return drawing
 
 
@@ -73,7 +73,7 @@ def _panel(axes: Axes, title: str, ratios: Sequence[Ratio]) -> None:
         axes.scatter([r.value for r in shown], places, s=22, linewidths=1.1, zorder=3, label=text, **style)
         for ratio, place in zip(shown, places, strict=True):
             if ratio.platform.peak:
-                arrow = {"arrowstyle": "->", "color": "#0b5394"}
+                arrow = {"arrowstyle": "->", "color": style.get("edgecolors", style.get("color"))}
                 axes.annotate("", (ratio.value * 1.9, place), (ratio.value, place), arrowprops=arrow)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_ylim(len(names) - 0.4, -0.6)

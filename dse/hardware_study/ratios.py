@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,9 @@ class Ratio:
 
     @property
     def place(self) -> str:
-        """Where the ratio lies: "below", "in" or "above" the paper's range."""
+        """Where the ratio lies: "below", "in" or "above" the paper's range; "open" for a bound from below."""
+        if self.platform.peak and self.value <= BAND[1]:
+            return "open"
         return "below" if self.value < BAND[0] else "above" if self.value > BAND[1] else "in"
 
 
@@ -84,10 +87,19 @@ def _for_us(result: Result, p: Platform) -> list[tuple[bool, str]]:
     ]
 
 
+def conditions(platform: Platform) -> str:
+    """Name the conditions of a row that a ratio depends on most: how it was run, not which chip it is."""
+    if platform.peak:
+        return "a peak"
+    bits = _bits(platform)
+    arithmetic = "32-bit arithmetic" if bits == 32 else f"{bits}-bit arithmetic"
+    return f"{arithmetic}, batch {platform.batch or 'of its choice'}"
+
+
 def node(technology: str) -> float:
-    """Return a process's feature size in nm."""
-    words = load_technology(technology).description.split()
-    return float(words[0])
+    """Return a process's feature size in nm, as its description says it; 0 where that does not."""
+    found = re.search(r"([\d.]+) ?nm", load_technology(technology).description)
+    return float(found.group(1)) if found else 0.0
 
 
 def _bits(platform: Platform) -> int:

@@ -14,7 +14,7 @@ from dse.export import drawn
 from dse.hardware_study.config import HardwareStudy
 from dse.hardware_study.designs import BEST, COMMON, KNOWN, Result
 from dse.hardware_study.picture import label, ratio_figure
-from dse.hardware_study.ratios import BAND, Ratio
+from dse.hardware_study.ratios import BAND, Ratio, conditions
 from dse.report.render import fill
 from dse.written import field_value, with_prefix
 
@@ -23,7 +23,7 @@ _ROLES = {
     BEST: "best of its area, for this network",
     COMMON: "best of its area, for all",
 }
-PLACES = ("below", "in", "above")
+PLACES = ("below", "in", "above", "open")
 
 
 def role(result: Result) -> str:
@@ -50,6 +50,7 @@ def render(
         technology=study.preset.technology,
         area=max(result.report.area_mm2 for result in results),
         counts=_counts(shown),
+        conditions=_conditions(shown),
         picture=_picture(ratios),
         networks=_networks(results),
         changed=_changed(study, results),
@@ -62,6 +63,22 @@ def render(
     )
 
 
+def _conditions(ratios: Sequence[Ratio]) -> list[dict[str, Any]]:
+    """Count ratios of the known design by the conditions that the platforms ran under, the highest first."""
+    known = [ratio for ratio in ratios if ratio.result.role == KNOWN]
+    rows = []
+    for name in dict.fromkeys(conditions(ratio.platform) for ratio in known):
+        found = [ratio for ratio in known if conditions(ratio.platform) == name]
+        rows.append({"conditions": name, **_spread(found)})
+    return sorted(rows, key=lambda row: -row["high"])
+
+
+def _spread(ratios: Sequence[Ratio]) -> dict[str, Any]:
+    values = [ratio.value for ratio in ratios]
+    places = {place: sum(ratio.place == place for ratio in ratios) for place in PLACES}
+    return {**places, "low": min(values), "high": max(values)}
+
+
 def _counts(ratios: Sequence[Ratio]) -> list[dict[str, Any]]:
     """Count ratios below, in and above the paper's range, a row a design and kind of platform."""
     rows = []
@@ -69,9 +86,7 @@ def _counts(ratios: Sequence[Ratio]) -> list[dict[str, Any]]:
         for kind in KINDS:
             found = [r for r in ratios if role(r.result) == design and r.platform.kind == kind]
             if found:
-                values = [ratio.value for ratio in found]
-                places = {place: sum(ratio.place == place for ratio in found) for place in PLACES}
-                rows.append({"role": design, "kind": kind, **places, "low": min(values), "high": max(values)})
+                rows.append({"role": design, "kind": kind, **_spread(found)})
     return rows
 
 
