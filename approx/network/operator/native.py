@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from approx.network.operator.layout import dense, like
+
 try:
     from approx.network.operator import _cpwl
 
@@ -92,7 +94,7 @@ def cpwl(x: torch.Tensor, lines: torch.Tensor, index: IndexMap) -> torch.Tensor:
 class _Cpwl(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, lines: torch.Tensor, index: IndexMap) -> torch.Tensor:
-        x, lines = _dense(x.detach()), lines.detach().contiguous()
+        x, lines = dense(x.detach()), lines.detach().contiguous()
         y = torch.empty_like(x)
 
         def part(start: int, stop: int) -> None:
@@ -107,7 +109,7 @@ class _Cpwl(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         x, lines = ctx.saved_tensors
-        gradient = _like(gradient, x)
+        gradient = like(gradient, x)
         to_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         to_lines = torch.zeros(lines.shape, dtype=torch.float64) if ctx.needs_input_grad[1] else None
         if to_x is not None:
@@ -149,17 +151,6 @@ def layer_norm(
 
     _in_parts(part, x.numel() // row, row)
     return y
-
-
-def _dense(x: torch.Tensor) -> torch.Tensor:
-    """X, or a copy, whose elements fill its storage without gaps, in whatever order."""
-    channels_last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-    return x if x.is_contiguous() or channels_last else x.contiguous()
-
-
-def _like(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The gradient, or a copy, laid out as x."""
-    return gradient if gradient.stride() == x.stride() else torch.empty_like(x).copy_(gradient)
 
 
 def _in_parts(part: Any, size: int, elements: int = 1) -> None:
