@@ -30,6 +30,8 @@ except ImportError:
 
 _CELLS = (256, 512, 1024, 2048, 4096)
 """Sizes of an index map, the least that separates the knots is taken; 4096 cells fill a first-level cache."""
+_COPIES = 4
+"""Of the sums of the lines' gradients, among which the extension spreads its work."""
 _PARALLEL = 1 << 17
 """Elements below which a second thread costs more than it saves."""
 
@@ -111,7 +113,9 @@ class _Cpwl(torch.autograd.Function):
         x, lines = ctx.saved_tensors
         gradient = like(gradient, x)
         to_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        to_lines = torch.zeros(lines.shape, dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        to_lines = (
+            torch.zeros((_COPIES, *lines.shape), dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        )
         if to_x is not None:
 
             def part(start: int, stop: int) -> None:
@@ -122,7 +126,7 @@ class _Cpwl(torch.autograd.Function):
         if to_lines is not None:
             pointers = x.data_ptr(), gradient.data_ptr(), to_lines.data_ptr()
             _cpwl.backward_lines(*pointers, 0, x.numel(), ctx.index.packed)
-        return to_x, None if to_lines is None else to_lines.to(lines.dtype), None
+        return to_x, None if to_lines is None else to_lines.sum(0).to(lines.dtype), None
 
 
 def softmax(x: torch.Tensor, exp: Table, reciprocal: Table) -> torch.Tensor:
