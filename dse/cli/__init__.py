@@ -18,6 +18,7 @@ from dse.cli.fit import fit
 from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
+from dse.cli.worker import worker
 
 USER_ERROR = 2
 
@@ -51,7 +52,7 @@ def common(
     """
 
 
-for command in (run, report, plot, estimate, fit, doctor):
+for command in (run, worker, report, plot, estimate, fit, doctor):
     app.command()(command)
 
 
