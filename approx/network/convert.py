@@ -176,6 +176,12 @@ class ConvertedModule(nn.Module):
         seen = None if histogram is None else histogram.span(clip)
         return function.domain if seen is None else calibrated_domain(function, seen)
 
+    def density(self, name: str) -> Density | None:
+        """The calibrated inputs of a site, by its name, inside its table's domain; None if none was seen."""
+        site = next(site for site in self.program.sites if site.name == name)
+        histogram = self._histograms.get(name)
+        return None if histogram is None else histogram.density(self.domain(site, self.approximation.clip))
+
     def _table(self, site: Site, approximation: Approximation) -> CpwlTable:
         spec = approximation.spec(site)
         key = (site.name, spec, approximation.clip)
