@@ -56,6 +56,10 @@ class Buffer:
         """Rows; what is left over of a size that is no multiple of a row is not used."""
         return max(1, self.size * 8 // self.width)
 
+    def room(self, design: Design) -> int:
+        """Return the bytes that a tile can fill: whole rows, half of them if double-buffered."""
+        return self.depth * self.width // 8 // (2 if design.buffering == "double" else 1)
+
 
 def buffers(design: Design) -> list[Buffer]:
     """Return the scratchpads, the outermost first.
@@ -106,7 +110,8 @@ def dram(design: Design) -> dict[str, Any]:
 def sram(design: Design, buffer: Buffer) -> dict[str, Any]:
     """Return a scratchpad's attributes."""
     banks = {"n_banks": design.banks} if design.banks > 1 else {}
-    return {"depth": buffer.depth, "width": buffer.width, "datawidth": buffer.word, **banks}
+    halves = {"multiple_buffering": 2} if design.buffering == "double" else {}
+    return {"depth": buffer.depth, "width": buffer.width, "datawidth": buffer.word, **banks, **halves}
 
 
 def register(design: Design) -> dict[str, Any]:
