@@ -126,6 +126,7 @@ def designs(draw: st.DrawFn) -> Design:
         data_width=width,
         accumulator_bits=bits,
         banks=draw(st.sampled_from([1, 3, 4])),
+        dram=draw(st.sampled_from(["LPDDR4", "DDR3", "HBM2", "HBM3"])),
         buffering=draw(st.sampled_from(["double", "buffet"])),
         clock=draw(st.sampled_from([1e9, 200e6, 700e6])),
         fill="none",
@@ -161,6 +162,8 @@ def test_every_spec_keeps_to_what_the_front_end_accepts(design: Design, gemm: Ge
             *node["constraints"]["dataspace"]["keep"],
             *node["constraints"]["dataspace"].get("bypass", []),
         } == {*"ABZ"}
+    assert nodes[1]["attributes"]["type"] in {'"LPDDR4"', '"DDR3"', '"HBM2"'}
+    assert all(node["attributes"].get("n_banks", 1) in (1, 4) for node in storages)
     texts = [
         value for node in nodes for value in node.get("attributes", {}).values() if isinstance(value, str)
     ]
