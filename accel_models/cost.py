@@ -63,6 +63,13 @@ class CostReport:
         """The fold fill model that the cycles follow: "serial", "overlapped" or "none"."""
         return self.design.fill
 
+    def _repr_html_(self) -> str:
+        """Show the totals as a table in a notebook."""
+        import pandas as pd
+
+        totals = {name: value for name, value in vars(self).items() if isinstance(value, float)}
+        return str(pd.Series(totals, name=self.backend).to_frame().to_html(float_format="{:.4g}".format))
+
     @property
     def layers(self) -> "pd.DataFrame":
         """A row an operation, in order.

@@ -235,6 +235,10 @@ class Study:
         done = trials[trials.state == "complete"]
         return done.iloc[int((done[metric] * FIGURES[metric].sign).argmax())]
 
+    def _repr_html_(self) -> str:
+        """Show the front as a table in a notebook."""
+        return str(self.pareto().dropna(axis="columns", how="all").to_html(index=False))
+
     def report(self, path: str | Path) -> Path:
         """Write report.html, one self-contained file.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from accel_models import Workload
 from approx.cpwl import CpwlTable, Density, fit, get_function
@@ -76,15 +77,28 @@ class ConvertedModule(nn.Module):
         """Run the program on the model's own arguments.
 
         Raises:
-            ValueError: an argument that the program was not traced with.
+            ValueError: an argument that the program was not traced with, or another number or text than there.
         """
         named = bind(self.program.signature, args, kwargs)
         if set(named) != set(self.program.inputs):
             traced = ", ".join(self.program.inputs)
             raise ValueError(f"inputs = {', '.join(named)}: must be {traced}, as the program was traced")
+        if self.program.constants:
+            self._check_constants([named[name] for name in self.program.inputs])
         if self.program.positional:
             return self.graph_module(*named.values())
         return self.graph_module(**{name: named[name] for name in self.program.inputs})
+
+    def _check_constants(self, inputs: list[Any]) -> None:
+        leaves = pytree.tree_leaves(inputs)
+        for name, (position, value) in self.program.constants.items():
+            given = leaves[position]
+            known = isinstance(given, bool | int | float | str) and isinstance(given, bool) == isinstance(
+                value, bool
+            )
+            if not known or given != value:
+                shown = "a tensor" if isinstance(given, torch.Tensor) else repr(given)
+                raise ValueError(f"{name} = {shown}: must be {value!r}, which the program was traced with")
 
     @property
     def tables(self) -> dict[str, CpwlTable]:

@@ -56,7 +56,7 @@ def common(
     """
 
 
-for command in (init, run, report, plot, dashboard, export, convert, estimate, fit, measure, doctor):
+for command in (init, run, report, plot, export, dashboard, convert, estimate, fit, measure, doctor):
     app.command()(command)
 
 
