@@ -77,7 +77,7 @@ class ConvertedModule(nn.Module):
         """Run the program on the model's own arguments.
 
         Raises:
-            ValueError: an argument that the program was not traced with, or another number or text than there.
+            ValueError: an argument, or a number or text in its place, that the program was not traced with.
         """
         named = bind(self.program.signature, args, kwargs)
         if set(named) != set(self.program.inputs):
