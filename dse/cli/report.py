@@ -15,6 +15,10 @@ def report(
     compare: Annotated[
         bool, typer.Option("--compare", help="Set two to four studies side by side, on one page.")
     ] = False,
+    platforms: Annotated[
+        Path | None,
+        typer.Option("--platforms", metavar="FILE", help="Rows of `measure` on the study's network."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -36,6 +40,7 @@ def report(
     """
     from dse.errors import UserError
     from dse.files import write_whole
+    from dse.platforms import keep
     from dse.report import compare as compared
     from dse.study import Study
 
@@ -46,4 +51,6 @@ def report(
     if out is not None and len(studies) > 1:
         raise UserError(f"--out = {out}: must be left out with more than one study, or with --compare")
     for study in studies:
+        if platforms is not None:
+            keep(study, platforms)
         say(f"Written: {study.report(out or study.folder / 'report.html')}")

@@ -66,7 +66,7 @@ def run(
     ] = None,
     platforms: Annotated[
         Path | None,
-        typer.Option("--platforms", metavar="FILE", help="More platforms, for studies of hardware alone."),
+        typer.Option("--platforms", metavar="FILE", help="Platforms to compare with, as `measure` writes."),
     ] = None,
     verify: Annotated[
         str | None,
@@ -113,6 +113,11 @@ def run(
         from dse.verify import check
 
         check(verify)
+    if platforms is not None:
+        from dse.config import load
+        from dse.platforms import check as check_platforms
+
+        check_platforms(platforms, load(study_file).task.name)
     with Display() as display:
         try:
             study = run_study(study_file, trials, out, new=new, workers=workers, url=url, progress=display)
@@ -120,6 +125,11 @@ def run(
             say("Interrupted: finished trials are kept, and the same command continues")
             raise typer.Exit(INTERRUPTED) from None
     summary(study)
+    if platforms is not None:
+        from dse.platforms import keep
+
+        keep(study, platforms)
+        study.report(study.folder / "report.html")
     if verify is not None:
         from dse.cli.verified import verify_and_show
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dse.cli.console import output, say
+from dse.cli.run import INTERRUPTED
 from dse.figures import FIGURES
 from dse.study import Study
 from dse.verify import COMPARED, FILE, verified, verify
@@ -13,7 +15,11 @@ from dse.verify import COMPARED, FILE, verified, verify
 
 def verify_and_show(study: Study) -> None:
     """Score the front again, print both, and write the report anew."""
-    verify(study, lambda number, place, count: say(f"Timeloop: trial {number} ({place} of {count})"))
+    try:
+        verify(study, lambda number, place, count: say(f"Timeloop: trial {number} ({place} of {count})"))
+    except KeyboardInterrupt:
+        say("Interrupted: the study's results are kept, and so are Timeloop's so far, for the next time")
+        raise typer.Exit(INTERRUPTED) from None
     study.report(study.folder / "report.html")
     output().print(_table(study))
     for number, row in verified(study).items():

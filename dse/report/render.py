@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from dse.export import drawn
 from dse.figures import Figure
+from dse.platforms import compared
 from dse.plots import labels, pareto_figure
 from dse.report.cards import cards
 from dse.report.front import front_data
@@ -77,6 +78,7 @@ def _content(study: Study) -> dict[str, Any]:
         "cards": cards(study, front),
         "unfinished": unfinished(trials),
         "verified": verified(study),
+        "compared": compared(study),
         "growth": grown,
         "importances": importances(study),
         "certificate": attrs["certificate"],

@@ -123,3 +123,17 @@ def test_what_is_missing_is_said_before_any_work(monkeypatch, tmp_path):
         check("timeloop")
     with pytest.raises(UserError, match="--verify scalesim: must be timeloop"):
         check("scalesim")
+
+
+def test_ctrl_c_ends_it_with_the_shells_status(monkeypatch, study):
+    import typer
+
+    from dse.cli import verified as command
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "verify", interrupted)
+    with pytest.raises(typer.Exit) as ended:
+        command.verify_and_show(study)
+    assert ended.value.exit_code == 130

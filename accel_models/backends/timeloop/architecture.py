@@ -23,6 +23,9 @@ ROW_BITS = 64
 DRAM_ROWS = 1 << 30
 """The front end wants a depth of every storage; this is larger than any matrix."""
 
+DRAM_TYPES = {"HBM3": "HBM2", "HBM4": "HBM2"}
+"""What Accelergy is asked for in place of DRAM types that its CACTI plug-in has no figure for."""
+
 ARRAY = {"ws": "B", "os": "Z", "is": "A"}
 """The matrix that cells keep, by dataflow."""
 
@@ -55,6 +58,10 @@ class Buffer:
     def depth(self) -> int:
         """Rows; what is left over of a size that is no multiple of a row is not used."""
         return max(1, self.size * 8 // self.width)
+
+    def room(self, design: Design) -> int:
+        """Return the bytes that a tile can fill: whole rows, half of them if double-buffered."""
+        return self.depth * self.width // 8 // (2 if design.buffering == "double" else 1)
 
 
 def buffers(design: Design) -> list[Buffer]:
@@ -93,7 +100,7 @@ def dram(design: Design) -> dict[str, Any]:
     """Return DRAM's attributes; reads and writes share the bandwidth, as in the analytic model."""
     speed = round(words_per_cycle(design), 9)
     return {
-        "type": Quoted(design.dram),
+        "type": Quoted(DRAM_TYPES.get(design.dram, design.dram)),
         "width": ROW_BITS,
         "depth": DRAM_ROWS,
         "datawidth": BITS[design.data_width],
@@ -105,8 +112,10 @@ def dram(design: Design) -> dict[str, Any]:
 
 def sram(design: Design, buffer: Buffer) -> dict[str, Any]:
     """Return a scratchpad's attributes."""
-    banks = {"n_banks": design.banks} if design.banks > 1 else {}
-    return {"depth": buffer.depth, "width": buffer.width, "datawidth": buffer.word, **banks}
+    # CACTI takes powers of two.
+    banks = {"n_banks": 1 << (design.banks - 1).bit_length()} if design.banks > 1 else {}
+    halves = {"multiple_buffering": 2} if design.buffering == "double" else {}
+    return {"depth": buffer.depth, "width": buffer.width, "datawidth": buffer.word, **banks, **halves}
 
 
 def register(design: Design) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def find(python: str | None = None, needs: tuple[str, ...] = ("timeloop-model", 
         TimeloopError: One line that names all that is missing.
     """
     chosen = python or os.environ.get(VARIABLE) or sys.executable
-    found = _ask(chosen)
+    found = _known(chosen)
     missing = []
     if not found.get("module"):
         missing.append(found.get("problem") or "no module pytimeloop.timeloopfe.v4 or timeloopfe.v4")
@@ -68,6 +68,18 @@ def find(python: str | None = None, needs: tuple[str, ...] = ("timeloop-model", 
         raise TimeloopError(f"timeloop: {'; '.join(missing)} (Python: {chosen}); {HELP}")
     executables = {name: path for name, path in paths.items() if path}
     return FrontEnd(chosen, found["module"], found["version"], executables)
+
+
+_ANSWERS: dict[tuple[str, str | None], dict[str, str]] = {}
+
+
+def _known(python: str) -> dict[str, str]:
+    """Ask a Python once which front end it has; as long as it has none, anew each time."""
+    key = (python, os.environ.get("PYTHONPATH"))
+    answer = _ANSWERS.get(key) or _ask(python)
+    if answer.get("module"):
+        _ANSWERS[key] = answer
+    return answer
 
 
 def _ask(python: str) -> dict[str, str]:

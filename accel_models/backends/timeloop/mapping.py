@@ -22,8 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_models.backends.timeloop.architecture import ARRAY, ON_COLS, ON_ROWS
+from accel_models.backends.timeloop.architecture import ARRAY, ON_COLS, ON_ROWS, ROW_BITS, buffers
 from accel_models.backends.timeloop.specs import INNERMOST_FIRST
+from accel_models.checks import refuse
 from accel_models.design import Design
 from accel_models.feasible import reasons
 from accel_models.hardware import Hardware, derive
@@ -61,6 +62,9 @@ def choose(design: Design, gemm: Gemm) -> Mapping:
     best, padded = (_best(design, hardware, gemm, exact=exact) for exact in (True, False))
     if padded.cost < _WORTH * best.cost:
         best = padded
+    if best.cost == math.inf:
+        sizes = ", ".join(f"{buffer.name} {buffer.size}" for buffer in buffers(design))
+        raise refuse("scratchpads", sizes, f"whole rows of {ROW_BITS // 8} bytes that hold a tile")
     tiles, steps, cells = (dict(zip(DIMENSIONS, part, strict=True)) for part in best.bounds)
     inner = "".join(reversed(INNERMOST_FIRST[design.dataflow]))
     return Mapping(
@@ -118,7 +122,7 @@ class _Grid:
 
     def __init__(self, design: Design, hardware: Hardware, splits: dict[str, _Splits]) -> None:
         self.design, self.word, self.partial = design, float(hardware.word[0]), float(hardware.partial[0])
-        self.usable = [float(room[0]) for room in hardware.usable]
+        self.room = [float(buffer.room(design)) for buffer in buffers(design)]
         self.tiles = {d: _along(splits[d].tiles, d) for d in DIMENSIONS}
         self.tile = {d: _along(splits[d].steps * splits[d].cells, d) for d in DIMENSIONS}
         self.steps = math.prod(_along(splits[d].tiles * splits[d].steps, d) for d in DIMENSIONS)
@@ -141,8 +145,8 @@ class _Grid:
         widths = {"A": self.word, "B": self.word, "Z": self.partial}
         need = [widths[x] * math.prod(self.tile[d] for d in INDEXED_BY[x]) for x in INDEXED_BY]
         if self.design.shared_buffer is not None:
-            return np.asarray(sum(need) <= self.usable[0])
-        a, b, z = (bytes_ <= room for bytes_, room in zip(need, self.usable, strict=True))
+            return np.asarray(sum(need) <= self.room[0])
+        a, b, z = (bytes_ <= room for bytes_, room in zip(need, self.room, strict=True))
         return np.asarray(a & b & z)
 
     def _bytes(self, order: str) -> Array:

@@ -6,7 +6,7 @@ the two is one of counting; and processes that Accelergy knows nothing of, an FP
 
 from typing import Any, NamedTuple
 
-from accel_models.backends.timeloop.architecture import ROW_BITS, buffers
+from accel_models.backends.timeloop.architecture import DRAM_TYPES, ROW_BITS, buffers
 from accel_models.backends.timeloop.text import Quoted, dump
 from accel_models.design import Design
 from accel_models.hardware import Hardware, derive
@@ -37,6 +37,8 @@ def why_not_accelergy(design: Design) -> str:
         return f"technology = {design.technology}"
     if not design.data_width.startswith("int"):
         return f"data_width = {design.data_width}"
+    if design.dram in DRAM_TYPES:
+        return f"dram = {design.dram}"
     return f"accumulator_bits = {design.accumulator_bits}" if design.accumulator_bits == 48 else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accel_models import Design, Gemm, Hadamard, Lookup, Move, Workload, evaluate
-from accel_models.backends.timeloop import Budget, TimeloopError
+from accel_models.backends.timeloop import Budget, TimeloopError, default_tables
 
 DESIGN = Design(rows=16, cols=16, data_width="int16", shared_buffer=512 * 1024)
 WORKLOAD = Workload(
@@ -251,9 +251,15 @@ def test_wrong_options(options: dict[str, Any], text: str) -> None:
         check(**options)
 
 
-def test_accelergy_is_refused_where_it_has_no_figures() -> None:
-    with pytest.raises(ValueError, match="tables = accelergy: must be model with technology = fpga28"):
-        evaluate(Design(technology="fpga28"), WORKLOAD, backend="timeloop", tables="accelergy")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("technology", "fpga28"), ("data_width", "fp16"), ("dram", "HBM3"), ("accumulator_bits", 48)],
+)
+def test_accelergy_is_refused_where_it_has_no_figures(field: str, value: Any) -> None:
+    design = Design(**{"data_width": "int16", field: value})
+    with pytest.raises(ValueError, match=f"tables = accelergy: must be model with {field} = {value}"):
+        evaluate(design, WORKLOAD, backend="timeloop", tables="accelergy")
+    assert default_tables(design) == "model"
 
 
 def test_the_analytic_backend_takes_no_options() -> None:

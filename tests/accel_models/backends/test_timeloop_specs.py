@@ -14,7 +14,13 @@ from accel_models.backends.timeloop import Budget, choose, for_mapper, for_model
 from accel_models.hardware import BITS
 
 KIB = 1024
-REFERENCE: dict[str, Any] = {"rows": 16, "cols": 16, "data_width": "int16", "shared_buffer": 512 * KIB}
+REFERENCE: dict[str, Any] = {
+    "rows": 16,
+    "cols": 16,
+    "data_width": "int16",
+    "shared_buffer": 512 * KIB,
+    "buffering": "buffet",
+}
 CASES = {
     "ideal_model_ws_L16_512x512x512": (
         Design(dataflow="ws", **REFERENCE),
@@ -120,6 +126,7 @@ def designs(draw: st.DrawFn) -> Design:
         data_width=width,
         accumulator_bits=bits,
         banks=draw(st.sampled_from([1, 3, 4])),
+        dram=draw(st.sampled_from(["LPDDR4", "DDR3", "HBM2", "HBM3"])),
         buffering=draw(st.sampled_from(["double", "buffet"])),
         clock=draw(st.sampled_from([1e9, 200e6, 700e6])),
         fill="none",
@@ -155,12 +162,26 @@ def test_every_spec_keeps_to_what_the_front_end_accepts(design: Design, gemm: Ge
             *node["constraints"]["dataspace"]["keep"],
             *node["constraints"]["dataspace"].get("bypass", []),
         } == {*"ABZ"}
+    assert nodes[1]["attributes"]["type"] in {'"LPDDR4"', '"DDR3"', '"HBM2"'}
+    assert all(node["attributes"].get("n_banks", 1) in (1, 4) for node in storages)
     texts = [
         value for node in nodes for value in node.get("attributes", {}).values() if isinstance(value, str)
     ]
     assert all(value.startswith('"') for value in texts)
     for dimension, size in (("M", gemm.m), ("N", gemm.n), ("K", gemm.k)):
         assert size <= sizes[dimension] < 2 * size
+
+
+def capacity_of_specs(design: Design, mapping: Mapping) -> None:
+    """What Timeloop checks: the words of a level's tiles against its rows, halved by multiple_buffering."""
+    nodes = read(for_model(design, mapping)["arch.yaml"])["architecture"]["nodes"]
+    m, n, k = (mapping.buffer.bound(d) * mapping.spatial.bound(d) for d in "MNK")
+    words = {"A": m * k, "B": k * n, "Z": m * n}
+    for node in nodes:
+        if node.get("class") == "SRAM":
+            a = node["attributes"]
+            size = a["depth"] * (a["width"] // a["datawidth"]) // a.get("multiple_buffering", 1)
+            assert sum(words[matrix] for matrix in node["constraints"]["dataspace"]["keep"]) <= size
 
 
 @settings(max_examples=60, deadline=None)
@@ -176,6 +197,7 @@ def test_our_mapping_fits_the_scratchpads_and_the_array(design: Design, gemm: Ge
     else:
         sizes = (design.input_buffer, design.weight_buffer, design.output_buffer)
         assert all(bytes_ * share <= size for bytes_, size in zip(need, sizes, strict=True))
+    capacity_of_specs(design, mapping)
     assert mapping.spatial.m * mapping.spatial.n * mapping.spatial.k <= design.rows * design.cols
     assert 0 <= padding(gemm, mapping) < 1
 
