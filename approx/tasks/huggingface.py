@@ -68,6 +68,7 @@ class HuggingFace:
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{field} = {value!r}: must be an integer of at least 1")
+        object.__setattr__(self, "columns", _columns(self.columns))
         if self.train_split == self.test_split:
             raise ValueError(f"test_split = {self.test_split!r}: must differ from train_split")
 
@@ -206,6 +207,17 @@ class HuggingFace:
         if names and 0 <= label < len(names) and set(names) <= set(known):
             return known[names[label]]
         return int(label) if 0 <= label < self._config.num_labels else None
+
+
+def _columns(columns: Any) -> tuple[str, ...]:
+    """Columns as a tuple, given as a list as well.
+
+    Raises:
+        ValueError: If they are anything else.
+    """
+    if not isinstance(columns, tuple | list) or not all(isinstance(name, str) for name in columns):
+        raise ValueError(f"columns = {columns!r}: must be a list of texts")
+    return tuple(columns)
 
 
 def _read(field: str, name: str, read: Callable[..., Any], **options: Any) -> Any:
