@@ -43,6 +43,21 @@ class Text:
         return "a text that is not empty" + (f", without {' '.join(self.without)}" if self.without else "")
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table with any fields; who takes them checks them."""
+
+    def check(self, field: str, value: Any) -> dict[str, Any]:
+        """Return the table, or raise ValueError."""
+        if not isinstance(value, dict):
+            raise refuse(field, value, self.text())
+        return value
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return "a table"
+
+
 def fixed(rule: Rule) -> BeforeValidator:
     """Validate a field of one value."""
     return BeforeValidator(lambda value: _checked(rule, value))

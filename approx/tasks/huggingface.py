@@ -30,7 +30,7 @@ class HuggingFace:
     Attributes:
         network: Folder or hub name of a model with tokenizer or image processor.
         dataset: Folder (CSV, JSON, Parquet, or images in a folder a class) or hub name.
-        subset: Configuration of the data set: "sst2" of "nyu-mll/glue".
+        subset: Configuration of the data set: "sst2" of "nyu-mll/glue"; None or empty for its only one.
         columns: One or two text columns, or one image column; empty for all there are.
         label: Column of the classes, as names or indices.
         train_split: Split for calibration and tuning; slices such as "train[:80%]" are allowed.
@@ -128,7 +128,7 @@ class HuggingFace:
                 "pip install 'neuralmatrix[huggingface]'"
             ) from None
         try:
-            rows = datasets.load_dataset(self.dataset, self.subset, split=split)
+            rows = datasets.load_dataset(self.dataset, self.subset or None, split=split)
         except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
             raise ValueError(f"dataset = {self.dataset!r}, {field} = {split!r}: {_line(error)}") from None
         if self.label not in rows.features:
