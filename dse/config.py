@@ -31,7 +31,7 @@ from dse.errors import UserError
 from dse.figures import FIGURES, HARDWARE, QUALITY, Figure
 from dse.files import read_text
 from dse.problems import explain
-from dse.rules import SamplerName, Text, axis, did_you_mean, fixed, limit, refusal
+from dse.rules import SamplerName, Table, Text, axis, did_you_mean, fixed, limit, refusal
 
 Axis = tuple[Any, ...]
 """The values of one search axis; of length one when it is fixed."""
@@ -76,11 +76,16 @@ class TaskSection(Section):
 
     name: Annotated[str, fixed(Text())] = Field(
         default="digits-bert",
-        description="A ready-made task (digits-bert, digits-roberta, digits-resnet, minilm), or your own "
-        "'module:function' that returns an approx.Task",
+        description="A ready-made task (digits-bert, digits-roberta, digits-resnet, minilm; with options "
+        "glue-sst2 and its like, huggingface), or your own 'module:function' that returns an approx.Task",
     )
     seed: Annotated[int | None, SEED] = Field(
         default=None, description="Seed of the network's training; the task's own unless given"
+    )
+    options: Annotated[dict[str, Any], fixed(Table())] = Field(
+        default={},
+        description="What else the task takes, as a table [task.options]: network, dataset, ... of "
+        "huggingface; arguments of your function",
     )
 
 

@@ -252,9 +252,9 @@ def finite(figures: Figures) -> Figures:
 def _load_task(config: StudyConfig) -> Any:
     from approx import tasks
 
-    options = {} if config.task.seed is None else {"seed": config.task.seed}
+    seed = {} if config.task.seed is None else {"seed": config.task.seed}
     try:
-        return tasks.load(config.task.name, **options)
+        return tasks.load(config.task.name, **{**config.task.options, **seed})
     except ValueError as error:
         reason = str(error).removeprefix(f"task = {config.task.name!r}: ")
         raise UserError(f"[task] name = {json.dumps(config.task.name)}: {reason}") from None

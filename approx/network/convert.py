@@ -93,10 +93,7 @@ class ConvertedModule(nn.Module):
         leaves = pytree.tree_leaves(inputs)
         for name, (position, value) in self.program.constants.items():
             given = leaves[position]
-            known = isinstance(given, bool | int | float | str) and isinstance(given, bool) == isinstance(
-                value, bool
-            )
-            if not known or given != value:
+            if not _same(given, value):
                 shown = "a tensor" if isinstance(given, torch.Tensor) else repr(given)
                 raise ValueError(f"{name} = {shown}: must be {value!r}, which the program was traced with")
 
@@ -209,3 +206,9 @@ class ConvertedModule(nn.Module):
         if histogram is None or (spec.placement != "density" and spec.bias not in ("least_squares", "mean")):
             return None
         return histogram.density(domain)
+
+
+def _same(given: Any, value: Any) -> bool:
+    """Whether a number, text or flag is the one that a program was traced with: 2 is 2.0, 1 is not True."""
+    plain = isinstance(given, bool | int | float | str)
+    return plain and isinstance(given, bool) == isinstance(value, bool) and bool(given == value)
