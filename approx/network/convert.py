@@ -163,7 +163,7 @@ class ConvertedModule(nn.Module):
         return function.domain if seen is None else calibrated_domain(function, seen)
 
     def density(self, name: str) -> Density | None:
-        """The calibrated inputs of the site of this name, inside the domain of its table; None if none was seen."""
+        """The calibrated inputs of a site, inside its table's domain; None if none was seen."""
         site = next(site for site in self.program.sites if site.name == name)
         histogram = self._histograms.get(name)
         return None if histogram is None else histogram.density(self.domain(site, self.approximation.clip))
