@@ -67,15 +67,13 @@ def main():
     import signal
     import sys
 
-    import dse
+    from dse import job
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     path, out, trials, workers, *url = sys.argv[1:]
-    dse.job.write_results = lambda study: []  # which other tests look at
+    job.write_results = lambda study: []  # which other tests look at
     try:
-        dse.job.run(
-            path, int(trials), out, workers=int(workers), url=url[0] if url else None, make_network=make
-        )
+        job.run(path, int(trials), out, workers=int(workers), url=url[0] if url else None, make_network=make)
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

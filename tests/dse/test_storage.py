@@ -143,9 +143,7 @@ def test_tables_of_something_else_under_optunas_names(postgresql, tmp_path):
 
 def test_a_database_that_goes_away_is_one_line(postgresql):
     database = storage.open_url(postgresql.new_database())
-    expected = (
-        r"^postgresql://.*: lost \(server closed\); finished trials are kept there: run the same [^\n]*$"
-    )
+    expected = r"^postgresql://.*: lost \(server closed\); finished trials are kept there: run [^\n]*$"
     lost = sqlalchemy.exc.OperationalError("", {}, Exception("server closed\nmore"))
     with pytest.raises(StorageLostError, match=expected), storage.watched(database):
         raise lost
