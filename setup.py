@@ -6,6 +6,7 @@ from setuptools import Extension, setup
 operator = Extension(
     "approx.network.operator._cpwl",
     sources=["approx/network/operator/_cpwl.c"],
+    depends=["approx/network/operator/_registers.h"],
     extra_compile_args=["-O3"],
     libraries=["m"],
     define_macros=[("Py_LIMITED_API", "0x030B0000")],

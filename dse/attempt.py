@@ -14,6 +14,7 @@ from accel_models import Workload
 from dse.config import StudyConfig
 from dse.errors import UserError
 from dse.figures import QUALITY
+from dse.interruption import Interruption
 from dse.memo import Figures
 from dse.score import Scorer, cost_figures
 from dse.screen import Screen
@@ -62,10 +63,14 @@ class Attempt:
         config: The study file.
         scorer: Scores what is chosen.
         screen: Says which tables could join the front.
+        interruption: Ends the scoring when a signal comes.
     """
 
-    def __init__(self, config: StudyConfig, scorer: Scorer, screen: Screen) -> None:
+    def __init__(
+        self, config: StudyConfig, scorer: Scorer, screen: Screen, interruption: Interruption
+    ) -> None:
         self._config, self._scorer, self._screen = config, scorer, screen
+        self._interruption = interruption
 
     def __call__(self, trial: Trial, choose: Callable[[Trial], list[Candidate]]) -> Outcome:
         """Choose and score; whatever goes wrong is an outcome too, but for a storage that is lost."""
@@ -83,8 +88,9 @@ class Attempt:
         tables = candidates[0].tables
         workload = self._scorer.network.workload(tables)
         costs = [self._cost(candidate, workload) for candidate in candidates]
-        self._screen.check(tables, [figures for _, figures in costs])
-        quality = self._scorer.quality(tables)
+        with self._interruption.at_once():
+            self._screen.check(tables, [figures for _, figures in costs])
+            quality = self._scorer.quality(tables)
         return [self._scored(tables, workload, design, costs | quality) for design, costs in costs]
 
     def _cost(self, candidate: Candidate, workload: Workload) -> tuple[dict[str, Any], Figures]:

@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from dse.errors import UserError
+from dse.interruption import Interruption
 from dse.runs import Run
 
 if TYPE_CHECKING:
@@ -43,28 +44,44 @@ def work(
 
     Raises:
         UserError: If workers keep ending before they finish a trial.
+        KeyboardInterrupt: When a signal came, after the processes have ended.
     """
-    url = study.database.url.render_as_string(hide_password=False)
-    started, losses, seen = 0, 0, 0
     processes: list[BaseProcess] = []
     try:
-        while not run.finished:
-            while len(processes) < workers:
-                processes.append(_start(url, study.name, make_network, started))
-                started += 1
-            wait([process.sentinel for process in processes], timeout=LOOK_S)
-            done = len(run.done)
-            for _ in range(seen, done):
-                on_trial()
-            ended = [process for process in processes if not process.is_alive()]
-            losses = (0 if done > seen else losses) + sum(process.exitcode != 0 for process in ended)
-            processes, seen = [process for process in processes if process.is_alive()], done
-            if losses > MOST_LOSSES:
-                raise UserError(f"workers end before they finish a trial: {_ending(ended[-1])}")
-        for _ in range(seen, run.trials):
-            on_trial()
+        with Interruption().held() as interruption:
+            _watch(study, run, workers, make_network, on_trial, interruption, processes)
     finally:
         _end(processes)
+
+
+def _watch(
+    study: Study,
+    run: Run,
+    workers: int,
+    make_network: Callable[[StudyConfig], Network],
+    on_trial: Callable[[], None],
+    interruption: Interruption,
+    processes: list[BaseProcess],
+) -> None:
+    """Keep so many processes at work, in `processes`, until the run is done."""
+    url = study.database.url.render_as_string(hide_password=False)
+    started, losses, seen = 0, 0, 0
+    while not run.finished:
+        while len(processes) < workers:
+            processes.append(_start(url, study.name, make_network, started))
+            started += 1
+        with interruption.at_once():
+            wait([process.sentinel for process in processes], timeout=LOOK_S)
+        done = len(run.done)
+        for _ in range(seen, done):
+            on_trial()
+        ended = [process for process in processes if not process.is_alive()]
+        losses = (0 if done > seen else losses) + sum(process.exitcode != 0 for process in ended)
+        processes[:], seen = [process for process in processes if process.is_alive()], done
+        if losses > MOST_LOSSES:
+            raise UserError(f"workers end before they finish a trial: {_ending(ended[-1])}")
+    for _ in range(seen, run.trials):
+        on_trial()
 
 
 def _start(url: str, name: str, make_network: Any, number: int) -> BaseProcess:

@@ -195,6 +195,7 @@ class Study:
 
         Raises:
             StorageLostError: If the database goes away.
+            KeyboardInterrupt: When a signal came, after what was finished is stored.
         """
         tell = (lambda: on_trial(self)) if on_trial else (lambda: None)
         with storage.watched(self.database):
@@ -306,6 +307,10 @@ class Study:
         trials = self.trials()
         done = trials[trials.feasible]
         return done.iloc[int((done[metric] * FIGURES[metric].sign).argmax())]
+
+    def _repr_html_(self) -> str:
+        """Show the front as a table in a notebook."""
+        return str(self.pareto().dropna(axis="columns", how="all").to_html(index=False))
 
     def report(self, path: str | Path) -> Path:
         """Write report.html, one self-contained file.

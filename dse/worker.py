@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from dse.attempt import REASON, Attempt, Outcome, Scored
+from dse.interruption import Interruption
 from dse.mirror import TICKET, Mirror
 from dse.runs import Run
 from dse.score import Network, Scorer
@@ -39,7 +40,8 @@ class Worker:
         self._mirror = Mirror(study.optuna, self._strategy.sampler)
         self._scorer = Scorer(network, study.database.memo)
         self._screen = Screen(study.config, self._scorer)
-        self._attempt = Attempt(study.config, self._scorer, self._screen)
+        self._interruption = Interruption()
+        self._attempt = Attempt(study.config, self._scorer, self._screen, self._interruption)
 
     def work(self, on_trial: Callable[[], None] | None = None, trials: int | None = None) -> int:
         """Do trials until the run has all of its own, and return how many.
@@ -52,16 +54,18 @@ class Worker:
             KeyboardInterrupt: After the trial that it interrupted was recorded.
         """
         made = 0
-        while made != trials and not self._run.finished and not _orphaned():
-            with self._run.take() as ticket:
-                if ticket is not None:
-                    self._trial(ticket)
-            if ticket is None:
-                time.sleep(PATIENCE_S)
-                continue
-            made += 1
-            if on_trial:
-                on_trial()
+        with self._interruption.held():
+            while made != trials and not self._run.finished and not _orphaned():
+                with self._run.take() as ticket:
+                    if ticket is not None:
+                        self._trial(ticket)
+                if ticket is None:
+                    time.sleep(PATIENCE_S)
+                else:
+                    made += 1
+                    if on_trial:
+                        on_trial()
+                self._interruption.check()
         return made
 
     def _trial(self, ticket: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Density:
         counts, edges = np.histogram(values, bins=bins, range=(lo - margin, hi + margin))
         return cls(edges, counts.astype(np.float64))
 
-    @property
+    @cached_property
     def support(self) -> tuple[float, float]:
         """The least interval that holds every input seen."""
         seen = np.flatnonzero(self.counts)
@@ -64,9 +65,13 @@ class Density:
 
     def __call__(self, x: Array) -> Array:
         """Return the probability density at ``x`` (0 outside the bins)."""
+        return np.asarray(self._heights[np.searchsorted(self.edges, x, side="right")])
+
+    @cached_property
+    def _heights(self) -> Array:
+        """The density below the bins, in each, and above them, (B+2,)."""
         height = self.counts / (self.counts.sum() * np.diff(self.edges))
-        padded = np.concatenate(([0.0], height, [0.0]))
-        return np.asarray(padded[np.searchsorted(self.edges, x, side="right")])
+        return np.concatenate(([0.0], height, [0.0]))
 
     def symmetrised(self) -> Density:
         """Return the mean of the density and its mirror image about 0."""

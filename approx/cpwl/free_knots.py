@@ -22,22 +22,27 @@ TOGETHER = 1e-14
 """Knots nearer than this part of the domain count as one."""
 MOVES = 3
 """Knots tried for removal, and segments tried for the knot, in one move."""
+WORTH = 1e-4
+"""A move is made if it takes this part of the error away."""
 
 
 def least_squares_knots(target: Target, segments: int) -> Array:
     """Return N+1 knots with the least squared error found."""
     shifts = SHIFTS if 1 < segments <= SHIFTED else SHIFTS[:1]
-    found = [refine_knots(target, density_knots(target, segments, shift)) for shift in shifts]
-    knots, error = min(found, key=lambda each: each[1])
-    if segments == 1:
-        return knots
-    while True:
-        better, least = min(
-            (refine_knots(target, move) for move in _moves(target, knots)), key=lambda each: each[1]
-        )
-        if least >= error * (1 - 1e-4):
-            return knots
+    knots, error = _best(target, [density_knots(target, segments, shift) for shift in shifts])
+    while segments > 1:
+        better, least = _best(target, _moves(target, knots), error)
+        if least >= error * (1 - WORTH):
+            break
         knots, error = better, least
+    return knots
+
+
+def _best(target: Target, starts: list[Array], beat: float = np.inf) -> tuple[Array, float]:
+    """Refine several starts; return the knots of the best and their error."""
+    found, errors = refine_knots(target, np.stack(starts), beat)
+    best = int(errors.argmin())
+    return found[best], float(errors[best])
 
 
 def density_knots(target: Target, segments: int, shift: float = 0.0) -> Array:
@@ -62,9 +67,8 @@ def distinct(target: Target, knots: Array, segments: int) -> Array:
 
 def _moves(target: Target, knots: Array) -> list[Array]:
     """Return the knots after moves of one knot to the middle of a segment that errs most."""
-    errors = segment_errors(target, knots)
-    merged = segment_errors(target, knots, pairs=True)
-    drops = np.argsort(merged - errors[:-1] - errors[1:])[:MOVES] + 1
+    errors = segment_errors(target, knots[None])[0]
+    drops = np.argsort(_merged_errors(target, knots) - errors[:-1] - errors[1:])[:MOVES] + 1
     splits = np.argsort(-errors)[:MOVES]
     return [
         np.sort(np.append(np.delete(knots, drop), 0.5 * (knots[split] + knots[split + 1])))
@@ -72,3 +76,12 @@ def _moves(target: Target, knots: Array) -> list[Array]:
         for split in splits
         if split not in (drop - 1, drop)
     ] or [knots]
+
+
+def _merged_errors(target: Target, knots: Array) -> Array:
+    """Return the squared error of the best line over each pair of neighbouring segments, (N-1,)."""
+    errors = np.empty(knots.size - 2)
+    even, odd = (np.union1d(knots[[0, -1]], knots[start::2])[None] for start in (0, 1))
+    errors[0::2] = segment_errors(target, even)[0][: errors[0::2].size]
+    errors[1::2] = segment_errors(target, odd)[0][1 : 1 + errors[1::2].size]
+    return errors

@@ -178,7 +178,8 @@ def _rising(tube: _Tube, last: _Stretch | None) -> _Stretch:
 
     The line turns about a pivot that it may not pass below: first the exit of the line before. When both the
     pivot and a second lower point hold it up until the upper side blocks it, a lower point farther right
-    becomes the pivot. Three contacts on alternating sides prove that no line reaches farther.
+    becomes the pivot. Three contacts on alternating sides prove that no line reaches farther; where the
+    upper side makes two of them, they are found at once.
     """
     if last is None:
         pivot_x, pivot_y, start, first = float(tube.x[0]), float(tube.lower[0]), 0, 1
@@ -187,12 +188,57 @@ def _rising(tube: _Tube, last: _Stretch | None) -> _Stretch:
         first = int(np.searchsorted(tube.x, pivot_x, side="right"))
         start = int(np.searchsorted(tube.x, last.contact, side="right"))
     pivot: int | None = first - 1 if last is None else first
+    tried = False
     while pivot is not None:
         least = _least_slope(tube, last, start, pivot, pivot_x, pivot_y)
         line, pivot = _turn(tube, pivot_x, pivot_y, first, least)
         if pivot is not None:
+            reached = math.ceil(line.exit_index)
+            held = None if tried else _held_between(tube, last, start, (pivot_x, pivot_y), first, reached)
+            if held is not None:
+                return held
+            tried = True
             pivot_x, pivot_y, first = float(tube.x[pivot]), float(tube.lower[pivot]), pivot + 1
     return line
+
+
+def _held_between(
+    tube: _Tube, last: _Stretch | None, start: int, pivot: tuple[float, float], first: int, reached: int
+) -> _Stretch | None:
+    """Return the line that the upper side holds down before a lower contact and blocks after it, or None.
+
+    Of all lines that reach ``reached`` it has the least slope. From any upper point to any lower one right of
+    it is a bound of that, and the steepest is found by turns: the best upper point for the lower one, and the
+    best lower point for that. If the lower side blocks the line of that slope, the answer is another.
+    """
+    upper_x, upper_y = tube.x[start:reached], tube.upper[start:reached]
+    if last is not None:
+        upper_x, upper_y = np.append(last.contact, upper_x), np.append(last.at(last.contact), upper_y)
+    lower_x, lower_y = (
+        np.append(pivot[0], tube.x[first:reached]),
+        np.append(pivot[1], tube.lower[first:reached]),
+    )
+    slope, low = -math.inf, lower_x.size // 2
+    while True:
+        before = upper_x < lower_x[low]
+        bounds = (lower_y[low] - upper_y[before]) / (lower_x[low] - upper_x[before])
+        high = int(bounds.argmax())
+        behind = lower_x > upper_x[high]
+        bounds = (lower_y[behind] - upper_y[high]) / (lower_x[behind] - upper_x[high])
+        low = int(np.flatnonzero(behind)[bounds.argmax()])
+        if not bounds.max() > slope:
+            break
+        slope = float(bounds.max())
+    x, y = float(lower_x[low]), float(lower_y[low])
+    line = y + slope * (tube.x[reached:] - x)
+    blocked = line > tube.upper[reached:]
+    short = line < tube.lower[reached:]
+    end = int(blocked.argmax()) if blocked.any() else line.size
+    if short[:end].any() or (end < line.size and short[end]):
+        return None
+    if end == line.size:
+        return _to_the_end(tube, x, y, slope, slope)
+    return _stretch(tube, x, y, slope, x, reached + end, False)
 
 
 def _least_slope(

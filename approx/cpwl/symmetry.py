@@ -45,7 +45,7 @@ def mirrored_knots(target: Target, segments: int, placement: str, bias: str) -> 
         right = PLACEMENTS[placement](half, segments // 2, bias)
     knots = np.concatenate((-right[:0:-1], right))
     if bias == "least_squares" and placement in ("minimax", "density"):
-        knots, _ = refine_knots(target, knots)
+        knots = refine_knots(target, knots[None])[0][0]
     knots = 0.5 * (knots - knots[::-1])
     return np.asarray(knots)
 

@@ -171,11 +171,6 @@ class Quadrature:
         starts = np.searchsorted(segment, np.arange(knots.size - 1))
         return cls(x, measure, values, target.scale(values), starts, segment)
 
-    @property
-    def weight(self) -> Array:
-        """The weight of a squared difference: measure over scale squared, shape (Q,)."""
-        return self.measure / self.scale**2
-
     def sums(self, integrand: Array) -> Array:
         """Add samples of shape (..., Q) up over each segment, to shape (..., N)."""
         return np.asarray(np.add.reduceat(integrand, self.starts, axis=-1))

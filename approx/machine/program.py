@@ -119,6 +119,11 @@ class _Run:
             raise kind(f"node {node['name']} ({node.get('target', node['op'])}): {error}") from error
 
     def _input(self, node: Mapping[str, Any]) -> Any:
+        if "constant" in node:
+            given, traced = next(self._inputs), self._argument(node["constant"])
+            if given != traced:
+                raise ValueError(f"{given!r}: must be {traced!r}, which the program was traced with")
+            return traced
         given = np.asarray(next(self._inputs), numpy_type(node["value"]["dtype"]))
         stated = node["value"]["shape"]
         fits = len(stated) == given.ndim and all(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils import _pytree as pytree
 
 from accel_models import Workload
 from approx.cpwl import CpwlTable, Density, fit, get_function
@@ -76,15 +77,28 @@ class ConvertedModule(nn.Module):
         """Run the program on the model's own arguments.
 
         Raises:
-            ValueError: an argument that the program was not traced with.
+            ValueError: an argument, or a number or text in its place, that the program was not traced with.
         """
         named = bind(self.program.signature, args, kwargs)
         if set(named) != set(self.program.inputs):
             traced = ", ".join(self.program.inputs)
             raise ValueError(f"inputs = {', '.join(named)}: must be {traced}, as the program was traced")
+        if self.program.constants:
+            self._check_constants([named[name] for name in self.program.inputs])
         if self.program.positional:
             return self.graph_module(*named.values())
         return self.graph_module(**{name: named[name] for name in self.program.inputs})
+
+    def _check_constants(self, inputs: list[Any]) -> None:
+        leaves = pytree.tree_leaves(inputs)
+        for name, (position, value) in self.program.constants.items():
+            given = leaves[position]
+            known = isinstance(given, bool | int | float | str) and isinstance(given, bool) == isinstance(
+                value, bool
+            )
+            if not known or given != value:
+                shown = "a tensor" if isinstance(given, torch.Tensor) else repr(given)
+                raise ValueError(f"{name} = {shown}: must be {value!r}, which the program was traced with")
 
     @property
     def tables(self) -> dict[str, CpwlTable]:
@@ -163,7 +177,7 @@ class ConvertedModule(nn.Module):
         return function.domain if seen is None else calibrated_domain(function, seen)
 
     def density(self, name: str) -> Density | None:
-        """The calibrated inputs of a site, inside its table's domain; None if none was seen."""
+        """The calibrated inputs of a site, by its name, inside its table's domain; None if none was seen."""
         site = next(site for site in self.program.sites if site.name == name)
         histogram = self._histograms.get(name)
         return None if histogram is None else histogram.density(self.domain(site, self.approximation.clip))

@@ -2,8 +2,10 @@
 
 import functools
 import inspect
+from typing import Any
 
 import sympy
+import torch
 from torch import fx
 
 from accel_models import Lookup, Operation, Workload
@@ -47,6 +49,16 @@ class MatrixProgram:
         return tuple(
             Site(m.name, m.function, per_inference(elements[m.name], self._batch), m.exact) for m in modules
         )
+
+    @functools.cached_property
+    def constants(self) -> dict[str, tuple[int, Any]]:
+        """Numbers and texts among the example inputs, by name: which of the inputs' leaves, and its value.
+
+        Tracing makes them part of the program, so that no other value can be given for them.
+        """
+        inputs = [node for node in self.graph_module.graph.nodes if node.op == "placeholder"]
+        values = {node.name: (i, node.meta.get("val")) for i, node in enumerate(inputs)}
+        return {name: at for name, at in values.items() if not isinstance(at[1], torch.Tensor)}
 
     @property
     def functions(self) -> list[str]:

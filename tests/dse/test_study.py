@@ -208,3 +208,7 @@ def test_a_run_killed_before_its_first_trial_is_run_again(
     with pytest.raises(UserError, match="holds no study yet"):
         Study.open(tmp_path / "out")
     assert len(dse.run(study_file, trials=2, out=tmp_path / "out", make_network=fake_network).trials()) == 2
+
+
+def test_a_notebook_shows_the_front(study):
+    assert study._repr_html_().count("<tr") == len(study.pareto()) + 1

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from approx.network.operator.layout import dense, like
+
 try:
     from approx.network.operator import _cpwl
 
@@ -28,6 +30,8 @@ except ImportError:
 
 _CELLS = (256, 512, 1024, 2048, 4096)
 """Sizes of an index map, the least that separates the knots is taken; 4096 cells fill a first-level cache."""
+_COPIES = 4
+"""Of the sums of the lines' gradients, among which the extension spreads its work."""
 _PARALLEL = 1 << 17
 """Elements below which a second thread costs more than it saves."""
 
@@ -92,7 +96,7 @@ def cpwl(x: torch.Tensor, lines: torch.Tensor, index: IndexMap) -> torch.Tensor:
 class _Cpwl(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, lines: torch.Tensor, index: IndexMap) -> torch.Tensor:
-        x, lines = _dense(x.detach()), lines.detach().contiguous()
+        x, lines = dense(x.detach()), lines.detach().contiguous()
         y = torch.empty_like(x)
 
         def part(start: int, stop: int) -> None:
@@ -107,9 +111,11 @@ class _Cpwl(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         x, lines = ctx.saved_tensors
-        gradient = _like(gradient, x)
+        gradient = like(gradient, x)
         to_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        to_lines = torch.zeros(lines.shape, dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        to_lines = (
+            torch.zeros((_COPIES, *lines.shape), dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        )
         if to_x is not None:
 
             def part(start: int, stop: int) -> None:
@@ -120,7 +126,7 @@ class _Cpwl(torch.autograd.Function):
         if to_lines is not None:
             pointers = x.data_ptr(), gradient.data_ptr(), to_lines.data_ptr()
             _cpwl.backward_lines(*pointers, 0, x.numel(), ctx.index.packed)
-        return to_x, None if to_lines is None else to_lines.to(lines.dtype), None
+        return to_x, None if to_lines is None else to_lines.sum(0).to(lines.dtype), None
 
 
 def softmax(x: torch.Tensor, exp: Table, reciprocal: Table) -> torch.Tensor:
@@ -149,17 +155,6 @@ def layer_norm(
 
     _in_parts(part, x.numel() // row, row)
     return y
-
-
-def _dense(x: torch.Tensor) -> torch.Tensor:
-    """X, or a copy, whose elements fill its storage without gaps, in whatever order."""
-    channels_last = x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last)
-    return x if x.is_contiguous() or channels_last else x.contiguous()
-
-
-def _like(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The gradient, or a copy, laid out as x."""
-    return gradient if gradient.stride() == x.stride() else torch.empty_like(x).copy_(gradient)
 
 
 def _in_parts(part: Any, size: int, elements: int = 1) -> None:

@@ -128,7 +128,11 @@ class _Reader:
         return node
 
     def _input(self, stated: Mapping[str, Any]) -> fx.Node:
-        return self._valued(self._graph.placeholder(identifier(stated["name"])), stated)
+        node = self._graph.placeholder(identifier(stated["name"]))
+        if "constant" not in stated:
+            return self._valued(node, stated)
+        node.meta["val"] = decode(stated["constant"], {})
+        return node
 
     def _tensor(self, stated: Mapping[str, Any]) -> fx.Node:
         module, leaf = place(self._root, stated["target"])

@@ -108,7 +108,10 @@ class _Writer:
             ) from None
 
     def _input(self, node: fx.Node) -> dict[str, Any]:
-        return {"op": "input", "value": value_json(node.meta.get("val"), self.names)}
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):  # a number or text that the program was traced with
+            return {"op": "input", "constant": encode(value)}
+        return {"op": "input", "value": value_json(value, self.names)}
 
     def _tensor(self, node: fx.Node) -> dict[str, Any]:
         path = str(node.target)

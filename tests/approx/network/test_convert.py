@@ -1,11 +1,13 @@
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from approx.network import Approximation, ConvertedModule, UnsupportedOperator, convert, trace
+from approx import machine
+from approx.network import Approximation, ConvertedModule, UnsupportedOperator, convert, load, trace
 from approx.network.instructions import INSTRUCTIONS
 
 Network = tuple[nn.Module, dict[str, torch.Tensor]]
@@ -143,3 +145,32 @@ def test_an_empty_calibration_is_refused(bert: Network) -> None:
     model, inputs = bert
     with pytest.raises(ValueError, match="calibration = no batch"):
         convert(model, inputs, calibration=[])
+
+
+class Scaled(nn.Module):
+    """Takes a number and a flag beside its tensor."""
+
+    def forward(self, x: torch.Tensor, scale: float = 1.0, flag: bool = True) -> torch.Tensor:
+        y = torch.tanh(scale * x)
+        return y if flag else -y
+
+
+def test_a_number_among_the_inputs_is_part_of_the_program(tmp_path) -> None:
+    x = torch.randn(3, 4)
+    converted = convert(Scaled(), (x, 2.0, False), Approximation())
+    converted.save(tmp_path / "scaled")
+    for module in (converted, load(tmp_path / "scaled")):
+        torch.testing.assert_close(module(x, 2.0, flag=False), converted(x, 2, False))
+        for arguments, message in (
+            ((x, 3.0, False), r"^scale = 3.0: must be 2.0, which the program was traced with$"),
+            ((x, 2.0, True), r"^flag = True: must be False, which"),
+            ((x, 2.0, 0), r"^flag = 0: must be False, which"),
+            ((x, torch.tensor(2.0), False), r"^scale = a tensor: must be 2.0, which"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                module(*arguments)
+    program = machine.load(tmp_path / "scaled")
+    inputs = {"x": x.numpy(), "scale": 2.0, "flag": False}
+    np.testing.assert_allclose(program.run(inputs), converted(x, 2.0, False).numpy(), atol=1e-6)
+    with pytest.raises(ValueError, match=r"scale .*3.0: must be 2.0, which the program was traced with"):
+        program.run({**inputs, "scale": 3.0})

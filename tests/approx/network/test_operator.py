@@ -86,6 +86,28 @@ def test_native_and_reference_agree_for_any_knots(knots: list[float], extra: lis
     )
 
 
+@pytest.mark.parametrize("segments", [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 300])
+@pytest.mark.parametrize("wide", [False, True])
+def test_every_path_finds_the_same_line(segments: int, wide: bool) -> None:
+    generator = torch.Generator().manual_seed(segments)
+    knots = torch.randn(segments + 1, generator=generator).sort().values
+    knots = torch.exp(8 * knots).sort().values if wide else knots
+    ends = [knots.min() - 1, knots.max() + 1]
+    x = torch.cat([knots, torch.nextafter(knots, knots - 1), torch.stack(ends), torch.tensor([torch.inf])])
+    x = torch.cat([x, x.flip(0), torch.randn(2000, generator=generator) * knots.abs().max()])
+    lines = torch.stack([torch.zeros(segments + 2), torch.arange(segments + 2.0)], dim=1)
+    index = IndexMap.build(knots)
+    assert index is not None
+    expected = reference.cpwl(x, knots, lines)
+    torch.testing.assert_close(native.cpwl(x, lines, index), expected, rtol=0, atol=0)
+    one_by_one = torch.cat([native.cpwl(each, lines, index) for each in x[:200].split(1)])
+    torch.testing.assert_close(one_by_one, expected[:200], rtol=0, atol=0)
+    counted = lines.clone().requires_grad_()
+    native.cpwl(x, counted, index).sum().backward()
+    assert counted.grad is not None
+    assert counted.grad[:, 1].tolist() == torch.bincount(expected.long(), minlength=segments + 2).tolist()
+
+
 @pytest.mark.parametrize("placement", ["uniform", "minimax"])
 @pytest.mark.parametrize("function", ["gelu", "rsqrt"])
 def test_native_and_reference_give_the_same_values_and_gradients(function: str, placement: str) -> None:

@@ -153,9 +153,10 @@ def _start_and_wait(study_file, trials):
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(study_file.parent), str(ROOT)])},
         cwd=study_file.parent,
     )
-    deadline = time.monotonic() + 60
-    while _finished(study_file.parent / "out" / "study.db") < trials and time.monotonic() < deadline:
+    deadline = time.monotonic() + 300
+    while _finished(study_file.parent / "out" / "study.db") < trials:
         assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     return process
 
@@ -226,3 +227,26 @@ def test_no_feasible_design_is_one_line_and_exit_status_2(cli, tiny_study):
     status, out, err = cli("run", tiny_study.name)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "[constraints]: no feasible design: of 972 that can run it, area_mm2 <= 1e-06 excludes 972" in err
+
+
+def test_verify_without_timeloop_ends_before_anything_is_written(cli, tiny_study, monkeypatch):
+    monkeypatch.setenv("PATH", str(tiny_study.parent))
+    status, out, err = cli("run", tiny_study.name, "--verify", "timeloop")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("--verify timeloop: timeloop: no module pytimeloop.timeloopfe.v4 or timeloopfe.v4")
+    assert not (tiny_study.parent / "runs").exists()
+
+
+def test_verify_that_fails_leaves_the_results(cli, tiny_study, monkeypatch):
+    from accel_models.backends.timeloop import TimeloopError
+
+    def fails(*_, **__):
+        raise TimeloopError("timeloop-model: killed by SIGKILL", "the end")
+
+    monkeypatch.setattr("dse.verify.check", lambda backend: None)
+    monkeypatch.setattr("accel_models.backends.timeloop.evaluation.find", fails)
+    status, out, err = cli("run", tiny_study.name, "--trials", 3, "--verify", "timeloop")
+    assert status == 0, err
+    assert "no result" in out
+    assert "timeloop-model: killed by SIGKILL\n  | the end" in err
+    assert (tiny_study.parent / "runs" / "tiny" / "best.json").exists()
