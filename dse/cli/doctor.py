@@ -86,7 +86,7 @@ def _accelerator() -> tuple[str, str, str]:
 
 
 def _cache() -> tuple[str, str, str]:
-    from approx.tasks.cache import cache_folder
+    from approx.folders import cache_folder
 
     folder = cache_folder()
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
