@@ -15,6 +15,7 @@ from accel_models.checks import Choice, IntRange, refuse
 _SIZE = IntRange(1, 10**9)
 _ELEMENTS = IntRange(1, 10**12)
 _SEGMENTS = IntRange(1, 65536)
+_TABLE_WIDTH = IntRange(2, 32, "bits", optional=True)
 ADDRESSING = ("shift", "dyadic", "exponent", "comparator")
 _ADDRESSING = Choice(ADDRESSING)
 
@@ -83,6 +84,7 @@ class Lookup:
             extraction) or "comparator" (free knots).
         name: The site, for reports.
         table: Which table this is; lookups that share one name it alike. Default: the site's name.
+        width: Bits of each of the table's numbers; none: those of an element-wise word.
     """
 
     kind: ClassVar[str] = "lookup"
@@ -91,6 +93,7 @@ class Lookup:
     addressing: str = "comparator"
     name: str = ""
     table: str = ""
+    width: int | None = None
 
     def __post_init__(self) -> None:
         _ELEMENTS.check("lookup.elements", self.elements)
@@ -98,6 +101,7 @@ class Lookup:
         _ADDRESSING.check("lookup.addressing", self.addressing)
         _check_text("lookup.name", self.name)
         _check_text("lookup.table", self.table)
+        _TABLE_WIDTH.check("lookup.width", self.width)
 
     @property
     def table_words(self) -> int:
