@@ -192,12 +192,13 @@ class ConvertedModule(nn.Module):
                 f"data = {numerics.data!r}: activations were never calibrated: convert with calibration "
                 "batches, or call calibrate"
             )
-        plan, accumulator = build(self.program.graph_module, self._edges, numerics)
-        self._run_as(self._emulation(plan, numerics), numerics, plan, accumulator)
+        self.set_plan(*build(self.program.graph_module, self._edges, numerics), numerics)
 
-    def _emulation(self, plan: Plan, numerics: Numerics) -> fx.GraphModule:
+    def set_plan(self, plan: Plan, accumulator: int, numerics: Numerics) -> None:
+        """Run in fixed point by a plan that `numerics` made; what a saved program does."""
         widths = {site.name: self.table_bits(site, numerics) for site in self.program.sites}
-        return emulation(self.program.graph_module, plan, widths.__getitem__)
+        module = emulation(self.program.graph_module, plan, widths.__getitem__)
+        self._run_as(module, numerics, plan, accumulator)
 
     def _run_as(
         self, module: fx.GraphModule, numerics: Numerics, plan: Plan, accumulator: int | None

@@ -6,7 +6,7 @@ of the host's can have made it: it is noted, and kept out of the range.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,7 +121,3 @@ def _can_be_masked(graph: fx.Graph) -> set[fx.Node]:
             found.add(node)
     return found
 
-
-def saved(edges: Mapping[str, Edge]) -> dict[str, list[Any]]:
-    """The ranges, ready for JSON; an edge that saw nothing is left out."""
-    return {name: [e.lowest, e.highest, e.masked] for name, e in edges.items() if e.seen}

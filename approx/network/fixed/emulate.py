@@ -65,7 +65,7 @@ class Constants(nn.Module):
 
     def forward(self, x: Any) -> Tensor:
         """Of any shape."""
-        x = torch.as_tensor(x, device=self.factor.device)
+        x = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64, device=self.factor.device)
         if not self.kept or (torch.is_grad_enabled() and x.requires_grad):
             return self._rounded(x)
         key = x.data_ptr(), x._version

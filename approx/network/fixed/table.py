@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from approx.cpwl import CpwlTable, get_function
+from approx.cpwl.fixed_point import PARTS
 from approx.network.fixed.words import Word, integers
 from approx.network.site import SiteModule
 
@@ -57,6 +59,14 @@ def quantised(table: CpwlTable, bits: int, x: Word) -> CpwlTable:
     """
     knots = 2.0 ** (max(x.bits - bits, 0) - x.fraction)
     return table.quantize(bits, storage="midpoint", scale={"knots": knots})
+
+
+def saved_table(table: CpwlTable, bits: int, x: Word) -> dict[str, Any]:
+    """The integers of a table as a program file holds them: each part, and its digits after the point."""
+    fixed = quantised(table, bits, x).fixed_point
+    assert fixed is not None  # noqa: S101 - it has just been quantised
+    parts = {name: list(getattr(fixed, name)) for name in PARTS}
+    return {**parts, "bits": fixed.bits, "fractions": [-round(math.log2(step)) for step in fixed.scale]}
 
 
 def site_values(site: SiteModule, bits: int, x: Word, y: Word) -> Integers:
