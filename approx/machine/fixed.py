@@ -125,7 +125,9 @@ class FixedExecution(Execution):
 
     def _fraction(self, value: Any, step: Step, position: int) -> int:
         operand = step["operands"].get(str(position))
-        return int(self._word(value)["fraction"] if operand is None else operand["fraction"])
+        if operand is not None and "fraction" in operand:
+            return int(operand["fraction"])
+        return int(self._word(value)["fraction"] - (0 if operand is None else operand["shift"]))
 
     def _chosen(self, node: Mapping[str, Any], step: Step) -> Any:
         """A move or a maximum: all that joins in is brought to the result's word."""

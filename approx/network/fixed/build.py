@@ -25,6 +25,8 @@ from approx.network.site import SiteModule
 
 MASK_MARGIN = 16.0
 """How far below every other score a masked one lies: exp(-16) is less than half a step of a 16-bit word."""
+ALIGNMENT = 14
+"""Most digits by which two words are shifted against each other to be added: 16-bit words then fill 31 bits."""
 CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
 TRANSPOSED = (aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
 PRODUCTS = (aten.matmul.default, aten.mm.default, aten.bmm.default)
@@ -388,13 +390,27 @@ def add(p: Planner, node: fx.Node) -> Step:
         argument = node.args[position]
         word = p.word_of(argument)
         if word is None:
-            constant = _addend(p, node, argument, max(*known, result.fraction))
+            constant = _addend(p, node, argument, min(max(*known, result.fraction), min(known) + ALIGNMENT))
             operands[position] = constant
             word = Word(constant.bits, _one(constant.fraction))
         words.append(word)
+    words = _within_reach(words, node.args[:2], operands)
     finest = max(word.fraction for word in words)
     largest = sum(word.limit * 2.0 ** (finest - word.fraction) for word in words)
     return Step(result, operands, largest=p.need(node, 2, largest))
+
+
+def _within_reach(words: list[Word], arguments: Any, operands: dict[int, Operand]) -> list[Word]:
+    """The words of two operands, the finer one shortened where the other lies too far above to align them."""
+    coarsest = min(word.fraction for word in words)
+    most = coarsest + ALIGNMENT
+    shortened = []
+    for position, word in enumerate(words):
+        excess = word.fraction - most
+        if excess > 0 and position not in operands:
+            operands[position] = Narrow(word.bits, 1, excess)
+        shortened.append(Word(word.bits, min(word.fraction, most)))
+    return shortened
 
 
 def _addend(p: Planner, node: fx.Node, argument: Any, finest: int) -> Constant:

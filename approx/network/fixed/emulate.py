@@ -297,6 +297,13 @@ class _Writer:
     def _hadamard(self, node: fx.Node, step: Step, here: fx.Node) -> tuple[tuple[Any, ...], nn.Module]:
         arguments = list(here.args[:2])
         for position, operand in step.operands.items():
+            if isinstance(operand, Narrow):
+                word = self.plan[node.args[position].name].word
+                shorter = Rounding(None, Word(word.bits, word.fraction - operand.shift))
+                with self.module.graph.inserting_before(here):
+                    name = f"operands.{node.name}.argument{position}"
+                    arguments[position] = self._call(name, shorter, (arguments[position],))
+                continue
             made = Constants(operand, kind_of(step), values=True, kept=_is_attribute(node.args[position]))
             if not isinstance(arguments[position], fx.Node):
                 arguments[position] = made(arguments[position]).item()

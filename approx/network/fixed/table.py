@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,35 @@ def quantised(table: CpwlTable, bits: int, x: Word) -> CpwlTable:
     Raises:
         ValueError: the bits cannot hold the table.
     """
-    knots = 2.0 ** (max(x.bits - bits, 0) - x.fraction)
-    return table.quantize(bits, storage="midpoint", scale={"knots": knots})
+    step = 2.0 ** (max(x.bits - bits, 0) - x.fraction)
+    limit = 2 ** (min(bits, x.bits) - 1) - 1
+    reached = _reached(table, step, limit)
+    return reached.quantize(bits, storage="midpoint", scale={"knots": step})
+
+
+def _reached(table: CpwlTable, step: float, limit: int) -> CpwlTable:
+    """The table as far as a word reaches: what lies beyond is never looked up, and its tails begin there.
+
+    Segments that all fall on one step become one.
+    """
+    on_step = np.clip(np.rint(table.knots / step), -limit, limit)
+    kept = np.flatnonzero(np.diff(on_step) > 0)
+    if kept.size == 0:
+        kept = np.array([table.segments // 2])
+        low = min(on_step[0], limit - 1)
+        ends = np.array([low, low + 1])
+    else:
+        ends = np.append(on_step[kept], on_step[kept[-1] + 1])
+    slopes, intercepts = table.slopes[kept], table.intercepts[kept]
+    outside = table.knots[[0, -1]] / step
+    return replace(
+        table,
+        knots=ends * step,
+        slopes=slopes,
+        intercepts=intercepts,
+        left=table.left if outside[0] >= -limit else (slopes[0], intercepts[0]),
+        right=table.right if outside[1] <= limit else (slopes[-1], intercepts[-1]),
+    )
 
 
 def saved_table(table: CpwlTable, bits: int, x: Word) -> dict[str, Any]:
