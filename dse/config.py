@@ -62,7 +62,7 @@ class TaskSection(Section):
 
     name: Annotated[str, fixed(Text())] = Field(
         default="digits-bert",
-        description="A ready-made task (digits-bert, digits-roberta, digits-resnet), or your own "
+        description="A ready-made task (digits-bert, digits-roberta, digits-resnet, minilm), or your own "
         "'module:function' that returns an approx.Task",
     )
     seed: Annotated[int | None, SEED] = Field(

@@ -10,7 +10,6 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.figure
 
-from dse.figures import FIGURES
 from dse.files import write_whole
 from dse.plots import pareto_figure
 from dse.study import Study
@@ -33,12 +32,13 @@ def best(study: Study) -> dict[str, Any]:
     """Return the designs to look at first, with all their parameters and figures.
 
     Keys: `original`, figures of the unconverted network; `knee`, and `best-FIGURE` for both objectives and
-    accuracy. Without a finished trial only `original` is there.
+    accuracy, if there is one. Without a finished trial only `original` is there.
     """
     chosen: dict[str, Any] = {"original": study.original}
     if not study.pareto().empty:
         chosen["knee"] = design(study, int(study.best().number))
-        for name in dict.fromkeys([*(figure.name for figure in study.objectives), "accuracy"]):
+        wanted = dict.fromkeys([*(figure.name for figure in study.objectives), "accuracy"])
+        for name in (name for name in wanted if name in study.figures):
             chosen[f"best-{name}"] = design(study, int(study.best(name).number))
     return chosen
 
@@ -48,7 +48,7 @@ def design(study: Study, number: int) -> dict[str, Any]:
     attrs = study.trials_in()[number].user_attrs
     return {
         "trial": number,
-        "figures": {name: attrs[name] for name in FIGURES},
+        "figures": {name: attrs[name] for name in study.figures},
         "tables": attrs["tables"],
         "design": attrs["design"],
     }

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from dse.figures import FIGURES, Figure
+from dse.figures import Figure
 
 if TYPE_CHECKING:
     from dse.study import Study
@@ -20,7 +20,7 @@ COLUMN_INCHES = 3.5
 """Width of a column in the usual two-column layouts."""
 
 FRONT, OTHER, ORIGINAL = "#0b5394", "#a8a8a8", "#b45309"
-NEAR_ONE = ("fidelity", "agreement")
+NEAR_ONE = ("fidelity", "agreement", "cosine")
 """Figures whose interesting values crowd below 1: drawn as the distance that is left, on a log axis."""
 
 LEAST_DISTANCE = 1e-8
@@ -34,6 +34,9 @@ LABEL_INCHES = 0.055
 AROUND_INCHES = 0.8
 """What a drawing needs beside its axes."""
 
+RASTERIZED = 1000
+"""Above so many trials their points become one image inside an SVG or PDF, which stays small."""
+
 DECADES = 4
 """Above this, an axis has a tick a decade; below, at 1, 2 and 5."""
 
@@ -42,8 +45,8 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
     """Draw all finished trials, their Pareto front, and how the unconverted network compares.
 
     The front is a step line: what is between two designs can be had only by the better of them. Points of it
-    are labelled with array, dataflow and segments where there is room. If accuracy is no objective, a second
-    panel shows it for the same trials.
+    are labelled with array, dataflow and segments where there is room. If the network has an accuracy that is
+    no objective, a second panel shows it for the same trials.
 
     Args:
         study: A study; it may have no finished trial.
@@ -52,7 +55,8 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
     quality, cost = study.objectives
     trials, front = study.trials(), study.pareto()
     done = trials[trials.state == "complete"]
-    panels = [quality] if "accuracy" in (quality.name, cost.name) else [quality, FIGURES["accuracy"]]
+    second = study.figures.get("accuracy")
+    panels = [quality] if second in (None, quality, cost) else [quality, second]
     drawing = Drawing(figsize=(width, (0.5 + 0.22 * len(panels)) * width), layout="constrained")
     ratios = [3, 1.1][: len(panels)]
     axes: list[Axes] = list(
@@ -102,7 +106,7 @@ def shown(values: pd.Series[Any], figure: Figure) -> pd.Series[Any]:
 
 
 def _scatter(axes: Axes, done: pd.DataFrame, front: pd.DataFrame, y: Figure, x: Figure) -> None:
-    style: dict[str, Any] = {"linewidths": 0, "zorder": 2}
+    style: dict[str, Any] = {"linewidths": 0, "zorder": 2, "rasterized": len(done) > RASTERIZED}
     axes.scatter(shown(done[x.name], x), shown(done[y.name], y), s=12, c=OTHER, label="trial", **style)
     axes.scatter(shown(front[x.name], x), shown(front[y.name], y), s=24, c=FRONT, marker="D", **style)
 

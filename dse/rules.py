@@ -77,6 +77,7 @@ def did_you_mean(value: object, names: Iterable[str]) -> str:
 def _checked(rule: Rule, value: Any) -> Any:
     try:
         return rule.check("", value)
-    except ValueError:
+    except ValueError as error:
+        reason = str(error).partition(f" = {value}: ")[2]
         hint = did_you_mean(value, map(str, rule.options)) if isinstance(rule, Choice) else ""
-        raise refusal(value, f"must be {rule.text()}{hint}") from None
+        raise refusal(value, reason + hint) from None

@@ -48,7 +48,7 @@ class ConvertedNetwork:
     """A task's network, converted once; its tables change with each candidate. See `Network`.
 
     Raises:
-        UserError: If there is no such task.
+        UserError: If there is no such task, or an objective is no figure of it.
         ValueError: If the network cannot be converted.
     """
 
@@ -61,7 +61,8 @@ class ConvertedNetwork:
         self._evaluator = approx.tasks.Evaluator(task)
         self._batch = config.search.batch
         self.functions = tuple(self._converted.program.functions)
-        self.original = _quality_figures(self._evaluator.original)
+        self.original = self._evaluator.original.figures
+        _check_objectives(config, self.original)
         self.certificate = _plain(self._converted.program.certificate())
 
     def workload(self, tables: Tables) -> Workload:
@@ -71,7 +72,7 @@ class ConvertedNetwork:
     def quality(self, tables: Tables) -> Figures:
         """Score the network with these tables on the task's test data."""
         self._converted.set_approximation(_approximation(tables))
-        return _quality_figures(self._evaluator.score(self._converted))
+        return self._evaluator.score(self._converted).figures
 
 
 class Scorer:
@@ -148,14 +149,19 @@ def _load_task(config: StudyConfig) -> Any:
         raise UserError(f"[task] name = {json.dumps(config.task.name)}: {reason}") from None
 
 
+def _check_objectives(config: StudyConfig, original: Figures) -> None:
+    """Refuse a figure of quality that the task does not have, such as the accuracy of embeddings."""
+    missing = [f.name for f in config.figures if f in QUALITY and f.name not in original]
+    if missing:
+        raise UserError(
+            f"[search] objectives = {json.dumps(missing[0])}: {config.task.name} has {', '.join(original)}"
+        )
+
+
 def _approximation(tables: Tables) -> Any:
     import approx
 
     return approx.Approximation(overrides={function: dict(table) for function, table in tables.items()})
-
-
-def _quality_figures(score: Any) -> Figures:
-    return {figure.name: float(getattr(score, figure.name)) for figure in QUALITY}
 
 
 def _plain(certificate: Any) -> dict[str, Any]:

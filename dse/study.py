@@ -18,7 +18,8 @@ from dse import nested, pareto, storage
 from dse.about import describe
 from dse.config import StudyConfig
 from dse.errors import NoStudyError
-from dse.figures import FIGURES, QUALITY, Figure
+from dse.figures import FIGURES, HARDWARE, Figure
+from dse.interruption import Interruption
 from dse.problems import differences
 from dse.samplers import fixing, make
 from dse.score import Figures, Network, Scorer, cost_figures, memo_key
@@ -115,6 +116,12 @@ class Study:
         return dict(self.optuna.user_attrs["original"])
 
     @cached_property
+    def figures(self) -> dict[str, Figure]:
+        """The figures that its trials have: of quality those that the network has, and the hardware's."""
+        has = {*self.original, *(figure.name for figure in HARDWARE)}
+        return {name: figure for name, figure in FIGURES.items() if name in has}
+
+    @cached_property
     def objectives(self) -> tuple[Figure, Figure]:
         """The two figures that are traded off."""
         return self.config.figures
@@ -136,15 +143,22 @@ class Study:
             network: What is searched.
             trials: How many to add.
             on_trial: Called after each.
+
+        Raises:
+            KeyboardInterrupt: When a signal came, after what was finished is stored.
         """
         search, so_far = self.config.search, len(self.trials_in())
         self.optuna.sampler = make(search.sampler, search.seed, so_far)
         scorer = Scorer(network, self._known())
         suggest = self._suggest_with(network)
-        callbacks = [lambda *_: on_trial(self)] if on_trial else []
-        self.optuna.optimize(
-            _Objective(self, suggest, scorer), n_trials=trials, catch=(Exception,), callbacks=callbacks
-        )
+        with Interruption().held() as interruption:
+            callbacks = [lambda *_: on_trial(self)] if on_trial else []
+            self.optuna.optimize(
+                _Objective(self, suggest, scorer, interruption),
+                n_trials=trials,
+                catch=(Exception,),
+                callbacks=[*callbacks, lambda *_: interruption.check()],
+            )
 
     def _suggest_with(self, network: Network) -> Callable[[Trial], Candidate]:
         """The strategy's way to make a candidate; the first trials get the plain choices."""
@@ -168,7 +182,7 @@ class Study:
 
     def _known(self) -> dict[str, Figures]:
         done = (trial.user_attrs for trial in self.trials_in(TrialState.COMPLETE))
-        return {memo_key(attrs["tables"]): {f.name: attrs[f.name] for f in QUALITY} for attrs in done}
+        return {memo_key(attrs["tables"]): {name: attrs[name] for name in self.original} for attrs in done}
 
     def points(self) -> pareto.Points:
         """Return the objectives of the finished trials, (trials, 2), signed so that higher is better."""
@@ -185,7 +199,7 @@ class Study:
         return pd.DataFrame([_row(trial) for trial in self.trials_in()], columns=self._columns())
 
     def _columns(self) -> list[str]:
-        return ["number", "state", *FIGURES, *self.space.searched, "seconds", REASON]
+        return ["number", "state", *self.figures, *self.space.searched, "seconds", REASON]
 
     def pareto(self) -> pd.DataFrame:
         """Return the trials that no other beats, best in the first objective first; of equal ones one.
@@ -205,13 +219,13 @@ class Study:
         """Return the finished trial that is best in a figure, or the front's knee.
 
         Args:
-            metric: A name in `dse.figures.FIGURES`; the knee if None.
+            metric: A name in `figures`; the knee if None.
 
         Raises:
             ValueError: If there is no such figure, or no finished trial.
         """
-        if metric is not None and metric not in FIGURES:
-            raise ValueError(f"metric = {metric!r}: must be one of {', '.join(FIGURES)}")
+        if metric is not None and metric not in self.figures:
+            raise ValueError(f"metric = {metric!r}: must be one of {', '.join(self.figures)}")
         front = self.pareto()
         if front.empty:
             raise ValueError(f"{self.folder}: no trial is finished yet")
@@ -236,8 +250,15 @@ class Study:
 class _Objective:
     """Scores what a trial suggests, and records everything about it with the trial."""
 
-    def __init__(self, study: Study, suggest: Callable[[Trial], Candidate], scorer: Scorer) -> None:
+    def __init__(
+        self,
+        study: Study,
+        suggest: Callable[[Trial], Candidate],
+        scorer: Scorer,
+        interruption: Interruption,
+    ) -> None:
         self._study, self._suggest, self._scorer = study, suggest, scorer
+        self._interruption = interruption
 
     def __call__(self, trial: Trial) -> Sequence[float]:
         try:
@@ -251,7 +272,9 @@ class _Objective:
             design, workload, report = self._scorer.cost(candidate)
         except ValueError as error:
             raise optuna.TrialPruned(str(error)) from error
-        figures = cost_figures(report) | self._scorer.quality(candidate.tables)
+        with self._interruption.at_once():
+            quality = self._scorer.quality(candidate.tables)
+        figures = cost_figures(report) | quality
         values = [figures[figure.name] for figure in self._study.objectives]
         record: dict[str, Any] = {"tables": candidate.tables, "design": design.to_dict(), **figures}
         if self._joins_front(values):

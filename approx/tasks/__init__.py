@@ -5,10 +5,11 @@
 
 from approx.tasks.base import Batch, Task
 from approx.tasks.digits import Digits
-from approx.tasks.evaluate import Evaluator, Fidelity, Score, accuracy, fidelity
+from approx.tasks.evaluate import Evaluator, accuracy, fidelity
 from approx.tasks.finetune import FineTuning, finetune
 from approx.tasks.huggingface import HuggingFace
 from approx.tasks.registry import TASKS, load
+from approx.tasks.score import Fidelity, Score
 from approx.tasks.unlabelled import Unlabelled
 
 __all__ = [

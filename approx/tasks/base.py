@@ -29,6 +29,19 @@ def _moved(value: Any, device: torch.device) -> Any:
     return value.to(device) if isinstance(value, Tensor) else value
 
 
+def first_tensor(inputs: Inputs) -> Tensor:
+    """Return the first tensor among the inputs, whose rows tell samples apart.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    arguments = inputs.values() if isinstance(inputs, Mapping) else inputs
+    found = next((value for value in arguments if isinstance(value, Tensor)), None)
+    if found is None:
+        raise ValueError("inputs: must hold at least one tensor")
+    return found
+
+
 @dataclass(frozen=True)
 class Batch:
     """Inputs of one forward call and the classes they should give.
@@ -36,15 +49,27 @@ class Batch:
     Attributes:
         inputs: Positional arguments as a tuple, or keyword arguments as a dict; tensors are batch first.
         targets: Class indices, int64, of the logits' shape without its last axis: (batch,) for a
-            classifier, (batch, positions) for a tagger. Entries of -100 are ignored.
+            classifier, (batch, positions) for a tagger. Entries of -100 are ignored. None where the
+            network gives embeddings: vectors that are compared with the original network's.
     """
 
     inputs: Inputs
-    targets: Tensor
+    targets: Tensor | None = None
+
+    @property
+    def labels(self) -> Tensor:
+        """The targets of a batch that has them.
+
+        Raises:
+            ValueError: If it has none.
+        """
+        if self.targets is None:
+            raise ValueError("targets = None: must be class indices, as embeddings have no accuracy")
+        return self.targets
 
     def __len__(self) -> int:
         """Number of samples."""
-        return len(self.targets)
+        return len(first_tensor(self.inputs) if self.targets is None else self.targets)
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div
+from torch.nn.functional import cosine_similarity, cross_entropy, kl_div
 
 from approx.network import ConvertedModule
 from approx.tasks.base import Batch, Task, call
@@ -42,10 +42,12 @@ class _Lesson:
     teacher: Tensor
 
     def loss(self, module: nn.Module, distillation: float) -> Tensor:
-        logits = logits_of(call(module, self.batch.inputs))
-        flat, targets = logits.flatten(0, -2), self.batch.targets.flatten()
-        hard = cross_entropy(flat, targets) if distillation < 1 else flat.new_zeros(())
-        soft = kl_div(flat.log_softmax(-1), self.teacher, log_target=True, reduction="batchmean")
+        outputs, targets = logits_of(call(module, self.batch.inputs)).flatten(0, -2), self.batch.targets
+        if targets is None:
+            return 1 - cosine_similarity(outputs, self.teacher, dim=-1).mean()
+        hard = cross_entropy(outputs, targets.flatten()) if distillation < 1 else outputs.new_zeros(())
+        teacher = self.teacher.log_softmax(-1)
+        soft = kl_div(outputs.log_softmax(-1), teacher, log_target=True, reduction="batchmean")
         return (1 - distillation) * hard + distillation * soft
 
 
@@ -71,7 +73,8 @@ def finetune(
         learning_rate: Peak of the one-cycle schedule (Smith, arXiv 1708.07120).
         tables: Also train each table's values at its knots; tables stay continuous.
         distillation: Share of the loss that is KL divergence to the original network, 0 to 1; the rest is
-            cross-entropy with the labels.
+            cross-entropy with the labels. Embeddings have no labels: their loss is 1 less their mean cosine
+            to the original's.
         seed: Of the order of batches.
 
     Raises:
@@ -102,10 +105,7 @@ def _check(epochs: int, learning_rate: float, distillation: float) -> None:
 
 @torch.no_grad()
 def _lessons(original: nn.Module, batches: Sequence[Batch]) -> list[_Lesson]:
-    return [
-        _Lesson(batch, logits_of(call(original, batch.inputs)).flatten(0, -2).log_softmax(-1))
-        for batch in batches
-    ]
+    return [_Lesson(batch, logits_of(call(original, batch.inputs)).flatten(0, -2)) for batch in batches]
 
 
 def _train(

@@ -12,6 +12,7 @@ from typing import Any
 from approx.tasks.base import Task
 from approx.tasks.digits import Digits
 from approx.tasks.huggingface import HuggingFace
+from approx.tasks.minilm import minilm
 
 TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
     {
@@ -19,6 +20,7 @@ TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
         "digits-roberta": partial(Digits, "roberta"),
         "digits-resnet": partial(Digits, "resnet"),
         "huggingface": HuggingFace,
+        "minilm": minilm,
     }
 )
 

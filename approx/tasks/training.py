@@ -80,7 +80,7 @@ def train(
         for number in bar.track(range(recipe.epochs), description=f"training {name}"):
             for batch in batches if number == 0 else epoch(generator):
                 logits = logits_of(call(model, batch.inputs))
-                loss = cross_entropy(logits, batch.targets, label_smoothing=recipe.label_smoothing)
+                loss = cross_entropy(logits, batch.labels, label_smoothing=recipe.label_smoothing)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -12,9 +12,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from dse.cli.console import say
+from dse.cli.convert import convert
+from dse.cli.dashboard import dashboard
 from dse.cli.doctor import doctor
 from dse.cli.estimate import estimate
 from dse.cli.fit import fit
+from dse.cli.init import init
 from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
@@ -51,7 +54,7 @@ def common(
     """
 
 
-for command in (run, report, plot, estimate, fit, doctor):
+for command in (init, run, report, plot, dashboard, convert, estimate, fit, doctor):
     app.command()(command)
 
 

@@ -19,7 +19,6 @@ from rich.progress import (
 from rich.table import Table
 
 from dse.cli.console import messages, output, say
-from dse.figures import FIGURES
 from dse.plots import labels
 from dse.study import Study
 from dse.written import written
@@ -107,8 +106,9 @@ def summary(study: Study) -> None:
 
 def front_table(study: Study, width: int) -> Table:
     """Return the front as a table, the unconverted network's row first; figures as the width has room for."""
-    names = list(dict.fromkeys([*(figure.name for figure in study.objectives), *SHOWN]))
-    figures = [FIGURES[name] for name in names[: max(2, (width - DESIGN_WIDTH) // FIGURE_WIDTH)]]
+    wanted = dict.fromkeys([*(figure.name for figure in study.objectives), *SHOWN])
+    names = [name for name in wanted if name in study.figures]
+    figures = [study.figures[name] for name in names[: max(2, (width - DESIGN_WIDTH) // FIGURE_WIDTH)]]
     table = Table(
         title=f"Pareto front of {study.name}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )

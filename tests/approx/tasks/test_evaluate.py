@@ -172,3 +172,53 @@ def test_scoring_keeps_no_graph_and_the_task_is_one(table, table_task):
     assert module.rows.grad is None
     assert isinstance(task, Task)
     assert not isinstance(object(), Task)
+
+
+class _Embedder(nn.Module):
+    """Unit vectors at an angle to the first axis, one a sample."""
+
+    def __init__(self, turn):
+        super().__init__()
+        self.turn = turn
+
+    def forward(self, angle):
+        return torch.stack([torch.cos(angle + self.turn), torch.sin(angle + self.turn)], dim=-1)
+
+
+@pytest.fixture
+def embeddings():
+    angles = torch.linspace(0.0, 1.0, 6, dtype=torch.float64)
+    return SimpleNamespace(
+        name="angles",
+        model=lambda: _Embedder(0.0),
+        test_batches=lambda: [Batch((angles[:4],)), Batch((angles[4:],))],
+    )
+
+
+def test_embeddings_are_scored_by_their_cosine_alone(embeddings):
+    evaluator = Evaluator(embeddings)
+    assert evaluator.original.figures == {"cosine": 1.0}
+    score = evaluator.score(_Embedder(math.pi / 3))
+    assert score.figures == {"cosine": pytest.approx(0.5)}
+    assert math.isnan(score.accuracy)
+
+
+def test_what_embeddings_have_no_figure_for_is_refused(embeddings):
+    with pytest.raises(ValueError, match="angles: gives embeddings, not classes"):
+        fidelity(_Embedder(0.0), embeddings)
+    with pytest.raises(ValueError, match="targets = None: must be class indices"):
+        accuracy(_Embedder(0.0), embeddings)
+    with pytest.raises(ValueError, match=r"shape \(6, 1\): must be \(6, 2\), as the original's"):
+        Evaluator(embeddings).score(nn.Sequential(_Embedder(0.0), _FirstFeature()))
+    with pytest.raises(ValueError, match="angles: batch 0: output is NaN"):
+        Evaluator(embeddings).score(_Embedder(math.nan))
+
+
+class _FirstFeature(nn.Module):
+    def forward(self, vectors):
+        return vectors[:, :1]
+
+
+def test_classes_have_all_figures_but_the_cosine(table, table_task):
+    figures = Evaluator(table_task(ORIGINAL, TARGETS)).original.figures
+    assert figures == {"accuracy": 2 / 3, "fidelity": 1.0, "agreement": 1.0, "kl_divergence": 0.0}

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from approx.network import Approximation, ConvertedModule, convert
-from approx.tasks import Batch, finetune
+from approx.tasks import Batch, Unlabelled, finetune
 
 
 class Curves:
@@ -108,3 +108,11 @@ def test_bad_settings_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         finetune(coarse, task, **settings)  # type: ignore[arg-type]
+
+
+def test_embeddings_are_taught_to_point_where_the_originals_do(task: Curves) -> None:
+    inputs = [b.inputs for b in task.calibration_batches()]
+    unlabelled = Unlabelled(task.model(), inputs, [(torch.zeros(1, 2),)], outputs="embeddings")
+    converted = convert(task.model(), inputs[0], Approximation(2, "uniform", "none"), calibration=inputs)
+    tuned = finetune(converted, unlabelled, epochs=6, learning_rate=5e-3)
+    assert 0.0 <= tuned.losses[tuned.best] < 0.7 * tuned.losses[0] < 2.0

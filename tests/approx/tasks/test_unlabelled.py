@@ -60,3 +60,12 @@ def test_an_original_that_gives_nan_is_named(network, inputs):
     task = Unlabelled(network, [(inputs[0],)], [(inputs[1] * float("nan"),)], name="mine")
     with pytest.raises(ValueError, match="mine: output is NaN for 25 of 25 samples"):
         task.test_batches()
+
+
+def test_embeddings_need_no_choices(network, inputs):
+    task = Unlabelled(network, [(inputs[0],)], [(inputs[1],)], outputs="embeddings")
+    assert [batch.targets for batch in task.test_batches()] == [None]
+    assert [len(batch) for batch in task.test_batches()] == [25]
+    assert Evaluator(task).score(task.model()).cosine == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="outputs = 'images': must be one of classes, embeddings"):
+        Unlabelled(network, [(inputs[0],)], [(inputs[1],)], outputs="images")

@@ -1,0 +1,121 @@
+"""What outputs are compared by: classes with labels and the original's, embeddings with the original's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from approx.tasks.base import Batch
+from approx.tasks.outputs import run
+from approx.tasks.score import Score
+
+IGNORED = -100
+"""Targets of this value are not scored; the convention of torch's cross-entropy."""
+
+
+class Measure(Protocol):
+    """Compares networks with the one that it was made with, on the same batches."""
+
+    original: Score
+
+    def score(self, module: nn.Module) -> Score:
+        """Run a network over the batches, once."""
+
+
+def measure(batches: Sequence[Batch], name: str, original: nn.Module) -> Measure:
+    """Return what the batches can be scored by: classes if they have targets, else embeddings.
+
+    Raises:
+        ValueError: If there is nothing to score, or the original's outputs are unusable.
+    """
+    kind = Classes if all(batch.targets is not None for batch in batches) else Embeddings
+    return kind(batches, name, original)
+
+
+class Classes:
+    """Accuracy, agreement and divergence of class probabilities. See `Measure`."""
+
+    def __init__(self, batches: Sequence[Batch], name: str, original: nn.Module) -> None:
+        self._batches, self._name = batches, name
+        self._targets = scored_targets(batches, name)
+        logits = scored_logits(original, batches, f"{name}: original model")
+        self._choices = logits.argmax(-1)
+        self._log_probabilities = logits.log_softmax(-1)
+        self.original = Score(share(self._choices == self._targets), 1.0, 0.0)
+
+    def score(self, module: nn.Module) -> Score:
+        """Return all figures but the cosine."""
+        logits = scored_logits(module, self._batches, self._name)
+        if logits.shape != self._log_probabilities.shape:
+            raise ValueError(
+                f"{self._name}: output has {logits.shape[-1]} classes: "
+                f"must be {self._log_probabilities.shape[-1]}, as the original's"
+            )
+        choices = logits.argmax(-1)
+        return Score(
+            accuracy=share(choices == self._targets),
+            agreement=share(choices == self._choices),
+            kl_divergence=_kl_divergence(self._log_probabilities, logits.log_softmax(-1)),
+        )
+
+
+class Embeddings:
+    """Mean cosine to the original's vectors. See `Measure`."""
+
+    def __init__(self, batches: Sequence[Batch], name: str, original: nn.Module) -> None:
+        self._batches, self._name = batches, name
+        self._vectors = _vectors(original, batches, f"{name}: original model")
+        self.original = Score(cosine=1.0)
+
+    def score(self, module: nn.Module) -> Score:
+        """Return the cosine."""
+        vectors = _vectors(module, self._batches, self._name)
+        if vectors.shape != self._vectors.shape:
+            raise ValueError(
+                f"{self._name}: outputs have shape {tuple(vectors.shape)}: "
+                f"must be {tuple(self._vectors.shape)}, as the original's"
+            )
+        return Score(cosine=torch.cosine_similarity(vectors, self._vectors, dim=-1).mean().item())
+
+
+def scored_targets(batches: Sequence[Batch], name: str) -> Tensor:
+    """Return the targets of all batches as one vector, ignored ones left out."""
+    parts = [batch.labels.cpu().flatten() for batch in batches]
+    targets = torch.cat(parts) if parts else torch.empty(0)
+    targets = targets[targets != IGNORED]
+    if not len(targets):
+        raise ValueError(f"{name}: no sample to score")
+    return targets
+
+
+def scored_logits(module: nn.Module, batches: Sequence[Batch], name: str) -> Tensor:
+    """Return the logits of all scored samples, (samples, classes) in float64."""
+    rows = []
+    for number, batch in enumerate(batches):
+        where = f"{name}: batch {number}"
+        logits, targets = run(module, batch.inputs, where), batch.labels.cpu()
+        if logits.shape[:-1] != targets.shape:
+            expected = tuple(targets.shape)
+            raise ValueError(f"{where}: output shape {tuple(logits.shape)}: must be {expected} and classes")
+        rows.append(logits[targets != IGNORED])
+    return torch.cat(rows)
+
+
+def share(hits: Tensor) -> float:
+    """Return the share of true entries."""
+    return hits.double().mean().item()
+
+
+def _vectors(module: nn.Module, batches: Sequence[Batch], name: str) -> Tensor:
+    """Outputs of all batches, (vectors, features) in float64."""
+    rows = [run(module, batch.inputs, f"{name}: batch {number}") for number, batch in enumerate(batches)]
+    return torch.cat([each.flatten(0, -2) for each in rows])
+
+
+def _kl_divergence(log_p: Tensor, log_q: Tensor) -> float:
+    """Mean over rows of sum p (log p - log q), with 0 log 0 = 0; rounding below 0 is cut."""
+    terms = torch.where(torch.isneginf(log_p), 0.0, log_p.exp() * (log_p - log_q))
+    return terms.sum(-1).mean().clamp(min=0.0).item()
