@@ -37,6 +37,8 @@ class Gemm:
         count: How many such products.
         a_distinct: Distinct words in one product's A, where A repeats words (a convolution as im2col); DRAM
             traffic is then charged without the duplicates. Default m * k.
+        wide: Whether A is stored words, added up as they are (a sum's or mean's), not operands narrowed to the
+            array's width: they are then taken digit by digit.
     """
 
     kind: ClassVar[str] = "gemm"
@@ -46,12 +48,15 @@ class Gemm:
     name: str = ""
     count: int = 1
     a_distinct: int | None = None
+    wide: bool = False
 
     def __post_init__(self) -> None:
         for field in ("m", "n", "k", "count"):
             _SIZE.check(f"gemm.{field}", getattr(self, field))
         if self.a_distinct is not None:
             IntRange(1, self.m * self.k).check("gemm.a_distinct", self.a_distinct)
+        if not isinstance(self.wide, bool):
+            raise refuse("gemm.wide", self.wide, "true or false")
         _check_text("gemm.name", self.name)
 
     @property

@@ -56,8 +56,9 @@ class Program:
         self._arrays = arrays
         self._fixed: dict[str, Any] | None = document.get("fixed")
         self._counts: dict[str, Count] = {}
-        if document.get("numerics", {}).get("data") == "bf16":
-            raise ValueError("its numerics are bf16: must be fp32 or fixed point to run here")
+        data = document.get("numerics", {}).get("data", "fp32")
+        if data in ("bf16", "fp16"):
+            raise ValueError(f"data = {data}: must be fp32 or fixed point to run here")
         check(self._nodes, arrays)
         self._reported = reported(self._nodes)
         self._last_use = {name: i for i, node in enumerate(self._nodes) for name in reads(node)}

@@ -12,11 +12,11 @@ from torch.utils import _pytree as pytree
 from accel_models import Workload
 from approx.cpwl import CpwlTable, Density, fit, get_function
 from approx.network.approximation import Approximation, TableSpec
-from approx.network.bfloat import rounded_to_bf16
 from approx.network.calibrate import Histogram, calibrated_domain
 from approx.network.export import ExampleInputs, bind, export, split
 from approx.network.fixed import Edge, Plan, Recorder, build, emulation
 from approx.network.fuse import fuse
+from approx.network.half import in_half_precision
 from approx.network.legalize import legalize
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
@@ -184,8 +184,9 @@ class ConvertedModule(nn.Module):
                 width that is enough.
         """
         if not numerics.is_fixed:
-            made = rounded_to_bf16 if numerics.data == "bf16" else fuse
-            self._run_as(made(self.program.graph_module), numerics, {}, None)
+            program, data = self.program.graph_module, numerics.data
+            module = fuse(program) if data == "fp32" else in_half_precision(program, data)
+            self._run_as(module, numerics, {}, None)
             return
         if not self._edges:
             raise ValueError(

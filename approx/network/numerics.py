@@ -8,7 +8,7 @@ from typing import Any
 
 ACCUMULATORS = (16, 32, 48)
 """Widths of partial sums that an accelerator of `accel_models` can have."""
-FLOATS = ("fp32", "bf16")
+FLOATS = ("fp32", "bf16", "fp16")
 SCALES = ("error", "range")
 MOST_WORD_BITS = 16
 """Widest stored word: what a lookup's input may have, and what the emulation holds exactly."""
@@ -19,8 +19,8 @@ class Numerics:
     """Number formats. Values and scales: see `approx.network.fixed`.
 
     Attributes:
-        data: "fp32"; "bf16", every operand and result rounded to it and sums kept in fp32; or "int8",
-            "int16" and other "intN": fixed point, the operands of matrix products N bits wide.
+        data: "fp32"; "bf16" or "fp16", every operand and result rounded to it and sums kept in fp32; or
+            "int8", "int16" and other "intN": fixed point, the operands of matrix products N bits wide.
         elementwise: bits of a stored word, which Hadamard products, lookups, sums and moves work on: from
             the data's width to 16. None: 16 where the data are narrower, else theirs.
         accumulator: bits of partial sums, 16, 32 or 48; None: the least that no layer can overflow.
@@ -57,7 +57,7 @@ class Numerics:
             return
         found = re.fullmatch(r"int([0-9]{1,3})", self.data) if isinstance(self.data, str) else None
         if found is None:
-            raise ValueError(f"data = {self.data!r}: must be fp32, bf16, int8, int16 or another intN")
+            raise ValueError(f"data = {self.data!r}: must be fp32, bf16, fp16, int8, int16 or another intN")
         bits = int(found[1])
         if not 2 <= bits <= 32:
             raise ValueError(f"data = {self.data!r}: must be from 2 to 32 bits wide")
