@@ -32,6 +32,8 @@ class CostReport:
         area_mm2: Area of the chip.
         energy_parts: Joules by component; they add up to energy_j.
         area_parts: mm2 by component; they add up to area_mm2.
+        backend: Which model answered.
+        notes: What a reader should know of how it answered.
     """
 
     design: Design
@@ -52,6 +54,9 @@ class CostReport:
     energy_parts: dict[str, float]
     area_parts: dict[str, float]
     layer_columns: dict[str, list[Any]] = field(repr=False)
+    backend: str = "analytic"
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    level_columns: dict[str, list[Any]] = field(default_factory=dict, repr=False)
 
     @property
     def fill(self) -> str:
@@ -69,3 +74,14 @@ class CostReport:
         import pandas as pd  # imported here: it takes longer to load than all of accel_models
 
         return pd.DataFrame(self.layer_columns)
+
+    @property
+    def levels(self) -> "pd.DataFrame":
+        """What an outside tool counted: a row a distinct GEMM, level of memory and matrix; else no rows.
+
+        Columns: m, n, k; products (in the workload); level, matrix; reads, fills, updates (words, one
+        product); energy_j (one product).
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.level_columns)

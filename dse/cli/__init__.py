@@ -16,8 +16,10 @@ from dse.cli.convert import convert
 from dse.cli.dashboard import dashboard
 from dse.cli.doctor import doctor
 from dse.cli.estimate import estimate
+from dse.cli.export import export
 from dse.cli.fit import fit
 from dse.cli.init import init
+from dse.cli.measure import measure
 from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
@@ -54,7 +56,7 @@ def common(
     """
 
 
-for command in (init, run, report, plot, dashboard, convert, estimate, fit, doctor):
+for command in (init, run, report, plot, export, dashboard, convert, estimate, fit, measure, doctor):
     app.command()(command)
 
 

@@ -30,9 +30,32 @@ def doctor() -> None:
     rows = [*_packages(), _accelerator(), _cache(), ("SQLite", sqlite3.sqlite_version, "keeping trials")]
     for part, found, gives in rows:
         table.add_row(part, found or "[red]missing[/red]", gives)
+    for part, found, gives in _optional():
+        table.add_row(part, found, gives, style="dim" if found.startswith("none: ") else "")
     output().print(table)
     if not all(found for _, found, _ in rows):
         raise typer.Exit(1)
+
+
+def _optional() -> Iterator[tuple[str, str, str]]:
+    """What the toolkit does without; missing parts say in full what is missing."""
+    from accel_models.backends.timeloop import TimeloopError, find
+    from dse.errors import UserError
+    from dse.power import Nvml, Rapl
+
+    try:
+        found = find(needs=("timeloop-model", "timeloop-mapper", "accelergy"))
+        said = f"{found.module} {found.version}"
+    except TimeloopError as error:
+        said = f"none: {error.line.removeprefix('timeloop: ')}"
+    yield "Timeloop", said, '`run --verify timeloop`, evaluate(backend="timeloop")'
+    for name, meter, gives in (("RAPL", Rapl, "power of this CPU"), ("NVML", Nvml, "power of an NVIDIA GPU")):
+        try:
+            meter()
+            said = "readable"
+        except UserError as error:
+            said = f"none: {error}"
+        yield name, said, f"{gives} in `measure`"
 
 
 def _packages() -> Iterator[tuple[str, str | None, str]]:

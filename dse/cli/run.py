@@ -38,6 +38,14 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Start afresh; a study that is there is kept as study-N.db.")
     ] = False,
+    platforms: Annotated[
+        Path | None,
+        typer.Option("--platforms", metavar="FILE", help="More platforms, for studies of hardware alone."),
+    ] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option("--verify", metavar="BACKEND", help="Score the front again, with timeloop."),
+    ] = None,
     fields: Annotated[  # noqa: ARG001 - its callback prints and ends the command
         bool,
         typer.Option("--fields", is_eager=True, callback=_print_fields, help="Show a study file's fields."),
@@ -53,20 +61,32 @@ def run(
     - study.db: every trial, as an Optuna study on SQLite
     - report.html: the Pareto front and the designs on it, in one file to send on
     - pareto.png, trials.csv, best.json: the same as a figure, a table and plain values
+    - timeloop.csv, with `--verify timeloop`: the front as Timeloop counts it (docs/timeloop.md)
 
     The same command again adds trials to the study. Ctrl-C keeps the finished ones.
 
     **Examples**
 
     - `neuralmatrix run studies/bert_digits.toml`
+    - `neuralmatrix run studies/paper.toml`, a study of hardware alone (`kind = "hardware"`)
     - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
     """
     # Threads of small operations wait for each other: 60 trials of BERT on digits took 260 s of CPU with two
     # threads on a busy machine of two cores, and 73 s with one. The variable still has the last word.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from dse.cli.display import Display, summary
+    from dse.hardware_study.config import is_hardware_study
     from dse.job import run as run_study
 
+    if is_hardware_study(study_file):
+        from dse.cli.hardware import run_hardware
+
+        run_hardware(study_file, out, platforms)
+        return
+    if verify is not None:
+        from dse.verify import check
+
+        check(verify)
     with Display() as display:
         try:
             study = run_study(study_file, trials, out, new=new, progress=display)
@@ -74,5 +94,9 @@ def run(
             say("Interrupted: finished trials are kept, and the same command continues")
             raise typer.Exit(INTERRUPTED) from None
     summary(study)
+    if verify is not None:
+        from dse.cli.verified import verify_and_show
+
+        verify_and_show(study)
     if not len(study.points()):
         raise typer.Exit(1)

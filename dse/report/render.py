@@ -21,6 +21,7 @@ from dse.report.cards import cards
 from dse.report.front import front_data
 from dse.report.search import growth, growth_data, importances, unfinished
 from dse.study import Study
+from dse.verify import verified
 from dse.written import field_value, written
 
 COLUMNS = ("accuracy", "fidelity", "throughput_per_watt", "latency_s", "power_w", "area_mm2")
@@ -75,6 +76,7 @@ def _content(study: Study) -> dict[str, Any]:
         "picture": picture(study),
         "cards": cards(study, front),
         "unfinished": unfinished(trials),
+        "verified": verified(study),
         "growth": grown,
         "importances": importances(study),
         "certificate": attrs["certificate"],

@@ -180,3 +180,26 @@ def test_a_killed_run_loses_no_finished_trial_and_continues(cli, tiny_study):
     status, _, err = cli("run", tiny_study, "--out", "out", "--trials", 2)
     assert status == 0, err
     assert _finished(database) == before + 2
+
+
+def test_verify_without_timeloop_ends_before_anything_is_written(cli, tiny_study, monkeypatch):
+    monkeypatch.setenv("PATH", str(tiny_study.parent))
+    status, out, err = cli("run", tiny_study.name, "--verify", "timeloop")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("--verify timeloop: timeloop: no module pytimeloop.timeloopfe.v4 or timeloopfe.v4")
+    assert not (tiny_study.parent / "runs").exists()
+
+
+def test_verify_that_fails_leaves_the_results(cli, tiny_study, monkeypatch):
+    from accel_models.backends.timeloop import TimeloopError
+
+    def fails(*_, **__):
+        raise TimeloopError("timeloop-model: killed by SIGKILL", "the end")
+
+    monkeypatch.setattr("dse.verify.check", lambda backend: None)
+    monkeypatch.setattr("accel_models.backends.timeloop.evaluation.find", fails)
+    status, out, err = cli("run", tiny_study.name, "--trials", 3, "--verify", "timeloop")
+    assert status == 0, err
+    assert "no result" in out
+    assert "timeloop-model: killed by SIGKILL\n  | the end" in err
+    assert (tiny_study.parent / "runs" / "tiny" / "best.json").exists()
