@@ -7,7 +7,7 @@ from pathlib import Path
 
 import optuna
 
-from dse import nested, storage
+from dse import losses, nested, storage, widths
 from dse.config import StudyConfig, load
 from dse.errors import NoStudyError, UserError
 from dse.export import write_results
@@ -60,6 +60,7 @@ def run(
         watcher.stage(f"Preparing {config.task.name}")
         network = make_network(config)
         Space(config, network.functions)
+        widths.check(config.design_axes, network.accumulator)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     if new:
@@ -81,6 +82,7 @@ def _search(study: Study, network: Network, trials: int, watcher: Progress) -> S
     watcher.begin(study, trials)
     try:
         study.optimize(network, trials, watcher.trial)
+        losses.record(study, network)
     finally:
         watcher.stage("Writing results")
         write_results(study)

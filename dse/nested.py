@@ -23,6 +23,7 @@ from dse.figures import HARDWARE, QUALITY, Figure
 from dse.samplers import fixing
 from dse.score import Network
 from dse.space import Candidate, Space
+from dse.widths import Least, completed_all
 
 MOST_DESIGNS = 100_000
 """Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""
@@ -41,23 +42,26 @@ def suggest(trial: Trial, space: Space, network: Network, figure: Figure) -> Can
         TrialPruned: If no design can run the network with these tables.
     """
     tables = space.suggest_tables(trial)
-    fields = best_design(space.design_axes, network.workload(tables), figure)
+    fields = best_design(space.design_axes, network.workload(tables), figure, network.accumulator)
     with fixing(trial, fields):
         return Candidate(tables, space.suggest_design(trial))
 
 
-def best_design(axes: Mapping[str, Axis], workload: Workload, figure: Figure) -> dict[str, Any]:
+def best_design(
+    axes: Mapping[str, Axis], workload: Workload, figure: Figure, least: Least
+) -> dict[str, Any]:
     """Return the fields of the design that is best in a figure, of all combinations of the axes.
 
     Raises:
         TrialPruned: If no design can run the workload; the reason is the most frequent one.
     """
     designs = pd.DataFrame(itertools.product(*axes.values()), columns=list(axes), dtype=object)
-    designs = designs.dropna(axis="columns", how="all").infer_objects().assign(**needs(workload))
-    costs = evaluate_many(designs, workload)
-    possible = costs[costs.reason == ""]
+    designs, refused = completed_all(designs.dropna(axis="columns", how="all").infer_objects(), least)
+    costs = evaluate_many(designs.assign(**needs(workload)), workload)
+    reasons = refused.where(refused != "", costs.reason)
+    possible = costs[reasons == ""]
     if possible.empty:
-        raise optuna.TrialPruned(str(costs.reason.mode()[0]))
+        raise optuna.TrialPruned(str(reasons.mode()[0]))
     row = int(possible.index[int((possible[figure.name] * figure.sign).argmax())])
     return dict(zip(axes, next(itertools.islice(itertools.product(*axes.values()), row, None)), strict=True))
 

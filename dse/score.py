@@ -13,6 +13,7 @@ from dse.config import StudyConfig
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY
 from dse.space import Candidate, Tables
+from dse.widths import Widths, completed, numerics
 
 Figures = dict[str, float]
 """Figures by name, see `dse.figures`."""
@@ -40,8 +41,15 @@ class Network(Protocol):
     def workload(self, tables: Tables) -> Workload:
         """Return what the accelerator must run with these tables."""
 
-    def quality(self, tables: Tables) -> Figures:
-        """Score the network with these tables on held-out data."""
+    def quality(self, tables: Tables, chosen: Widths) -> Figures:
+        """Score the network with these tables, in the numbers of these widths, on held-out data."""
+
+    def accumulator(self, chosen: Widths) -> int:
+        """Return the accumulator's bits: those given, or the least that no layer can overflow.
+
+        Raises:
+            ValueError: If those given, or any, can be overflowed; names the layer.
+        """
 
 
 class ConvertedNetwork:
@@ -69,18 +77,38 @@ class ConvertedNetwork:
         """Return what the accelerator must run with these tables; nothing is fitted for it."""
         return self._converted.program.workload(self._batch, _approximation(tables))
 
-    def quality(self, tables: Tables) -> Figures:
-        """Score the network with these tables on the task's test data."""
-        self._converted.set_approximation(_approximation(tables))
+    def quality(self, tables: Tables, chosen: Widths) -> Figures:
+        """Score the network with these tables and widths on the task's test data."""
+        return self._scored(_approximation(tables), numerics(chosen))
+
+    def losses(self, tables: Tables, chosen: Widths) -> dict[str, Figures]:
+        """Score the network by its tables alone, by its widths alone, and by both."""
+        import approx
+
+        floats, exact = approx.Numerics(), approx.Approximation.exact()
+        return {
+            "tables": self._scored(_approximation(tables), floats),
+            "widths": self._scored(exact, numerics(chosen)),
+            "both": self.quality(tables, chosen),
+        }
+
+    def accumulator(self, chosen: Widths) -> int:
+        """Return the accumulator's bits; see `Network`."""
+        return self._converted.accumulator_for(numerics(chosen)) or chosen.get("accumulator_bits", 32)
+
+    def _scored(self, approximation: Any, numbers: Any) -> Figures:
+        self._converted.set_approximation(approximation)
+        if self._converted.numerics != numbers:
+            self._converted.set_numerics(numbers)
         return self._evaluator.score(self._converted).figures
 
 
 class Scorer:
-    """Scores candidates; tables that were scored before are not scored again.
+    """Scores candidates; tables that were scored before in the same widths are not scored again.
 
     Attributes:
         network: What is scored.
-        known: Quality figures by the key of the tables that they belong to.
+        known: Quality figures by the key of the tables and widths that they belong to.
         evaluations: How many times the network was run over its test data.
     """
 
@@ -96,25 +124,25 @@ class Scorer:
             ValueError: If the design cannot run the network; says why.
         """
         workload = self.network.workload(candidate.tables)
-        design = Design(**candidate.design, **needs(workload))
+        design = Design(**completed(candidate.design, self.network.accumulator), **needs(workload))
         return design, workload, evaluate(design, workload)
 
-    def quality(self, tables: Tables) -> Figures:
-        """Return the quality figures of some tables.
+    def quality(self, tables: Tables, chosen: Widths) -> Figures:
+        """Return the quality figures of some tables in the numbers of some widths.
 
         Raises:
             ValueError: If the network's outputs are unusable, or a figure is not finite.
         """
-        key = memo_key(tables)
+        key = memo_key(tables, chosen)
         if key not in self.known:
             self.evaluations += 1
-            self.known[key] = finite(self.network.quality(tables))
+            self.known[key] = finite(self.network.quality(tables, chosen))
         return self.known[key]
 
 
-def memo_key(tables: Tables) -> str:
+def memo_key(tables: Tables, chosen: Widths) -> str:
     """Return what quality depends on, within one study, as text."""
-    return json.dumps(tables, sort_keys=True)
+    return json.dumps([tables, chosen], sort_keys=True)
 
 
 def cost_figures(report: CostReport) -> Figures:

@@ -24,6 +24,7 @@ from dse.problems import differences
 from dse.samplers import fixing, make
 from dse.score import Figures, Network, Scorer, cost_figures, memo_key
 from dse.space import Candidate, Space
+from dse.widths import widths
 
 DESCRIBED = "about"
 """The attribute that is written last of those that describe a study: it says that the others are there."""
@@ -182,7 +183,10 @@ class Study:
 
     def _known(self) -> dict[str, Figures]:
         done = (trial.user_attrs for trial in self.trials_in(TrialState.COMPLETE))
-        return {memo_key(attrs["tables"]): {name: attrs[name] for name in self.original} for attrs in done}
+        return {
+            memo_key(attrs["tables"], widths(attrs["design"])): {name: attrs[name] for name in self.original}
+            for attrs in done
+        }
 
     def points(self) -> pareto.Points:
         """Return the objectives of the finished trials, (trials, 2), signed so that higher is better."""
@@ -273,7 +277,7 @@ class _Objective:
         except ValueError as error:
             raise optuna.TrialPruned(str(error)) from error
         with self._interruption.at_once():
-            quality = self._scorer.quality(candidate.tables)
+            quality = self._scorer.quality(candidate.tables, widths(design.to_dict()))
         figures = cost_figures(report) | quality
         values = [figures[figure.name] for figure in self._study.objectives]
         record: dict[str, Any] = {"tables": candidate.tables, "design": design.to_dict(), **figures}

@@ -195,6 +195,16 @@ class ConvertedModule(nn.Module):
             )
         self.set_plan(*build(self.program.graph_module, self._edges, numerics), numerics)
 
+    def accumulator_for(self, numerics: Numerics) -> int | None:
+        """Bits of partial sums that no layer can overflow in some numerics; None where they are floats.
+
+        Raises:
+            ValueError: as `set_numerics`.
+        """
+        if not numerics.is_fixed:
+            return None
+        return build(self.program.graph_module, self._edges, numerics)[1]
+
     def set_plan(self, plan: Plan, accumulator: int, numerics: Numerics) -> None:
         """Run in fixed point by a plan that `numerics` made; what a saved program does."""
         widths = {site.name: self.table_bits(site, numerics) for site in self.program.sites}

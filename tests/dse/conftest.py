@@ -51,8 +51,14 @@ class FakeNetwork:
         ]
         return Workload([Gemm(m=64, n=64, k=64, name="a.linear"), Hadamard(4096, name="a.add"), *lookups])
 
-    def quality(self, tables):
-        self.scored.append(json.dumps(tables, sort_keys=True))
+    def accumulator(self, chosen):
+        return chosen.get("accumulator_bits", 48 if chosen["data_width"] == "int16" else 32)
+
+    def losses(self, tables, chosen):
+        return {name: self.quality(tables, chosen) for name in ("tables", "widths", "both")}
+
+    def quality(self, tables, chosen):
+        self.scored.append(json.dumps([tables, chosen], sort_keys=True))
         divergence = sum(
             (1 if t["placement"] == "minimax" else 4) / t["segments"] ** 2 for t in tables.values()
         )
@@ -112,7 +118,7 @@ def unfinished(tmp_path_factory):
     import dse
 
     class Broken(FakeNetwork):
-        def quality(self, tables):
+        def quality(self, tables, chosen):
             raise RuntimeError("broken")
 
     folder = tmp_path_factory.mktemp("unfinished")

@@ -9,9 +9,14 @@ from dse import nested
 from dse.config import parse
 from dse.errors import UserError
 from dse.figures import FIGURES
+from dse.widths import completed
 
-AXES = {"rows": (4, 8, 16), "cols": (4, 16), "dataflow": ("ws", "os"), "weight_buffer": (64, 65536)}
+AXES = {"data_width": ("int8",), "rows": (4, 8, 16), "cols": (4, 16), "dataflow": ("ws", "os"), "weight_buffer": (64, 65536)}
 WORKLOAD = Workload([Gemm(m=64, n=64, k=64)])
+
+
+def least(chosen):
+    return 48 if chosen["data_width"] == "int16" else 32
 
 
 @pytest.mark.parametrize("name", ["throughput_per_watt", "area_mm2"])
@@ -19,12 +24,12 @@ def test_the_best_design_is_the_best_of_all(name):
     figure, values = FIGURES[name], []
     for choice in itertools.product(*AXES.values()):
         try:
-            design = Design(**dict(zip(AXES, choice, strict=True)), **needs(WORKLOAD))
+            design = Design(**completed(dict(zip(AXES, choice, strict=True)), least), **needs(WORKLOAD))
             values.append(figure.sign * getattr(evaluate(design, WORKLOAD), name))
         except ValueError:
             continue
-    best = nested.best_design(AXES, WORKLOAD, figure)
-    report = evaluate(Design(**best, **needs(WORKLOAD)), WORKLOAD)
+    best = nested.best_design(AXES, WORKLOAD, figure, least)
+    report = evaluate(Design(**completed(best, least), **needs(WORKLOAD)), WORKLOAD)
     assert figure.sign * getattr(report, name) == pytest.approx(max(values), rel=1e-12)
     assert {type(value) for value in best.values()} <= {int, str}
 
@@ -32,7 +37,7 @@ def test_the_best_design_is_the_best_of_all(name):
 def test_if_no_design_can_run_the_network_the_trial_is_pruned_with_the_reason():
     axes = AXES | {"weight_buffer": (64,), "data_width": ("int16",), "rows": (16,), "dataflow": ("ws",)}
     with pytest.raises(optuna.TrialPruned, match="weight_buffer = 64: must be at least"):
-        nested.best_design(axes, WORKLOAD, FIGURES["energy_j"])
+        nested.best_design(axes, WORKLOAD, FIGURES["energy_j"], least)
 
 
 def test_a_nested_study_records_every_parameter_and_takes_the_best_hardware(
@@ -45,7 +50,8 @@ def test_a_nested_study_records_every_parameter_and_takes_the_best_hardware(
     for trial in trials:
         assert set(trial.params) == set(study.space.searched)
         workload = fake_network().workload(trial.user_attrs["tables"])
-        best = nested.best_design(study.space.design_axes, workload, FIGURES["throughput_per_watt"])
+        figure, least = FIGURES["throughput_per_watt"], fake_network().accumulator
+        best = nested.best_design(study.space.design_axes, workload, figure, least)
         assert study.space.candidate(trial.params).design == best
 
 

@@ -5,6 +5,7 @@ import pytest
 from dse.score import Scorer, cost_figures, finite
 from dse.space import Candidate
 
+INT8 = {"data_width": "int8"}
 TABLES = {
     "exp": {"segments": 8, "placement": "minimax", "bias": "none"},
     "gelu": {"segments": 4, "placement": "uniform", "bias": "none"},
@@ -14,21 +15,21 @@ TABLES = {
 def test_tables_are_scored_once(fake_network):
     network = fake_network()
     scorer = Scorer(network)
-    first = scorer.quality(TABLES)
-    assert scorer.quality(dict(reversed(TABLES.items()))) == first
+    first = scorer.quality(TABLES, INT8)
+    assert scorer.quality(dict(reversed(TABLES.items())), INT8) == first
     assert scorer.evaluations == len(network.scored) == 1
 
 
 def test_known_figures_are_not_scored_again(fake_network):
     scorer = Scorer(fake_network())
-    scorer.quality(TABLES)
+    scorer.quality(TABLES, INT8)
     again = Scorer(fake_network(), scorer.known)
-    assert again.quality(TABLES) == scorer.quality(TABLES)
+    assert again.quality(TABLES, INT8) == scorer.quality(TABLES, INT8)
     assert again.evaluations == 0
 
 
 def test_cost_is_that_of_the_accelerator_model(fake_network):
-    design, workload, report = Scorer(fake_network()).cost(Candidate(TABLES, {"rows": 8, "cols": 8}))
+    design, workload, report = Scorer(fake_network()).cost(Candidate(TABLES, INT8 | {"rows": 8, "cols": 8}))
     assert design.addressing == "comparator"
     assert workload.macs == 64**3
     figures = cost_figures(report)
