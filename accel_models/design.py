@@ -53,9 +53,9 @@ class Design:
             (Pellauer et al., ASPLOS 2019; Timeloop's assumption); "single": whole capacity, transfers do not
             overlap with computing.
         data_width: Format of the operands of matrix products.
-        elementwise_bits: Width of stored words, which element-wise work, lookups, sums and moves use: 8 or 16,
-            at least the operands'; none: the operands' own format. Wider words are narrowed on their way into
-            the input scratchpad.
+        elementwise_bits: Width of stored words, which element-wise work, lookups, sums and moves use: 8 or
+            16, at least the operands'; none: the operands' own format. Wider words are narrowed on their way
+            into the input scratchpad.
         accumulator_bits: Width of partial sums.
         clock: Hz.
         dram: DRAM type, for energy.

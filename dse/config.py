@@ -52,7 +52,10 @@ SEARCHED: Mapping[str, Axis] = {
 DERIVED = ("addressing", "max_segments")
 """Fields of a design that follow from its tables, so that a study file does not set them."""
 
-OPEN = {"elementwise_bits": "; 16 with int8 unless given", "accumulator_bits": "; the least enough unless given"}
+OPEN = {
+    "elementwise_bits": "; 16 with int8 unless given",
+    "accumulator_bits": "; the least enough unless given",
+}
 """Fields of a design that follow from the network and the data's width unless a study file sets them."""
 
 

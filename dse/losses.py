@@ -1,4 +1,4 @@
-"""What quality is lost to the widths, to the tables, and to both: the best trial of each width taken apart."""
+"""What quality is lost to widths, to tables, and to both: the best trial of each width taken apart."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def shown(study: Study) -> list[dict[str, Any]]:
     sign = study.figures[figure].sign
     rows = []
     for row in study.optuna.user_attrs.get(LOSSES, []):
-        lost = {part: sign * (study.original[figure] - score[figure]) for part, score in row["scores"].items()}
+        scores = row["scores"].items()
+        lost = {part: sign * (study.original[figure] - score[figure]) for part, score in scores}
         rows.append({"trial": row["trial"], "widths": text(row["widths"]), **lost})
     return rows
 

@@ -1,8 +1,8 @@
-"""The nested search: Optuna chooses the tables, and the best hardware for them is found exactly.
+"""The nested search: Optuna chooses tables and widths, and the best hardware for them is found exactly.
 
 Scoring hardware takes microseconds and scoring tables takes a pass over the test data, so every design of
-the study file is evaluated for each choice of tables. The one chosen is recorded like any other suggestion:
-the study stays an ordinary one.
+the study file is evaluated for each choice of tables and of the widths that they are computed in. The one
+chosen is recorded like any other suggestion: the study stays an ordinary one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_DESIGNS = 100_000
 
 
 def suggest(trial: Trial, space: Space, network: Network, figure: Figure) -> Candidate:
-    """Let a trial choose tables, and give it the hardware that is best for them.
+    """Let a trial choose tables and widths, and give it the hardware that is best for them.
 
     Args:
         trial: Its parameters for hardware are recorded as suggestions.
@@ -42,14 +42,13 @@ def suggest(trial: Trial, space: Space, network: Network, figure: Figure) -> Can
         TrialPruned: If no design can run the network with these tables.
     """
     tables = space.suggest_tables(trial)
-    fields = best_design(space.design_axes, network.workload(tables), figure, network.accumulator)
+    axes = {**space.design_axes, **{name: (value,) for name, value in space.suggest_widths(trial).items()}}
+    fields = best_design(axes, network.workload(tables), figure, network.accumulator)
     with fixing(trial, fields):
         return Candidate(tables, space.suggest_design(trial))
 
 
-def best_design(
-    axes: Mapping[str, Axis], workload: Workload, figure: Figure, least: Least
-) -> dict[str, Any]:
+def best_design(axes: Mapping[str, Axis], workload: Workload, figure: Figure, least: Least) -> dict[str, Any]:
     """Return the fields of the design that is best in a figure, of all combinations of the axes.
 
     Raises:

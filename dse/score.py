@@ -44,6 +44,9 @@ class Network(Protocol):
     def quality(self, tables: Tables, chosen: Widths) -> Figures:
         """Score the network with these tables, in the numbers of these widths, on held-out data."""
 
+    def losses(self, tables: Tables, chosen: Widths) -> dict[str, Figures]:
+        """Score the network by its tables alone, by its widths alone, and by both."""
+
     def accumulator(self, chosen: Widths) -> int:
         """Return the accumulator's bits: those given, or the least that no layer can overflow.
 

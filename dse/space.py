@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dse.config import Axis, StudyConfig
 from dse.errors import UserError
+from dse.widths import WIDTHS
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -67,26 +68,33 @@ class Space:
         names = [f"{function}.{name}" for function, name, _ in self._table_axes()]
         return self._tables({name: _suggest(trial, name, self.axes[name]) for name in names})
 
+    def suggest_widths(self, trial: Trial) -> dict[str, Any]:
+        """Let a trial choose the accelerator's widths, on which quality depends."""
+        return {name: _suggest(trial, name, self.axes[name]) for name in WIDTHS if name in self.design_axes}
+
     def suggest_design(self, trial: Trial) -> Mapping[str, Any]:
         """Let a trial choose the accelerator alone."""
         return {name: _suggest(trial, name, axis) for name, axis in self.design_axes.items()}
 
     def plain(self) -> list[dict[str, Any]]:
-        """Return the parameters of the plain choices: all functions alike, each placement and segment count.
+        """Return the parameters of the plain choices, functions alike: each segment count, place and width.
 
         A search starts from them, so that it never ends below what one would set by hand. Bias correction is
         the last one listed; a function that does not have a choice open keeps to its own.
         """
         shared = self.config.approximation
+        formats = self.design_axes["data_width"]
         tables = [
-            {"segments": segments, "placement": placement, "bias": shared.bias[-1]}
+            ({"segments": segments, "placement": placement, "bias": shared.bias[-1]}, data)
             for segments in reversed(shared.segments)
             for placement in shared.placement
+            for data in formats
         ]
         searched = self.searched
         choices = [
             {f"{f}.{name}": value for f in self.functions for name, value in table.items()}
-            for table in tables
+            | {"data_width": data}
+            for table, data in tables
         ]
         return [{n: v for n, v in params.items() if v in searched.get(n, ())} for params in choices]
 

@@ -56,9 +56,12 @@ def completed_all(designs: pd.DataFrame, least: Least) -> tuple[pd.DataFrame, pd
         if row not in known:
             known[row] = _completed({n: v for n, v in zip(given, row, strict=True) if not pd.isna(v)}, least)
         found.append(known[row])
-    columns = {name: [fields.get(name) for fields, _ in found] for name in WIDTHS}
-    rows = designs.assign(**columns).dropna(axis="columns", how="all")
-    return rows, pd.Series([reason for _, reason in found], index=designs.index)
+    rows = designs.copy()
+    for name in WIDTHS:
+        rows[name] = [fields.get(name) for fields, _ in found]
+    return rows.dropna(axis="columns", how="all"), pd.Series(
+        [reason for _, reason in found], index=designs.index
+    )
 
 
 def check(axes: Mapping[str, tuple[Any, ...]], least: Least) -> None:

@@ -30,6 +30,7 @@ class Execution:
         self._reported = reported
 
     def execute(self, node: Mapping[str, Any]) -> None:
+        """Execute one instruction and keep its value."""
         step = {"input": self._input, "tensor": self._tensor, "site": self._site, "output": self._output}
         try:
             self.values[node["name"]] = step.get(node["op"], self._call)(node)

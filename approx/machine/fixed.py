@@ -117,9 +117,7 @@ class FixedExecution(Execution):
             exact, fraction = self.unit.multiply(*arguments), sum(fractions)
         else:
             fraction = max(fractions)
-            a, b = (
-                self.unit.aligned(x, fraction - own) for x, own in zip(arguments, fractions, strict=True)
-            )
+            a, b = (self.unit.aligned(x, fraction - own) for x, own in zip(arguments, fractions, strict=True))
             exact = (self.unit.subtract if node["target"] in _SUBTRACT else self.unit.add)(a, b)
         return self.unit.rounded(exact, fraction - step["word"]["fraction"], _limit(step["word"]))
 
@@ -191,7 +189,7 @@ def _site(
     return unit.rounded(value, finest - word["fraction"], _limit(word))
 
 
-def _rows(target: str, x: Any, dims: Any = None, keepdim: bool = False, **_: Any) -> tuple[Any, Sequence[int]]:  # noqa: ARG001
+def _rows(_: str, x: Any, dims: Any = None, keepdim: bool = False, **__: Any) -> tuple[Any, Sequence[int]]:
     return axes_last(x, dims, keepdim)
 
 

@@ -1,4 +1,4 @@
-"""The accelerator's units in integers: what computes when a program is in fixed point. No float is touched."""
+"""The accelerator's units in integers: what computes where a program is in fixed point."""
 
 from typing import Any
 

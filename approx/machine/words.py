@@ -1,8 +1,9 @@
 """Words: arrays that refuse arithmetic.
 
-All floats of a running program that depend on an input, or the integers that stand for them, lie in `Words`. Moving them is numpy's business;
-computing with them is an error everywhere but in `approx.machine.units`, which unwraps them. That makes the
-interpreter a proof: whatever it ran, no other arithmetic touched such a float.
+All floats of a running program that depend on an input, or the integers that stand for them, lie in `Words`.
+Moving them is numpy's business; computing with them is an error everywhere but in `approx.machine.units` and
+`approx.machine.integer`, which unwrap them. That makes the interpreter a proof: whatever it ran, no other
+arithmetic touched such a word.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -18,7 +18,7 @@ class TableSpec:
         segments: 1 to 1024.
         placement: where the knots go: uniform, dyadic, curvature, minimax or density.
         bias: how the lines are corrected: none, minimax, least_squares or mean.
-        width: bits of its numbers in fixed point, 2 to 32; None: what the numerics say. Float tables have none.
+        width: bits of its numbers in fixed point, 2 to 32; None: what the numerics say.
     """
 
     segments: int = 16

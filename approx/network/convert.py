@@ -1,7 +1,7 @@
 """Conversion: a model in, the same model as matrix operations and tables out."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ class ConvertedModule(nn.Module):
             return self.graph_module(*named.values())
         return self.graph_module(**{name: named[name] for name in self.program.inputs})
 
-    def _named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The model's own arguments by name."""
         named = bind(self.program.signature, args, kwargs)
         if set(named) != set(self.program.inputs):

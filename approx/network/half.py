@@ -40,7 +40,11 @@ def in_half_precision(program: fx.GraphModule, data: str) -> fx.GraphModule:
     graph.set_codegen(program.graph._codegen)
     module = fx.GraphModule(program, graph)
     for node in list(module.graph.nodes):
-        if node.op in ("call_function", "call_module") and is_float(node.meta.get("val")) and not on_host(node):
+        if (
+            node.op in ("call_function", "call_module")
+            and is_float(node.meta.get("val"))
+            and not on_host(node)
+        ):
             _replace(module, node, KINDS[data])
     module.delete_all_unused_submodules()
     module.recompile()

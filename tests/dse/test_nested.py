@@ -11,7 +11,13 @@ from dse.errors import UserError
 from dse.figures import FIGURES
 from dse.widths import completed
 
-AXES = {"data_width": ("int8",), "rows": (4, 8, 16), "cols": (4, 16), "dataflow": ("ws", "os"), "weight_buffer": (64, 65536)}
+AXES = {
+    "data_width": ("int8",),
+    "rows": (4, 8, 16),
+    "cols": (4, 16),
+    "dataflow": ("ws", "os"),
+    "weight_buffer": (64, 65536),
+}
 WORKLOAD = Workload([Gemm(m=64, n=64, k=64)])
 
 

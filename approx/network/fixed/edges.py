@@ -108,7 +108,7 @@ def _operands(node: fx.Node) -> Sequence[fx.Node]:
 
 
 def _can_be_masked(graph: fx.Graph) -> set[fx.Node]:
-    """Values that a masked score can be: where the host's numbers are added or filled in, and what follows."""
+    """Values that a masked score can be: where the host's numbers are added or filled in, and on."""
     found: set[fx.Node] = set()
     for node in graph.nodes:
         if node.op != "call_function" or not is_float(node.meta.get("val")):
@@ -120,4 +120,3 @@ def _can_be_masked(graph: fx.Graph) -> set[fx.Node]:
         if (node.target in _PASSES or moves or on_host(node)) and (begins or found.intersection(inputs)):
             found.add(node)
     return found
-

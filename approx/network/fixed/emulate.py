@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from approx.network.fixed.build import BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS, terms_of_window
+from approx.network.fixed import products
 from approx.network.fixed.plan import Constant, Narrow, Plan, Step
+from approx.network.fixed.rules import BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS, terms_of_window
 from approx.network.fixed.table import site_values
 from approx.network.fixed.words import Word, rounded, to_word
-from approx.network.nodes import aten, is_float, shape
+from approx.network.nodes import arguments, aten, is_float, shape
 from approx.network.site import SiteModule
 
 _EXACT = 2.0**24
@@ -91,13 +92,33 @@ class FixedLayer(nn.Module):
     def __init__(self, target: Any, step: Step, axes: int) -> None:
         super().__init__()
         self.target, self.word, self.kind = target, step.word, kind_of(step)
+        self._digits: tuple[Tensor, products.Digits] | None = None
+        self._kept = isinstance(step.fraction, tuple)  # then its weights are one tensor until they change
         factor = 2.0 ** (step.word.fraction - _a_channel(step.fraction, axes))
         self.register_buffer("factor", factor.to(self.kind), persistent=False)
 
     def forward(self, a: Tensor, b: Tensor, *rest: Any) -> Tensor:
         """Operands as integers; a bias as integers of the accumulators."""
-        sums = self.target(a.to(self.kind), b.to(self.kind), *rest)
+        sums = self._by_digits(a, b, *rest)
+        if sums is None:
+            sums = self.target(a.to(self.kind), b.to(self.kind), *rest)
         return rounded(sums, self.factor, self.word.limit, self.word.step).float()
+
+    def _by_digits(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
+        """The sums of a linear layer by the CPU's 8-bit units; None where they cannot serve."""
+        wanted = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
+        serves = self._kept and self.target is aten.linear.default and a.device.type == "cpu"
+        if wanted or not serves or not products.available():
+            return None
+        if self._digits is None or self._digits[0] is not b:
+            self._digits = b, products.Digits(b)
+        digits = self._digits[1]
+        if not digits.usable:
+            return None
+        sums = digits.product(a.reshape(-1, a.shape[-1])).to(self.kind)
+        sums = sums if bias is None else sums.add_(bias)
+        result: Tensor = sums.view(*a.shape[:-1], sums.shape[-1])
+        return result
 
 
 class FixedSum(nn.Module):
@@ -120,7 +141,7 @@ class FixedSum(nn.Module):
     def _windows(self, x: Tensor, window: Any, *args: Any, **kwargs: Any) -> Tensor:
         """The mean is n times less than the sum and off by a rounding, which leaves it nearest to the sum."""
         n = terms_of_window(self.target, window)
-        units = (self.target(x.double() * self.units, window, *args, **kwargs) * n).round()
+        units: Tensor = (self.target(x.double() * self.units, window, *args, **kwargs) * n).round()
         return units / self.units
 
 
@@ -165,7 +186,7 @@ class FixedSite(nn.Module):
         served = torch.index_select(self._entries(x.device), 0, index.flatten()).view(x.shape)
         if not (torch.is_grad_enabled() and (x.requires_grad or self.site.values is not None)):
             return served
-        smooth = self.site(x)
+        smooth: Tensor = self.site(x)
         return smooth + (served - smooth).detach()
 
     def _entries(self, device: torch.device) -> Tensor:
@@ -207,7 +228,8 @@ def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]
 
 
 def _in(module: fx.GraphModule, name: str) -> fx.Node:
-    return next(node for node in module.graph.nodes if node.name == name)
+    found: fx.Node = next(node for node in module.graph.nodes if node.name == name)
+    return found
 
 
 class _Writer:
@@ -221,39 +243,49 @@ class _Writer:
         bits_of: Callable[[str], int],
         copied: dict[fx.Node, fx.Node],
     ) -> None:
-        self.program, self.module, self.plan, self.bits_of, self.copied = program, module, plan, bits_of, copied
+        self.program, self.module, self.plan, self.bits_of, self.copied = (
+            program,
+            module,
+            plan,
+            bits_of,
+            copied,
+        )
         self.integers: dict[tuple[str, Narrow | None], fx.Node] = {}
 
     def write(self, node: fx.Node) -> None:
         """Put the step of `node` in its place, if it is more than the op itself."""
+        made: nn.Module
         step, here = self.plan[node.name], self.copied[node]
-        arguments: tuple[Any, ...] = here.args
+        given: tuple[Any, ...] = here.args
         if node.op == "placeholder":
-            made, arguments = Rounding(None, step.word), (here,)
+            given = (here,)
+            made = Rounding(None, step.word)
         elif node.op == "call_module":
             made = self._site(node, step)
         elif step.fraction is not None:
-            arguments, made = self._layer(node, step, here)
+            given, made = self._layer(node, step, here)
         elif node.target in (*SUMS, *POOLS):
-            made = FixedSum(node.target, step, self.plan[node.args[0].name].word)
+            made = FixedSum(node.target, step, self.plan[arguments(node)[0].name].word)
         elif node.target in HADAMARD:
-            arguments, made = self._hadamard(node, step, here)
+            given, made = self._hadamard(node, step, here)
         elif self._keeps_word(node, step):
             return
         else:
             made = Rounding(node.target, step.word)
-        self._replace(node, here, made, arguments)
+        self._replace(node, here, made, given)
 
     def _keeps_word(self, node: fx.Node, step: Step) -> bool:
         """Whether all that the op chooses or moves has the result's word already."""
         inputs = [n for n in node.all_input_nodes if is_float(n.meta.get("val"))]
         numbers = node.target in BOUNDED
-        return not numbers and all(n.name in self.plan and self.plan[n.name].word == step.word for n in inputs)
+        return not numbers and all(
+            n.name in self.plan and self.plan[n.name].word == step.word for n in inputs
+        )
 
-    def _replace(self, node: fx.Node, here: fx.Node, made: nn.Module, arguments: tuple[Any, ...]) -> None:
+    def _replace(self, node: fx.Node, here: fx.Node, made: nn.Module, given: tuple[Any, ...]) -> None:
         kwargs = {} if node.op == "placeholder" else here.kwargs
         with self.module.graph.inserting_after(here):
-            call = self._call(f"fixed.{node.name}", made, arguments, kwargs)
+            call = self._call(f"fixed.{node.name}", made, given, kwargs)
         here.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
         self.copied[node] = call
         if node.op != "placeholder":
@@ -265,28 +297,32 @@ class _Writer:
 
     def _site(self, node: fx.Node, step: Step) -> nn.Module:
         site: Any = self.program.get_submodule(str(node.target))
-        return FixedSite(site, self.bits_of(site.name), self.plan[node.args[0].name].word, step.word)
+        return FixedSite(site, self.bits_of(site.name), self.plan[arguments(node)[0].name].word, step.word)
 
     def _layer(self, node: fx.Node, step: Step, here: fx.Node) -> tuple[tuple[Any, ...], nn.Module]:
-        axes = len(shape(node.args[1])) - 2 if node.target not in (*PRODUCTS, aten.linear.default) else 0
-        arguments = list(here.args)
+        axes = (
+            len(shape(arguments(node)[1])) - 2 if node.target not in (*PRODUCTS, aten.linear.default) else 0
+        )
+        given = list(here.args)
         for position in (0, 1):
-            arguments[position] = self._operand(node, step, here, position)
+            given[position] = self._operand(node, step, here, position)
         if 2 in step.operands:
-            bias = Constants(step.operands[2], kind_of(step), values=False, kept=_is_attribute(node.args[2]))
+            start: Any = step.operands[2]
+            kept = _is_attribute(arguments(node)[2])
+            bias = Constants(start, kind_of(step), values=False, kept=kept)
             with self.module.graph.inserting_before(here):
-                arguments[2] = self._call(f"operands.{node.name}.bias", bias, (here.args[2],))
-        return tuple(arguments), FixedLayer(node.target, step, axes)
+                given[2] = self._call(f"operands.{node.name}.bias", bias, (here.args[2],))
+        return tuple(given), FixedLayer(node.target, step, axes)
 
     def _operand(self, node: fx.Node, step: Step, here: fx.Node, position: int) -> fx.Node:
-        source, operand = node.args[position], step.operands.get(position)
+        source, operand = arguments(node)[position], step.operands.get(position)
         with self.module.graph.inserting_before(here):
             if isinstance(operand, Constant):
                 behind = len(shape(source)) - 1
-                made = Constants(
-                    operand, kind_of(step), values=False, kept=_is_attribute(source), axes=behind
-                )
-                return self._call(f"operands.{node.name}.argument{position}", made, (here.args[position],))
+                kind, kept = kind_of(step), _is_attribute(source)
+                integers = Constants(operand, kind, values=False, kept=kept, axes=behind)
+                target = f"operands.{node.name}.argument{position}"
+                return self._call(target, integers, (here.args[position],))
             key = source.name, operand
             if key not in self.integers:
                 made = Integers(self.plan[source.name].word, operand)
@@ -295,22 +331,26 @@ class _Writer:
             return self.integers[key]
 
     def _hadamard(self, node: fx.Node, step: Step, here: fx.Node) -> tuple[tuple[Any, ...], nn.Module]:
-        arguments = list(here.args[:2])
+        given = list(here.args[:2])
         for position, operand in step.operands.items():
             if isinstance(operand, Narrow):
-                word = self.plan[node.args[position].name].word
+                word = self.plan[arguments(node)[position].name].word
                 shorter = Rounding(None, Word(word.bits, word.fraction - operand.shift))
                 with self.module.graph.inserting_before(here):
                     name = f"operands.{node.name}.argument{position}"
-                    arguments[position] = self._call(name, shorter, (arguments[position],))
+                    given[position] = self._call(name, shorter, (given[position],))
                 continue
-            made = Constants(operand, kind_of(step), values=True, kept=_is_attribute(node.args[position]))
-            if not isinstance(arguments[position], fx.Node):
-                arguments[position] = made(arguments[position]).item()
+            made = Constants(
+                operand, kind_of(step), values=True, kept=_is_attribute(arguments(node)[position])
+            )
+            if not isinstance(given[position], fx.Node):
+                given[position] = made(given[position]).item()
                 continue
             with self.module.graph.inserting_before(here):
-                arguments[position] = self._call(f"operands.{node.name}.argument{position}", made, (arguments[position],))
-        return tuple(arguments), FixedHadamard(node.target, step)
+                given[position] = self._call(
+                    f"operands.{node.name}.argument{position}", made, (given[position],)
+                )
+        return tuple(given), FixedHadamard(node.target, step)
 
 
 def _is_attribute(value: Any) -> bool:

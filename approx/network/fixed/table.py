@@ -8,7 +8,6 @@ middle plus the value there is exact until it is rounded once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from approx.cpwl import CpwlTable, get_function
 from approx.cpwl.fixed_point import PARTS
+from approx.cpwl.function import Function
 from approx.network.fixed.words import Word, integers
 from approx.network.site import SiteModule
 
@@ -38,17 +38,20 @@ def table_values(table: CpwlTable, x: Word, y: Word) -> Integers:
     common = max(x.fraction, t + 1)
     distance = inputs << (common - x.fraction)
     entry = np.searchsorted(knots << (common - t), distance, side="right")
-    middles = np.concatenate([[0], knots[:-1] + knots[1:], [0]]) if fixed.storage == "midpoint" else 0 * slopes
+    middles = (
+        np.concatenate([[0], knots[:-1] + knots[1:], [0]]) if fixed.storage == "midpoint" else 0 * slopes
+    )
     distance = distance - (middles << (common - t - 1))[entry]
     finest = max(k + common, o)
     values = (slopes[entry] * distance << (finest - k - common)) + (offsets[entry] << (finest - o))
     return np.clip(rounded_shift(values, finest - y.fraction), -y.limit, y.limit)
 
 
-def function_values(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], x: Word, y: Word) -> Integers:
+def function_values(function: Function, x: Word, y: Word) -> Integers:
     """What a true function gives for every integer of word x, in integers of word y; where it has none, 0."""
     with np.errstate(all="ignore"):
-        values = np.nan_to_num(function(all_inputs(x) * x.step), nan=0.0, posinf=y.largest, neginf=-y.largest)
+        numbers = np.asarray(all_inputs(x) * x.step, dtype=np.float64)
+        values = np.nan_to_num(function(numbers), nan=0.0, posinf=y.largest, neginf=-y.largest)
     return integers(values, y)
 
 
@@ -119,4 +122,5 @@ def rounded_shift(values: Integers, shift: int) -> Integers:
     floor = values >> shift
     rest = values - (floor << shift)
     half = np.int64(1) << (shift - 1)
-    return floor + ((rest > half) | ((rest == half) & (floor & 1 == 1)))
+    up = (rest > half) | ((rest == half) & (floor & 1 == 1))
+    return np.asarray(floor + up, dtype=np.int64)

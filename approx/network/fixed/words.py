@@ -30,7 +30,7 @@ class Word:
     @property
     def limit(self) -> int:
         """The largest integer; the least is its negative."""
-        return 2 ** (self.bits - 1) - 1
+        return int(2 ** (self.bits - 1) - 1)
 
     @property
     def step(self) -> float:
@@ -78,7 +78,7 @@ def rounded(x: Tensor, factor: float | Tensor, limit: float, step: float | Tenso
     if torch.is_grad_enabled() and x.requires_grad:
         result: Tensor = _Rounded.apply(x, factor, limit, step)  # type: ignore[no-untyped-call]
         return result
-    y = (x * factor).round_().clamp_(-limit, limit)
+    y: Tensor = (x * factor).round_().clamp_(-limit, limit)
     return y if isinstance(step, float) and step == 1.0 else y.mul_(step)
 
 
