@@ -15,9 +15,9 @@ from approx.network.fixed.accumulators import Need
 from approx.network.fixed.edges import Edge
 from approx.network.fixed.plan import Constant, Plan, Step
 from approx.network.fixed.words import Word
-from approx.network.host import on_host
+from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
-from approx.network.nodes import label
+from approx.network.nodes import aten, label
 from approx.network.numerics import Numerics
 from approx.network.site import SiteModule
 
@@ -104,9 +104,21 @@ class Planner:
         edge = self.edge(node)
         low, high = (edge.lowest, edge.highest) if edge.seen else (0.0, 0.0)
         if edge.masked:
-            low -= MASK_MARGIN
+            low -= MASK_MARGIN + self.span_of_sums(node)
         low, high = self._needed_by_site(node, low, high)
-        return Word.holding(self.numerics.word_bits, max(abs(low), abs(high)))
+        of_masks = node.op == "call_function" and not is_computed(node)
+        return Word.holding(self.numerics.word_bits, max(abs(low), abs(high)), whole=of_masks)
+
+    def span_of_sums(self, node: fx.Node) -> float:
+        """The widest range of masked scores that a value is yet added to: what masks must outdo them all."""
+        spans = [0.0]
+        for user in node.users:
+            edge = self.edges.get(user.name)
+            if user.target is aten.add.Tensor and edge is not None and edge.masked and edge.seen:
+                spans.append(edge.highest - edge.lowest)
+            if _key(user) == "move":
+                spans.append(self.span_of_sums(user))
+        return max(spans)
 
     def _needed_by_site(self, node: fx.Node, low: float, high: float) -> tuple[float, float]:
         """The range without what only a constant tail of the one site that reads it would serve."""
@@ -142,7 +154,7 @@ class Planner:
 
     def constant(self, value: Any, finest: int) -> Constant:
         """The word of an operand that is no planned value, with at most so many digits after the point."""
-        word = Word.holding(self.numerics.word_bits, self.magnitude(value))
+        word = Word.holding(self.numerics.word_bits, self.magnitude(value), whole=True)
         return Constant(word.bits, min(word.fraction, finest))
 
     def need(self, node: fx.Node, terms: int, magnitude: float) -> int:

@@ -43,11 +43,15 @@ class Word:
         return self.limit * self.step
 
     @classmethod
-    def holding(cls, bits: int, magnitude: float) -> Word:
-        """The finest word of so many bits that holds numbers up to `magnitude`, to within one step."""
+    def holding(cls, bits: int, magnitude: float, *, whole: bool = False) -> Word:
+        """The finest word of so many bits that holds numbers up to `magnitude`, to within one step.
+
+        `whole` leaves no step out, so that a power of two is itself: a mask's 1 - 1 must be 0.
+        """
         if magnitude <= 0 or not math.isfinite(magnitude):
             return cls(bits, bits - 1)
-        return cls(bits, bits - 1 - math.ceil(math.log2(magnitude)))
+        digits = math.log2(magnitude)
+        return cls(bits, bits - 1 - (math.floor(digits) + 1 if whole else math.ceil(digits)))
 
 
 class _Rounded(torch.autograd.Function):
