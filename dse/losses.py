@@ -48,14 +48,14 @@ def quality(study: Study) -> str:
 
 
 def shown(study: Study) -> list[dict[str, Any]]:
-    """A row each for the report: trial, widths as text, and what each part loses of the original."""
+    """A row each for the report: trial, its arithmetic as text, and what each part loses of the original."""
     figure = quality(study)
     sign = study.figures[figure].sign
     rows = []
     for row in study.optuna.user_attrs.get(LOSSES, []):
         scores = row["scores"].items()
         lost = {part: sign * (study.original[figure] - score[figure]) for part, score in scores}
-        rows.append({"trial": row["trial"], "widths": text(row["widths"]), **lost})
+        rows.append({"trial": row["trial"], "arithmetic": text(row["widths"]), **lost})
     return rows
 
 
