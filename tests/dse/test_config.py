@@ -29,7 +29,7 @@ def test_hardware_has_the_fields_of_a_design_and_their_defaults_are_allowed():
     fields = HardwareSection.model_fields
     assert set(fields) == set(Design.rules()) - set(DERIVED)
     for name, field in fields.items():
-        for value in field.default:
+        for value in field.default or ():
             Design(**{name: value})
 
 

@@ -15,6 +15,7 @@ from approx.machine.file import metadata, refused, write
 from approx.network.calibrate import Histogram
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
+from approx.network.fixed.table import saved_table
 from approx.network.nodes import module_path
 from approx.network.program import MatrixProgram
 from approx.network.saving.arguments import by_position, encode, kwargs_json, op_name
@@ -45,7 +46,7 @@ def _document(path: Path, converted: ConvertedModule, tensors: dict[str, torch.T
     symbol = program._batch_symbol
     names: dict[sympy.Symbol, str] = {} if symbol is None else {symbol: "batch"}
     root = with_known_ops(program.graph_module)
-    writer = _Writer(root, converted._histograms, names, tensors)
+    writer = _Writer(converted, root, names, tensors)
     codegen: Any = root.graph._codegen
     try:
         return {
@@ -55,9 +56,17 @@ def _document(path: Path, converted: ConvertedModule, tensors: dict[str, torch.T
             "output": structure_json(codegen.pytree_info.out_spec),
             "approximation": asdict(converted.approximation),
             "certificate": certify(root).counts,
+            "numerics": asdict(converted.numerics),
+            "edges": writer.edges(),
+            **({"fixed": _fixed(converted)} if converted.plan else {}),
         }
     except ValueError as error:
         raise refused(path, f"cannot be written: {error}") from None
+
+
+def _fixed(converted: ConvertedModule) -> dict[str, Any]:
+    plan = {name: step.to_dict() for name, step in converted.plan.items()}
+    return {"accumulator": converted.accumulator, "plan": plan}
 
 
 def _version(package: str) -> str | None:
@@ -87,13 +96,14 @@ class _Writer:
 
     def __init__(
         self,
+        converted: ConvertedModule,
         root: fx.GraphModule,
-        histograms: dict[str, Histogram],
         names: dict[sympy.Symbol, str],
         tensors: dict[str, torch.Tensor],
     ) -> None:
+        self.converted = converted
         self.root = root
-        self.histograms = histograms
+        self.histograms = converted._histograms
         self.names = names
         self.tensors = tensors
         self.keys: dict[int, str] = {}
@@ -141,7 +151,24 @@ class _Writer:
             "value": value_json(node.meta.get("val"), self.names),
             "module": module_path(node),
             **self._table(str(node.target), site),
-            "seen": self._histogram(str(node.target), site),
+            "seen": self._histogram(str(node.target), self.histograms.get(site.name)),
+            **self._integers(node, site),
+        }
+
+    def _integers(self, node: fx.Node, site: SiteModule) -> dict[str, Any]:
+        """The table's integers, in fixed point; they depend on the word that this call reads."""
+        source: Any = node.args[0]
+        if site.table is None or node.name not in self.converted.plan:
+            return {}
+        bits = self.converted.table_bits(next(s for s in self.converted.program.sites if s.name == site.name))
+        return {"fixed": saved_table(site.table, bits, self.converted.plan[source.name].word)}
+
+    def edges(self) -> dict[str, Any]:
+        """The calibrated range of every value, and the histogram of those that matrix products read."""
+        return {
+            name: [edge.lowest, edge.highest, edge.masked, self._histogram(f"edges.{name}", edge.histogram)]
+            for name, edge in self.converted._edges.items()
+            if edge.seen
         }
 
     def _table(self, target: str, site: SiteModule) -> dict[str, Any]:
@@ -151,8 +178,7 @@ class _Writer:
         self.tensors.update({key: _stored(getattr(site, name)) for name, key in keys.items()})
         return {"table": site.table.to_dict(), **keys}
 
-    def _histogram(self, target: str, site: SiteModule) -> dict[str, Any] | None:
-        histogram = self.histograms.get(site.name)
+    def _histogram(self, target: str, histogram: Histogram | None) -> dict[str, Any] | None:
         if histogram is None:
             return None
         codes = histogram.counts.nonzero().flatten()
