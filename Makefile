@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test lint types clean
+.PHONY: study test lint types docs clean
 
 study: .venv/.installed
 	$(BIN)/neuralmatrix run studies/bert_digits.toml
 
-test: lint types
+test: lint types docs
 	$(BIN)/pytest -m "not slow"
 
 lint: .venv/.tested
@@ -16,6 +16,9 @@ lint: .venv/.tested
 
 types: .venv/.tested
 	$(BIN)/mypy
+
+docs: .venv/.tested
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv

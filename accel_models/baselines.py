@@ -16,7 +16,12 @@ from accel_models.technology import dram_pj_per_byte, load_technology
 from accel_models.workload import Lookup, Workload
 
 _COUNT = IntRange(1, 1 << 20)
-_NO_TABLES: dict[str, Any] = {"parameter_buffer": 64, "addressing": "shift", "max_segments": 1}
+_NO_TABLES: dict[str, Any] = {
+    "parameter_buffer": 64,
+    "parameter_copies": 1,
+    "addressing": "shift",
+    "max_segments": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -128,8 +133,9 @@ class _Base:
 
     @property
     def leak_w(self) -> float:
-        """Leakage of the chip with its tables, which differs little from that without."""
-        return self.whole.energy_parts["leakage"] / self.whole.latency_s
+        """Leakage of the chip without tables; with them where nothing else is left to run."""
+        report = self.rest or self.whole
+        return report.energy_parts["leakage"] / report.latency_s
 
 
 def _array(base: _Base) -> Comparison:

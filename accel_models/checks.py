@@ -5,6 +5,7 @@ space, a form or a document can be built from it: read them with `accel_models.D
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -63,7 +64,7 @@ class FloatRange:
 class Choice:
     """One of a few values."""
 
-    options: tuple[str | int, ...]
+    options: Sequence[str | int]
 
     def check(self, field: str, value: Any) -> str | int:
         """Return the option, or raise ValueError."""

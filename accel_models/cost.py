@@ -32,6 +32,8 @@ class CostReport:
         area_mm2: Area of the chip.
         energy_parts: Joules by component; they add up to energy_j.
         area_parts: mm2 by component; they add up to area_mm2.
+        backend: Which model answered.
+        notes: What a reader should know of how it answered.
     """
 
     design: Design
@@ -52,11 +54,21 @@ class CostReport:
     energy_parts: dict[str, float]
     area_parts: dict[str, float]
     layer_columns: dict[str, list[Any]] = field(repr=False)
+    backend: str = "analytic"
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    level_columns: dict[str, list[Any]] = field(default_factory=dict, repr=False)
 
     @property
     def fill(self) -> str:
         """The fold fill model that the cycles follow: "serial", "overlapped" or "none"."""
         return self.design.fill
+
+    def _repr_html_(self) -> str:
+        """Show the totals as a table in a notebook."""
+        import pandas as pd
+
+        totals = {name: value for name, value in vars(self).items() if isinstance(value, float)}
+        return str(pd.Series(totals, name=self.backend).to_frame().to_html(float_format="{:.4g}".format))
 
     @property
     def layers(self) -> "pd.DataFrame":
@@ -69,3 +81,14 @@ class CostReport:
         import pandas as pd  # imported here: it takes longer to load than all of accel_models
 
         return pd.DataFrame(self.layer_columns)
+
+    @property
+    def levels(self) -> "pd.DataFrame":
+        """What an outside tool counted: a row a distinct GEMM, level of memory and matrix; else no rows.
+
+        Columns: m, n, k; products (in the workload); level, matrix; reads, fills, updates (words, one
+        product); energy_j (one product).
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.level_columns)

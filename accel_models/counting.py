@@ -11,7 +11,8 @@ Where data live:
   inference's tensors fit its usable part (Hadamard and Move two, Lookup one); if not, it streams them from
   DRAM and back.
 - Tables are loaded before the first inference and stay if all distinct ones fit the parameter buffer; if not,
-  every Lookup loads its table again.
+  every Lookup loads its table again: once from DRAM, into every copy of the buffer. A copy gives one lane one
+  entry (slope and intercept) a cycle.
 
 Time: the start of an operation overlaps the end of the one before, so an operation takes max(array cycles,
 DRAM cycles), or their sum with buffering = "single". A tile border costs no extra fill and drain of the
@@ -143,6 +144,7 @@ def _elements(operations: Sequence[Operation], workload: Workload, t: DesignTabl
     streams = np.where(tensors * data / workload.batch <= h.usable[2], 0.0, 1.0)
     loads = np.where(table_words(workload) * h.word <= t["parameter_buffer"], 0.0, table * h.word)
     lanes = np.where(move > 0, np.minimum(t["rows"], t["cols"]), h.lanes)
+    lanes = np.where(lookup > 0, np.minimum(lanes, h.copies), lanes)
     fill = np.where(t.is_("fill", "none"), 0.0, t["rows"] + t["cols"] - 2 + levels)
     counts = {
         "compute_cycles": ceil_div(elements, lanes) + fill,
@@ -150,7 +152,7 @@ def _elements(operations: Sequence[Operation], workload: Workload, t: DesignTabl
         "output_read": operands * data + streams * data,
         "output_write": data + streams * operands * data,
         "parameter_read": lookup * 2 * data,
-        "parameter_write": loads,
+        "parameter_write": loads * h.copies,
         "adder_bits": levels * 8 * data,
         "register_bits": sums * h.register_bits + levels * 8 * data,
         "dram_reads": streams * operands * data + loads,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
-from accel_models.technology import DRAMS, TECHNOLOGIES, check_mac, check_sram
+from accel_models.technology import DRAMS, PROCESS, check_mac, check_sram
 
 KIB = 1024
 _BUFFER = IntRange(64, 1 << 30, "bytes")
@@ -30,6 +30,8 @@ class Design:
         weight_buffer: Scratchpad of B, bytes.
         output_buffer: Scratchpad of the result and its partial sums, bytes; element-wise work happens here.
         parameter_buffer: Scratchpad of the piecewise-linear tables, bytes.
+        parameter_copies: Copies of the parameter buffer, each read by one lane a cycle: lookups take no more
+            elements a cycle than there are copies. None: one for every element of the diagonal, min(R, C).
         shared_buffer: One scratchpad for A, B and the result instead of three, bytes; the three are then
             unused.
         banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro; wires
@@ -54,7 +56,7 @@ class Design:
             "on_chip", they stay in the scratchpads where they fit whole (see `accel_models.counting`).
         fill: How an array fold fills and drains: "serial" (each fold, as SCALE-Sim), "overlapped" (once a
             GEMM) or "none" (as Timeloop).
-        technology: Process, one of `accel_models.TECHNOLOGIES`.
+        technology: Process, one of `accel_models.TECHNOLOGIES`, or the path of a technology file of your own.
     """
 
     rows: int = _field(16, IntRange(1, 1024))
@@ -64,6 +66,7 @@ class Design:
     weight_buffer: int = _field(128 * KIB, _BUFFER)
     output_buffer: int = _field(128 * KIB, _BUFFER)
     parameter_buffer: int = _field(4 * KIB, _BUFFER)
+    parameter_copies: int | None = _field(None, IntRange(1, 1 << 20, optional=True))
     shared_buffer: int | None = _field(None, replace(_BUFFER, optional=True))
     banks: int = _field(1, IntRange(1, 1024))
     buffering: str = _field("double", Choice(("double", "buffet", "single")))
@@ -78,7 +81,7 @@ class Design:
     max_segments: int = _field(256, IntRange(1, 65536))
     activations: str = _field("dram", Choice(("dram", "on_chip")))
     fill: str = _field("serial", Choice(("serial", "overlapped", "none")))
-    technology: str = _field("45nm", Choice(TECHNOLOGIES))
+    technology: str = _field("45nm", PROCESS)
 
     def __post_init__(self) -> None:
         for name, rule in self.rules().items():

@@ -1,7 +1,7 @@
 """`evaluate` for one design, `evaluate_many` for a table of designs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accel_models.backends import BACKENDS
 from accel_models.backends.analytic import evaluate_table
@@ -15,19 +15,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def evaluate(design: Design, workload: Workload, backend: str = "analytic") -> CostReport:
+def evaluate(design: Design, workload: Workload, backend: str = "analytic", **options: Any) -> CostReport:
     """Return what a workload costs on a design.
+
+    Args:
+        design: The accelerator.
+        workload: What to run.
+        backend: "analytic", our own model, or "timeloop", which must be installed.
+        **options: Of the backend; those of "timeloop" are the parameters of
+            `accel_models.backends.timeloop.evaluate`, for example mapper=True.
 
     Raises:
         ValueError: If the design cannot run the workload (a scratchpad too small for one tile or table,
-            addressing that a table needs and the design lacks), or the backend is unknown. The line names the
-            field and what would do.
+            addressing that a table needs and the design lacks), or the backend or an option is unknown. The
+            line names the field and what would do.
+        TimeloopError: With "timeloop", if it is missing or fails.
     """
     Choice(tuple(BACKENDS)).check("backend", backend)
+    for name, value in options.items():
+        if name not in BACKENDS[backend].options:
+            known = ", ".join(BACKENDS[backend].options) or "none"
+            raise refuse(name, value, f"left out; options of backend = {backend} are {known}")
     _check_workload(workload)
     if not isinstance(design, Design):
         raise refuse("design", repr(design), "a Design")
-    return BACKENDS[backend](design, workload)
+    return BACKENDS[backend].evaluate(design, workload, **options)
 
 
 def evaluate_many(designs: "pd.DataFrame | Sequence[Design]", workload: Workload) -> "pd.DataFrame":

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from accel_models.table import DesignTable, FloatArray, options
-from accel_models.technology import TECHNOLOGIES, check_mac, check_sram, dram_pj_per_byte, load_technology
+from accel_models.technology import check_mac, check_sram, dram_pj_per_byte, load_technology
 
 BUFFERS = ("input", "weight", "output", "parameter")
 BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
@@ -29,6 +29,7 @@ class Hardware:
         leak_w: Leakage of the chip, W.
         area: mm2 by component: array, input, weight, output, parameter, addressing.
         lanes: Element-wise multiply-adds a cycle.
+        copies: Copies of the parameter buffer, which is as many table entries as can be read a cycle.
         register_bits: Register bits that one multiply-add passes on: two operands and a partial sum.
     """
 
@@ -44,6 +45,7 @@ class Hardware:
     leak_w: FloatArray
     area: dict[str, FloatArray]
     lanes: FloatArray
+    copies: FloatArray
     register_bits: FloatArray
 
 
@@ -57,18 +59,19 @@ def derive(t: DesignTable) -> Hardware:
     word, partial = t.per_option("data_width", lambda width: BITS[width] / 8), accumulator_bytes(t)
     mac, register, adder = _mac(t), _cell(t, "register"), _cell(t, "adder")
     lanes, register_bits = _lanes(t), 8 * (2 * word + partial)
-    address_bits = lanes * _levels(t) * 8 * word
-    sram = {name: _sram(t, name) for name in BUFFERS}
+    sram, copies = {name: _sram(t, name) for name in BUFFERS}, _copies(t)
+    address_bits = np.minimum(lanes, copies) * _levels(t) * 8 * word
+    built = {name: copies if name == "parameter" else 1.0 for name in BUFFERS}
     cells = t["rows"] * t["cols"]
     area = {
         "array": cells * (mac[1] + register_bits * register[1]) * 1e-6,
-        **{name: figures[2] for name, figures in sram.items()},
+        **{name: figures[2] * built[name] for name, figures in sram.items()},
         # A level of the addressing tree holds a comparator and a register for its knot, a lane.
         "addressing": address_bits * (adder[1] + register[1]) * 1e-6,
     }
     leak_uw = cells * (mac[2] + register_bits * register[2]) + address_bits * (adder[2] + register[2])
-    for figures in sram.values():
-        leak_uw = leak_uw + figures[3] * 1e3
+    for name, figures in sram.items():
+        leak_uw = leak_uw + figures[3] * built[name] * 1e3
     return Hardware(
         word=word,
         partial=partial,
@@ -82,6 +85,7 @@ def derive(t: DesignTable) -> Hardware:
         leak_w=leak_uw * 1e-6,
         area=area,
         lanes=lanes,
+        copies=copies,
         register_bits=register_bits,
     )
 
@@ -110,6 +114,11 @@ def _lanes(t: DesignTable) -> FloatArray:
     return np.asarray(np.where(t.is_("hadamard", "full"), full, diagonal), dtype=np.float64)
 
 
+def _copies(t: DesignTable) -> FloatArray:
+    given, diagonal = t["parameter_copies"], np.minimum(t["rows"], t["cols"])
+    return np.asarray(np.where(np.isnan(given), diagonal, given), dtype=np.float64)
+
+
 def _levels(t: DesignTable) -> FloatArray:
     """Return the levels of the addressing unit: one adder, two (leading bit, shift), or a tree over knots."""
     tree = np.ceil(np.log2(t["max_segments"] + 2))
@@ -124,7 +133,7 @@ Figures = tuple[FloatArray, FloatArray, FloatArray]
 
 def _mac(t: DesignTable) -> Figures:
     index = (t["technology"], t["data_width"], t["accumulator_bits"])
-    pj, area, leak = (np.asarray(figure[index]) for figure in _mac_figures())
+    pj, area, leak = (np.asarray(figure[index]) for figure in _mac_figures(options("technology")))
     if np.isnan(pj).any():
         row = int(np.flatnonzero(np.isnan(pj))[0])
         check_mac(*(t.show(name, row) for name in ("technology", "data_width", "accumulator_bits")))
@@ -132,12 +141,12 @@ def _mac(t: DesignTable) -> Figures:
 
 
 @cache
-def _mac_figures() -> Figures:
+def _mac_figures(technologies: tuple[str, ...]) -> Figures:
     """Return the MAC figures by (technology, width, accumulator), NaN where a process has none."""
-    fields = ("technology", "data_width", "accumulator_bits")
-    found = np.full((3, *(len(options(name)) for name in fields)), np.nan)
+    axes = (technologies, options("data_width"), options("accumulator_bits"))
+    found = np.full((3, *map(len, axes)), np.nan)
     for index in np.ndindex(found.shape[1:]):
-        name, width, bits = (options(field)[i] for field, i in zip(fields, index, strict=True))
+        name, width, bits = (axis[i] for axis, i in zip(axes, index, strict=True))
         cell = load_technology(name).mac.get(f"{width}-{bits}")
         if cell:
             found[:, *index] = cell.pj, cell.area_um2, cell.leak_uw
@@ -157,7 +166,7 @@ def _sram(t: DesignTable, name: str) -> tuple[FloatArray, FloatArray, FloatArray
     """Return pJ a byte read and written, mm2 and mW; a shared scratchpad is built once, as input."""
     macro = buffer_sizes(t, name) / t["banks"]
     found = np.empty((4, t.size))
-    for technology in TECHNOLOGIES:
+    for technology in options("technology"):
         where = t.is_("technology", technology)
         if where.any():
             sram = load_technology(technology).sram

@@ -66,7 +66,7 @@ def options(field: str) -> tuple[Any, ...]:
     """Return the choices of a field."""
     rule = RULES[field]
     assert isinstance(rule, Choice)  # noqa: S101 - a slip in this package, never of its user
-    return rule.options
+    return tuple(rule.options)
 
 
 def from_designs(designs: Sequence[Design]) -> DesignTable:

@@ -35,6 +35,7 @@ from accel_models import (
 )
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "accel_models" / "golden"
+BUFFERS = ("input", "weight", "output")
 ZIGZAG_S, TIMELOOP_S = 5.0, 1.0  # seconds a GEMM, the fastest that were seen
 
 
@@ -77,7 +78,7 @@ def designs(count: int) -> pd.DataFrame:
     def sizes(low: int, high: int) -> Any:
         return np.exp(rng.uniform(np.log(low), np.log(high), count)).astype(int)
 
-    scratchpads = {f"{name}_buffer": sizes(1 << 14, 1 << 20) for name in ("input", "weight", "output")}
+    scratchpads = {f"{name}_buffer": sizes(1 << 14, 1 << 20) for name in BUFFERS}
     dataflows = rng.choice(["ws", "os", "is"], count)
     return pd.DataFrame({"rows": sizes(4, 129), "cols": sizes(4, 129), "dataflow": dataflows, **scratchpads})
 
@@ -161,6 +162,34 @@ def mapper() -> bool:
     return show("DRAM words against Timeloop's mapper", measured, "at most 1, at least the floor", reached)
 
 
+def batches(count: int = 400) -> bool:
+    """A batch against its parts run one by one, for random GEMMs on random designs, all scratchpads small."""
+    rng, ratios = np.random.default_rng(0), []
+    for _ in range(60):
+        (m, n, k), batch = rng.integers(1, 400, 3).tolist(), int(rng.integers(2, 6))
+        scratchpads = {f"{name}_buffer": 2 ** rng.integers(9, 19, count) for name in BUFFERS}
+        sizes = {name: rng.integers(1, 65, count) for name in ("rows", "cols")}
+        frame = pd.DataFrame({"dataflow": rng.choice(["ws", "os", "is"], count), **sizes, **scratchpads})
+        part = evaluate_many(frame, Workload([Gemm(m, n, k)]))
+        whole = evaluate_many(frame, Workload([Gemm(batch * m, n, k)], batch))
+        for figures in (part, whole):
+            figures["traffic"] = figures.dram_reads + figures.dram_writes
+        names = ["cycles", "traffic", "energy_j"]
+        ratios.append((whole[names] / (batch * part[names]))[part.reason == ""])
+    worst = pd.concat(ratios).max()
+    over = int((pd.concat(ratios).energy_j > 1 + 1e-12).sum())
+    rows = sum(map(len, ratios))
+    show(
+        "energy of a batch / its parts",
+        f"{worst.energy_j:.4f}, above 1 in {over} of {rows}",
+        "none",
+        over == 0,
+    )
+    measured = f"{worst.cycles:.4f} and {worst.traffic:.4f}"
+    reached = worst.cycles <= 1 and worst.traffic <= 1
+    return show("cycles, DRAM traffic of a batch / its parts", measured, "at most 1", reached)
+
+
 def speed(name: str, workload: Workload, frame: pd.DataFrame) -> bool:
     start = time.process_time()
     found = evaluate_many(frame, workload)
@@ -198,7 +227,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the cost model against its bars.")
     parser.add_argument("--designs", type=int, default=100_000, help="designs a workload (default 100000)")
     frame = designs(parser.parse_args().designs)
-    results = [import_time(), scalesim(), timeloop(), mapper()]
+    results = [import_time(), scalesim(), timeloop(), mapper(), batches()]
     results += [speed("BERT-base", bert_base(), frame), speed("ResNet-50", resnet50(), frame)]
     return 0 if all(results) else 1
 

@@ -34,6 +34,9 @@ LABEL_INCHES = 0.055
 AROUND_INCHES = 0.8
 """What a drawing needs beside its axes."""
 
+RASTERIZED = 1000
+"""Above so many trials their points become one image inside an SVG or PDF, which stays small."""
+
 DECADES = 4
 """Above this, an axis has a tick a decade; below, at 1, 2 and 5."""
 
@@ -49,7 +52,7 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
         study: A study; it may have no finished trial.
         width: Inches.
     """
-    quality, cost = study.objectives
+    quality, cost = study.objectives[:2]
     trials, front = study.trials(), study.pareto()
     done = trials[trials.state == "complete"]
     second = study.figures.get("accuracy")
@@ -103,7 +106,7 @@ def shown(values: pd.Series[Any], figure: Figure) -> pd.Series[Any]:
 
 
 def _scatter(axes: Axes, done: pd.DataFrame, front: pd.DataFrame, y: Figure, x: Figure) -> None:
-    style: dict[str, Any] = {"linewidths": 0, "zorder": 2}
+    style: dict[str, Any] = {"linewidths": 0, "zorder": 2, "rasterized": len(done) > RASTERIZED}
     axes.scatter(shown(done[x.name], x), shown(done[y.name], y), s=12, c=OTHER, label="trial", **style)
     axes.scatter(shown(front[x.name], x), shown(front[y.name], y), s=24, c=FRONT, marker="D", **style)
 

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from accel_models.checks import Choice, refuse
+from accel_models.checks import Choice, FloatRange, IntRange, refuse
+from dse.figures import QUALITY, Figure
+from dse.search.samplers import names
 
 
 class Rule(Protocol):
@@ -58,6 +60,37 @@ class Table:
         return "a table"
 
 
+@dataclass(frozen=True)
+class SamplerName:
+    """The name of a sampler."""
+
+    def check(self, field: str, value: Any) -> str:
+        """Return the name, or raise ValueError."""
+        return str(Choice(names()).check(field, value))
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return Choice(names()).text()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every name."""
+        return names()
+
+
+def limit(figure: Figure) -> Rule:
+    """Return the rule for a figure's limit: quality lies from 0 to 1, all else above 0."""
+    return (
+        FloatRange(0.0, 1.0)
+        if figure in QUALITY and figure.sign > 0
+        else FloatRange(1e-30, 1e30, figure.unit)
+    )
+
+
+NOTHING = "none"
+"""How a study file writes that an optional field has no value."""
+
+
 def fixed(rule: Rule) -> BeforeValidator:
     """Validate a field of one value."""
     return BeforeValidator(lambda value: _checked(rule, value))
@@ -68,6 +101,8 @@ def axis(rule: Rule) -> BeforeValidator:
 
     def validate(value: Any) -> tuple[Any, ...]:
         values = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if isinstance(rule, IntRange) and rule.optional:  # TOML has no word for nothing
+            values = tuple(None if item == NOTHING else item for item in values)
         checked = tuple(_checked(rule, item) for item in values)
         if not checked:
             raise refusal([], f"must have at least one value, {rule.text()}")
@@ -92,6 +127,7 @@ def did_you_mean(value: object, names: Iterable[str]) -> str:
 def _checked(rule: Rule, value: Any) -> Any:
     try:
         return rule.check("", value)
-    except ValueError:
-        hint = did_you_mean(value, map(str, rule.options)) if isinstance(rule, Choice) else ""
-        raise refusal(value, f"must be {rule.text()}{hint}") from None
+    except ValueError as error:
+        reason = str(error).partition(f" = {value}: ")[2]
+        hint = did_you_mean(value, map(str, getattr(rule, "options", ())))
+        raise refusal(value, reason + hint) from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from accel_models import Design
 from dse.figures import Figure
 
 FORMATS: Mapping[str, str] = {
@@ -27,6 +29,16 @@ def written(figure: Figure, value: float) -> str:
     if figure.name in FORMATS:
         return FORMATS[figure.name].format(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def field_value(field: str, value: Any) -> str:
+    """Write the value of a Design's field with its unit."""
+    unit = getattr(Design.rules()[field], "unit", "")
+    if unit == "bytes" and value % 1024 == 0:
+        return f"{value // 1024} KiB"
+    if unit in ("Hz", "bytes/s"):
+        return with_prefix(value, unit.replace("bytes", "B"))
+    return f"{value} {unit}".rstrip()
 
 
 def with_prefix(value: float, unit: str) -> str:

@@ -50,7 +50,9 @@ def evaluate_one(design: Design, workload: Workload) -> CostReport:
     counts = _count(workload, distinct, t, h)
     found = _figures(workload, _sum(distinct, counts), t, h)
     figures = {name: float(value[0]) for name, value in found.items()}
-    totals = {name: value for name, value in figures.items() if name in CostReport.__annotations__}
+    totals: dict[str, Any] = {
+        name: value for name, value in figures.items() if name in CostReport.__annotations__
+    }
     return CostReport(
         design,
         workload,

@@ -3,18 +3,22 @@
 What the files share: energies in pJ (dynamic, an action), areas in um2 or mm2, leakage in uW or mW. SRAM
 figures are interpolated between the listed macro sizes on log-log axes; below the smallest the smallest is
 charged, above the largest the size is refused (split the scratchpad with `banks`).
+
+A process of one's own is a file of the same form, named by its path wherever a process is named.
 """
 
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_models.checks import refuse
+from accel_models.checks import Choice, refuse
+from accel_models.technology.form import check_form
 
 TECHNOLOGIES = ("45nm", "28nm", "22nm", "7nm", "fpga28")
 FloatArray = NDArray[np.float64]
@@ -83,12 +87,54 @@ def _sram(values: dict[str, Any]) -> Sram:
     return Sram(np.array(values["size_KiB"]) * 1024.0, read, write, area, leak, values["source"])
 
 
+KNOWN = list(TECHNOLOGIES)
+"""Every process that a design can name by now: those of this package, then the files that were read."""
+
+
+class Process(Choice):
+    """The rule of a field that names a process: one of `TECHNOLOGIES`, or a technology file's path."""
+
+    def check(self, field: str, value: Any) -> str | int:
+        """Return the name, or raise ValueError."""
+        if isinstance(value, str) and value.endswith(".toml"):
+            return load_technology(value).name
+        return super().check(field, value)
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return f"one of {', '.join(TECHNOLOGIES)}, or the path of a technology file (.toml)"
+
+
+PROCESS = Process(KNOWN)
+
+
+def _read_own(path: str) -> dict[str, Any]:
+    """Read and check a user's technology file.
+
+    Raises:
+        ValueError: A line that names the file, the field, and what it must be.
+    """
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        check_form(values)
+    except OSError as error:
+        raise ValueError(f"technology = {path}: {error.strerror}: must be a file that can be read") from None
+    except ValueError as error:
+        raise ValueError(f"technology = {path}: {error}") from None
+    KNOWN.append(path)
+    return values
+
+
 @cache
 def load_technology(name: str) -> Technology:
-    """Return a process by name; ValueError if there is none of that name."""
-    if name not in TECHNOLOGIES:
-        raise refuse("technology", name, "one of " + ", ".join(TECHNOLOGIES))
-    values = _read(name)
+    """Return a process by its name, or by the path of its file, which is read once.
+
+    Raises:
+        ValueError: If there is none of that name, or the file does not hold what it must.
+    """
+    if name not in TECHNOLOGIES and not name.endswith(".toml"):
+        raise refuse("technology", name, PROCESS.text())
+    values = _read(name) if name in TECHNOLOGIES else _read_own(name)
     mac = {key: _cell(cell) for key, cell in values["mac"].items()}
     return Technology(
         name,

@@ -4,6 +4,7 @@ from approx.cpwl.bias import BIASES
 from approx.cpwl.catalogue import FUNCTIONS, get_function, split_name
 from approx.cpwl.density import Density
 from approx.cpwl.fit import MAX_SEGMENTS, fit
+from approx.cpwl.fixed_point import FixedPoint
 from approx.cpwl.function import Function
 from approx.cpwl.placement import ADDRESSING, PLACEMENTS
 from approx.cpwl.range_reduction import ReducedTable
@@ -17,6 +18,7 @@ __all__ = [
     "PLACEMENTS",
     "CpwlTable",
     "Density",
+    "FixedPoint",
     "Function",
     "ReducedTable",
     "fit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -154,6 +155,12 @@ class CpwlTable:
         from approx.cpwl.plot import plot
 
         return plot(self, path)
+
+    def _repr_png_(self) -> bytes:
+        """Show the table as its picture in a notebook."""
+        drawn = io.BytesIO()
+        self.plot().savefig(drawn, format="png")
+        return drawn.getvalue()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON; the round trip is exact."""

@@ -4,6 +4,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 
 from torch import fx
 
@@ -43,6 +44,12 @@ class Certificate:
         sites = ", ".join(f"{count} {name}" for name, count in sorted(self.functions.items()))
         rows = [f"{e.kind.value:9} {e.node:32} {e.op:36} {e.module}".rstrip() for e in self.entries]
         return "\n".join([f"{len(self.entries)} nodes: {kinds}", f"sites: {sites or 'none'}", *rows])
+
+    def _repr_html_(self) -> str:
+        """Show the summary, and each node on demand, in a notebook."""
+        summary, sites, *rows = (escape(line) for line in str(self).splitlines())
+        nodes = "\n".join(rows)
+        return f"<p>{summary}<br>{sites}</p><details><summary>nodes</summary><pre>{nodes}</pre></details>"
 
 
 def certify(graph_module: fx.GraphModule) -> Certificate:

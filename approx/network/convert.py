@@ -77,7 +77,7 @@ class ConvertedModule(nn.Module):
         """Run the program on the model's own arguments.
 
         Raises:
-            ValueError: an argument that the program was not traced with, or another number or text than then.
+            ValueError: an argument, or a number or text in its place, that the program was not traced with.
         """
         named = bind(self.program.signature, args, kwargs)
         if set(named) != set(self.program.inputs):
@@ -172,6 +172,12 @@ class ConvertedModule(nn.Module):
         histogram = self._histograms.get(site.name)
         seen = None if histogram is None else histogram.span(clip)
         return function.domain if seen is None else calibrated_domain(function, seen)
+
+    def density(self, name: str) -> Density | None:
+        """The calibrated inputs of a site, by its name, inside its table's domain; None if none was seen."""
+        site = next(site for site in self.program.sites if site.name == name)
+        histogram = self._histograms.get(name)
+        return None if histogram is None else histogram.density(self.domain(site, self.approximation.clip))
 
     def _table(self, site: Site, approximation: Approximation) -> CpwlTable:
         spec = approximation.spec(site)

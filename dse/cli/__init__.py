@@ -12,12 +12,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from dse.cli.console import say
+from dse.cli.convert import convert
+from dse.cli.dashboard import dashboard
 from dse.cli.doctor import doctor
 from dse.cli.estimate import estimate
+from dse.cli.export import export
 from dse.cli.fit import fit
+from dse.cli.init import init
+from dse.cli.measure import measure
 from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
+from dse.cli.worker import worker
 
 USER_ERROR = 2
 
@@ -51,7 +57,9 @@ def common(
     """
 
 
-for command in (run, report, plot, estimate, fit, doctor):
+for command in (
+    init, run, worker, report, plot, export, dashboard, convert, estimate, fit, measure, doctor,
+):  # fmt: skip
     app.command()(command)
 
 

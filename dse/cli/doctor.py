@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import typer
 
@@ -20,19 +22,52 @@ GIVES = {
 }
 
 
-def doctor() -> None:
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
     """Show what is installed here and what each part gives; exit status 1 if a needed one is missing."""
+    needed = [*_packages(), _accelerator(), _cache(), ("SQLite", sqlite3.sqlite_version, "keeping trials")]
+    optional = list(_optional())
+    if as_json:
+        print(json.dumps({part: found for part, found, _ in [*needed, *optional]}))
+    else:
+        _show(needed, optional)
+    if not all(found for _, found, _ in needed):
+        raise typer.Exit(1)
+
+
+def _show(needed: Sequence[tuple[str, str | None, str]], optional: Sequence[tuple[str, str, str]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("part", "found", "gives"):
         table.add_column(heading)
-    rows = [*_packages(), _accelerator(), _cache(), ("SQLite", sqlite3.sqlite_version, "keeping trials")]
-    for part, found, gives in rows:
+    for part, found, gives in needed:
         table.add_row(part, found or "[red]missing[/red]", gives)
+    for part, found, gives in optional:
+        table.add_row(part, found, gives, style="dim" if found.startswith("none: ") else "")
     output().print(table)
-    if not all(found for _, found, _ in rows):
-        raise typer.Exit(1)
+
+
+def _optional() -> Iterator[tuple[str, str, str]]:
+    """What the toolkit does without; missing parts say in full what is missing."""
+    from accel_models.backends.timeloop import TimeloopError, find
+    from dse.errors import UserError
+    from dse.power import Nvml, Rapl
+
+    try:
+        found = find(needs=("timeloop-model", "timeloop-mapper", "accelergy"))
+        said = f"{found.module} {found.version}"
+    except TimeloopError as error:
+        said = f"none: {error.line.removeprefix('timeloop: ')}"
+    yield "Timeloop", said, '`run --verify timeloop`, evaluate(backend="timeloop")'
+    for name, meter, gives in (("RAPL", Rapl, "power of this CPU"), ("NVML", Nvml, "power of an NVIDIA GPU")):
+        try:
+            meter()
+            said = "readable"
+        except UserError as error:
+            said = f"none: {error}"
+        yield name, said, f"{gives} in `measure`"
 
 
 def _packages() -> Iterator[tuple[str, str | None, str]]:
@@ -51,7 +86,7 @@ def _accelerator() -> tuple[str, str, str]:
 
 
 def _cache() -> tuple[str, str, str]:
-    from approx.tasks.cache import cache_folder
+    from approx.folders import cache_folder
 
     folder = cache_folder()
     free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dse.cli.console import output
-from dse.errors import UserError
+from dse.cli.settings import parsed
 
 if TYPE_CHECKING:
     from accel_models import CostReport, Design, Workload
@@ -75,16 +75,7 @@ def _changed(design: Design, fields: list[str]) -> Design:
     """Set fields given as text; each value has the type that its rule asks for."""
     from accel_models import Design
 
-    changes: dict[str, Any] = {}
-    for item in fields:
-        name, equals, text = item.partition("=")
-        if not equals:
-            raise UserError(f"--set {item}: must be FIELD=VALUE")
-        try:
-            changes[name] = json.loads(text)
-        except ValueError:
-            changes[name] = text
-    return Design.from_dict({**design.to_dict(), **changes})
+    return Design.from_dict({**design.to_dict(), **parsed(fields)})
 
 
 def _values(report: CostReport) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`neuralmatrix report`: the report of a study, written again."""
+"""`neuralmatrix report`: the report of a study, written again, or studies side by side."""
 
 from __future__ import annotations
 
@@ -11,16 +11,46 @@ from dse.cli.console import say
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder, such as runs/bert_digits.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run folders: runs/bert_digits.")],
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Set two to four studies side by side, on one page.")
+    ] = False,
+    platforms: Annotated[
+        Path | None,
+        typer.Option("--platforms", metavar="FILE", help="Rows of `measure` on the study's network."),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Where to; DIR/report.html unless given."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Where to; DIR/report.html, or comparison.html here, unless given.",
+        ),
     ] = None,
 ) -> None:
     """Write the report of a study: one HTML file that needs no network.
 
-    It can be written while the study runs. Example: neuralmatrix report runs/bert_digits
+    It can be written while the study runs.
+
+    **Examples**
+
+    - `neuralmatrix report runs/bert_digits`
+    - `neuralmatrix report --compare runs/bert_digits runs/resnet_digits`
     """
+    from dse.errors import UserError
+    from dse.files import write_whole
+    from dse.platforms import keep
+    from dse.report import compare as compared
     from dse.study import Study
 
-    say(f"Written: {Study.open(folder).report(out or folder / 'report.html')}")
+    studies = [Study.open(folder) for folder in folders]
+    if compare:
+        say(f"Written: {write_whole(out or Path('comparison.html'), compared(studies))}")
+        return
+    if out is not None and len(studies) > 1:
+        raise UserError(f"--out = {out}: must be left out with more than one study, or with --compare")
+    for study in studies:
+        if platforms is not None:
+            keep(study, platforms)
+        say(f"Written: {study.report(out or study.folder / 'report.html')}")

@@ -13,6 +13,9 @@ from dse.cli.console import say
 INTERRUPTED = 130
 """What shells report for a program ended by Ctrl-C."""
 
+STORAGE = "NEURALMATRIX_STORAGE"
+"""The environment variable that can hold the storage's URL: no list of processes then shows its password."""
+
 
 def _print_fields(wanted: bool) -> None:
     if wanted:
@@ -21,6 +24,15 @@ def _print_fields(wanted: bool) -> None:
 
         output().print(fields())
         raise typer.Exit
+
+
+def use_one_thread() -> None:
+    """Let torch use one thread, unless the environment says otherwise.
+
+    Threads of small operations wait for each other: 60 trials of BERT on digits took 260 s of CPU with two
+    threads on a busy machine of two cores, and 73 s with one.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def run(
@@ -38,6 +50,28 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Start afresh; a study that is there is kept as study-N.db.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=1024, help="Processes that share the work.")
+    ] = 1,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URL",
+            envvar=STORAGE,
+            show_envvar=True,
+            help="Where trials are kept, postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///FILE; "
+            "study.db in the run folder unless given.",
+        ),
+    ] = None,
+    platforms: Annotated[
+        Path | None,
+        typer.Option("--platforms", metavar="FILE", help="Platforms to compare with, as `measure` writes."),
+    ] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option("--verify", metavar="BACKEND", help="Score the front again, with timeloop."),
+    ] = None,
     fields: Annotated[  # noqa: ARG001 - its callback prints and ends the command
         bool,
         typer.Option("--fields", is_eager=True, callback=_print_fields, help="Show a study file's fields."),
@@ -53,26 +87,52 @@ def run(
     - study.db: every trial, as an Optuna study on SQLite
     - report.html: the Pareto front and the designs on it, in one file to send on
     - pareto.png, trials.csv, best.json: the same as a figure, a table and plain values
+    - timeloop.csv, with `--verify timeloop`: the front as Timeloop counts it (docs/timeloop.md)
 
     The same command again adds trials to the study. Ctrl-C keeps the finished ones.
 
     **Examples**
 
     - `neuralmatrix run studies/bert_digits.toml`
+    - `neuralmatrix run studies/paper.toml`, a study of hardware alone (`kind = "hardware"`)
     - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
+    - `neuralmatrix run studies/bert_digits.toml --workers 8`
+    - `neuralmatrix run studies/bert_digits.toml --storage postgresql://me@server/studies`
     """
-    # Threads of small operations wait for each other: 60 trials of BERT on digits took 260 s of CPU with two
-    # threads on a busy machine of two cores, and 73 s with one. The variable still has the last word.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    use_one_thread()
     from dse.cli.display import Display, summary
+    from dse.hardware_study.config import is_hardware_study
     from dse.job import run as run_study
 
+    if is_hardware_study(study_file):
+        from dse.cli.hardware import run_hardware
+
+        run_hardware(study_file, out, platforms)
+        return
+    if verify is not None:
+        from dse.verify import check
+
+        check(verify)
+    if platforms is not None:
+        from dse.config import load
+        from dse.platforms import check as check_platforms
+
+        check_platforms(platforms, load(study_file).task.name)
     with Display() as display:
         try:
-            study = run_study(study_file, trials, out, new=new, progress=display)
+            study = run_study(study_file, trials, out, new=new, workers=workers, url=url, progress=display)
         except KeyboardInterrupt:
             say("Interrupted: finished trials are kept, and the same command continues")
             raise typer.Exit(INTERRUPTED) from None
     summary(study)
+    if platforms is not None:
+        from dse.platforms import keep
+
+        keep(study, platforms)
+        study.report(study.folder / "report.html")
+    if verify is not None:
+        from dse.cli.verified import verify_and_show
+
+        verify_and_show(study)
     if not len(study.points()):
         raise typer.Exit(1)

@@ -46,9 +46,11 @@ def test_more_comparators_cost_area() -> None:
             {"max_segments": 30},
             {"max_segments": 254},
             {"max_segments": 254, "hadamard": "full"},
+            {"max_segments": 254, "hadamard": "full", "parameter_copies": 256},
         )
     ]
-    assert areas == pytest.approx([areas[0] * levels for levels in (1, 2, 5, 8, 8 * 16)])
+    # A tree stands where an entry can be looked up: on the diagonal, unless more copies are built.
+    assert areas == pytest.approx([areas[0] * levels for levels in (1, 2, 5, 8, 8, 8 * 16)])
 
 
 def test_tensors_that_fit_the_output_scratchpad_stay_on_chip() -> None:
@@ -68,6 +70,31 @@ def test_tables_that_do_not_fit_are_loaded_again_each_time() -> None:
     assert evaluate(Design(parameter_buffer=4 * 64 - 1), tables).dram_reads == 8 * 64
     one = Workload([Lookup(10, 30, name=f"site{i}", table="gelu") for i in range(4)])
     assert evaluate(Design(parameter_buffer=64), one).dram_reads == 0
+
+
+def test_a_lane_that_looks_up_needs_a_copy_of_the_tables() -> None:
+    tables = Workload([Lookup(10_000, 30, name=name) for name in ("gelu", "exp")])
+    every, few, one = (
+        evaluate(Design(rows=8, cols=16, parameter_buffer=64, parameter_copies=copies), tables)
+        for copies in (None, 2, 1)
+    )
+    for report, lanes in ((every, 8), (few, 2), (one, 1)):
+        assert report.layers["compute_cycles"][0] == 10_000 / lanes + 8 + 16 - 2 + 5
+        assert report.area_parts["parameter"] == pytest.approx(lanes * one.area_parts["parameter"])
+        assert report.area_parts["addressing"] == pytest.approx(lanes * one.area_parts["addressing"])
+        assert report.dram_reads == 2 * 64, "a table crosses once, whatever the copies"
+    loads = (every.energy_parts["parameter"] - one.energy_parts["parameter"]) / 7
+    assert 0 < loads < one.energy_parts["parameter"], "a copy more costs a load more, and no read"
+
+
+def test_more_copies_than_lanes_look_up_no_faster() -> None:
+    tables = Workload([Lookup(10_000, 30)])
+    cycles = [evaluate(Design(parameter_copies=copies), tables).cycles for copies in (16, 64)]
+    assert cycles[0] == cycles[1]
+    full = [
+        evaluate(Design(hadamard="full", parameter_copies=copies), tables).cycles for copies in (None, 256)
+    ]
+    assert full[1] < full[0] == cycles[0]
 
 
 def test_activations_on_chip_spare_the_crossings_between_operations() -> None:

@@ -112,6 +112,12 @@ def test_totals_are_the_sums_of_the_layers(mixed: Workload) -> None:
     assert report.throughput_per_watt == pytest.approx(2 / report.energy_j, rel=1e-12)
 
 
+def test_a_notebook_shows_the_totals(mixed: Workload) -> None:
+    shown = evaluate(Design(), mixed)._repr_html_()
+    assert "throughput_per_watt" in shown
+    assert "layer_columns" not in shown
+
+
 def test_energy_by_hand() -> None:
     """45 nm: int8 MAC 1.15366 pJ; 64 KiB SRAM 3.23369 read, 2.45608 write; LPDDR4 64 pJ a byte."""
     sizes = {f"{name}_buffer": 65536 for name in ("input", "weight", "output")}

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from dse.figures import FIGURES, HARDWARE, QUALITY
-from dse.written import with_prefix, written
+from dse.written import field_value, with_prefix, written
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,21 @@ def test_figures_are_written_with_the_digits_that_matter(name, value, text):
 )
 def test_quantities_get_a_prefix(value, text):
     assert with_prefix(value, "s") == text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("input_buffer", 65536, "64 KiB"),
+        ("input_buffer", 100, "100 bytes"),
+        ("clock", 1e8, "100 MHz"),
+        ("dram_bandwidth", 25.6e9, "25.6 GB/s"),
+        ("rows", 16, "16"),
+        ("dataflow", "ws", "ws"),
+    ],
+)
+def test_a_designs_fields_have_their_units(field, value, text):
+    assert field_value(field, value) == text
 
 
 def test_figures_have_distinct_names_and_a_direction():

@@ -5,9 +5,11 @@ import pytest
 from approx.tasks import load as load_task
 from dse.config import load
 from dse.figures import FIGURES, QUALITY
+from dse.hardware_study import is_hardware_study
 from dse.space import Space
 
-STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.toml"))
+ALL = sorted((Path(__file__).parents[2] / "studies").glob("*.toml"))
+STUDIES = [path for path in ALL if not is_hardware_study(path)]
 FUNCTIONS = {
     "digits-bert": ("exp", "gelu", "reciprocal", "rsqrt", "tanh"),
     "digits-resnet": ("silu",),
@@ -51,6 +53,6 @@ def test_its_task_is_a_ready_one(path):
     assert load_task(name).test_batches()
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_it_reads_at_a_glance(path):
     assert len(path.read_text().splitlines()) < 50

@@ -126,3 +126,7 @@ def test_plot_shows_function_table_and_error(tmp_path):
     error = below.lines[0].get_ydata()
     assert np.abs(error).max() == pytest.approx(fit("gelu", 8).max_error(), rel=1e-3)
     assert (tmp_path / "gelu.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_notebook_shows_the_picture() -> None:
+    assert fit("gelu", segments=4)._repr_png_().startswith(b"\x89PNG")

@@ -79,6 +79,7 @@ def test_the_certificate_counts_every_node(bert: Network) -> None:
     model, inputs = bert
     certificate = trace(model, inputs).certificate()
     assert certificate.functions == {"rsqrt": 5, "exp": 2, "reciprocal": 2, "gelu": 2, "tanh": 1}
+    assert certificate._repr_html_().count("\n") == len(certificate.entries) - 1
     assert sum(certificate.counts.values()) == len(certificate.entries)
     assert certificate.counts["lookup"] == 12 + 2
     assert str(certificate).startswith(f"{len(certificate.entries)} nodes: ")

@@ -36,7 +36,7 @@ def test_a_schedulers_sigterm_ends_a_run_like_ctrl_c(monkeypatch):
 def test_help_lists_the_commands(cli):
     status, out, _ = cli("--help")
     assert status == 0
-    for command in ("run", "report", "plot", "estimate", "fit", "doctor"):
+    for command in ("init", "run", "report", "plot", "dashboard", "convert", "estimate", "fit", "doctor"):
         assert f" {command} " in out
 
 
@@ -49,11 +49,26 @@ def test_wrong_usage_is_exit_status_2_without_a_traceback(cli, arguments):
     assert "Traceback" not in out + err
 
 
-@pytest.mark.parametrize("command", ["report", "plot", "estimate"])
+@pytest.mark.parametrize("command", ["report", "plot", "estimate", "dashboard"])
 def test_a_folder_without_a_study(cli, tmp_path, command):
     status, out, err = cli(command, tmp_path)
     assert (status, out) == (2, "")
     assert err == f"{tmp_path}/study.db: no such file: must be the folder of a study that was run\n"
+
+
+def test_reports_side_by_side(cli, study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli("report", "--compare", study.folder, study.folder)[0] == 0
+    assert "against" in (tmp_path / "comparison.html").read_text()
+    status, _, err = cli("report", study.folder, study.folder, "--out", "r.html")
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith("--out = r.html: must be left out with more than one study")
+
+
+def test_doctor_as_json(cli):
+    status, out, _ = cli("doctor", "--json")
+    assert status == 0
+    assert json.loads(out)["SQLite"]
 
 
 def test_report_and_plot_write_again_what_a_run_wrote(cli, study, tmp_path):
@@ -86,7 +101,7 @@ def test_estimate_starts_from_a_studys_knee(cli, study):
     [
         ("rows=0", "rows = 0: must be an integer from 1 to 1024"),
         ("rwos=4", "rwos = 4: must be left out; fields are rows,"),
-        ("rows", "--set rows: must be FIELD=VALUE"),
+        ("rows", "--set rows: must be NAME=VALUE"),
         ("parameter_buffer=1", "parameter_buffer = 1: must be an integer from"),
     ],
 )
@@ -109,5 +124,5 @@ def test_estimate_refuses_a_wrong_file(cli, tmp_path):
 def test_doctor_lists_the_parts(cli):
     status, out, _ = cli("doctor")
     assert status in (0, 1)
-    for part in ("torch", "optuna", "GPU", "cache folder", "SQLite"):
+    for part in ("torch", "optuna", "GPU", "cache folder", "SQLite", "Timeloop", "RAPL", "NVML"):
         assert part in out

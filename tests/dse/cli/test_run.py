@@ -153,9 +153,10 @@ def _start_and_wait(study_file, trials):
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(study_file.parent), str(ROOT)])},
         cwd=study_file.parent,
     )
-    deadline = time.monotonic() + 60
-    while _finished(study_file.parent / "out" / "study.db") < trials and time.monotonic() < deadline:
+    deadline = time.monotonic() + 300
+    while _finished(study_file.parent / "out" / "study.db") < trials:
         assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     return process
 
@@ -180,3 +181,72 @@ def test_a_killed_run_loses_no_finished_trial_and_continues(cli, tiny_study):
     status, _, err = cli("run", tiny_study, "--out", "out", "--trials", 2)
     assert status == 0, err
     assert _finished(database) == before + 2
+
+
+@pytest.mark.parametrize(
+    ("command", "url", "message"),
+    [
+        (
+            "run",
+            "mysql://me:sesame@host/db",
+            "storage = mysql://me@host/db: must be sqlite:///FILE or postgresql",
+        ),
+        ("run", "postgresql://me:sesame@127.0.0.1:9/db", "postgresql://me@127.0.0.1:9/db: "),
+        ("worker", "nonsense", "storage: not a URL: must be"),
+        ("worker", "postgresql://me:sesame@127.0.0.1:9/db", "postgresql://me@127.0.0.1:9/db: "),
+        ("worker", "sqlite:///empty.db", "study = tiny: not in sqlite:///"),
+    ],
+)
+def test_storage_that_cannot_be_used_is_one_line_and_exit_status_2(cli, tiny_study, command, url, message):
+    what = ["tiny.toml"] if command == "run" else ["--study", "tiny"]
+    status, out, err = cli(command, *what, "--storage", url)
+    assert (status, out) == (2, "")
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+    assert "sesame" not in err
+
+
+def test_the_password_of_a_storage_is_in_nothing_that_a_run_leaves(cli, tiny_study, postgresql):
+    url = postgresql.new_database().replace("postgres:@", "postgres:sesame@")
+    folder = tiny_study.parent / "out"
+    status, out, err = cli("run", tiny_study.name, "-n", 2, "--storage", url, "--out", folder)
+    assert status == 0, err
+    assert "sesame" not in out + err
+    for path in folder.iterdir():
+        if path.is_file():
+            assert b"sesame" not in path.read_bytes(), path
+    assert json.loads((folder / "storage.json").read_text())["study"] == "tiny"
+    status, _, err = cli("report", folder)  # the folder knows where its study is
+    assert status == 0, err
+    status, out, err = cli("worker", "--storage", url, "--study", "tiny")
+    assert (status, err) == (0, "0 trials done for tiny; its run is done\n")
+
+
+def test_no_feasible_design_is_one_line_and_exit_status_2(cli, tiny_study):
+    tiny_study.write_text(tiny_study.read_text() + "[constraints]\narea_mm2 = 1e-6\n")
+    status, out, err = cli("run", tiny_study.name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "[constraints]: no feasible design: of 972 that can run it, area_mm2 <= 1e-06 excludes 972" in err
+
+
+def test_verify_without_timeloop_ends_before_anything_is_written(cli, tiny_study, monkeypatch):
+    monkeypatch.setenv("PATH", str(tiny_study.parent))
+    status, out, err = cli("run", tiny_study.name, "--verify", "timeloop")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("--verify timeloop: timeloop: no module pytimeloop.timeloopfe.v4 or timeloopfe.v4")
+    assert not (tiny_study.parent / "runs").exists()
+
+
+def test_verify_that_fails_leaves_the_results(cli, tiny_study, monkeypatch):
+    from accel_models.backends.timeloop import TimeloopError
+
+    def fails(*_, **__):
+        raise TimeloopError("timeloop-model: killed by SIGKILL", "the end")
+
+    monkeypatch.setattr("dse.verify.check", lambda backend: None)
+    monkeypatch.setattr("accel_models.backends.timeloop.evaluation.find", fails)
+    status, out, err = cli("run", tiny_study.name, "--trials", 3, "--verify", "timeloop")
+    assert status == 0, err
+    assert "no result" in out
+    assert "timeloop-model: killed by SIGKILL\n  | the end" in err
+    assert (tiny_study.parent / "runs" / "tiny" / "best.json").exists()

@@ -1,0 +1,148 @@
+"""`backend="timeloop"`: each distinct GEMM of a workload through Timeloop, the rest by the analytic model."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from accel_models.backends.analytic import evaluate_one
+from accel_models.backends.timeloop import cache, specs
+from accel_models.backends.timeloop.architecture import buffers
+from accel_models.backends.timeloop.errors import TimeloopError
+from accel_models.backends.timeloop.front_end import FrontEnd, find
+from accel_models.backends.timeloop.mapping import choose, padding
+from accel_models.backends.timeloop.report import Counted, report
+from accel_models.backends.timeloop.run import Outcome, run
+from accel_models.backends.timeloop.specs import Budget
+from accel_models.backends.timeloop.stats import parse
+from accel_models.backends.timeloop.tables import (
+    TABLES,
+    Tables,
+    default_tables,
+    from_model,
+    why_not_accelergy,
+)
+from accel_models.checks import Choice, FloatRange, refuse
+from accel_models.cost import CostReport
+from accel_models.design import Design
+from accel_models.mapping import DIMENSIONS, Mapping
+from accel_models.workload import Gemm, Workload
+
+
+@dataclass(frozen=True)
+class _Job:
+    """How Timeloop is to be run."""
+
+    mapper: bool
+    budget: Budget
+    tables: str
+    time_limit: float
+    front_end: FrontEnd
+
+    @property
+    def mode(self) -> str:
+        return "mapper" if self.mapper else "model"
+
+    @property
+    def identity(self) -> list[str]:
+        """Which Timeloop answers."""
+        return self.front_end.identity(f"timeloop-{self.mode}")
+
+
+def evaluate(
+    design: Design,
+    workload: Workload,
+    *,
+    mapper: bool = False,
+    budget: Budget | None = None,
+    tables: str | None = None,
+    time_limit: float = 600.0,
+    python: str | None = None,
+) -> CostReport:
+    """Return what a workload costs on a design, its GEMMs counted by Timeloop.
+
+    Each distinct GEMM is one run, whose result is kept on disk. Lookups, Hadamard products and moves, for
+    which Timeloop has no form, and leakage keep the analytic model's cost; `notes` says so, and what else
+    differs.
+
+    Args:
+        design: The accelerator.
+        workload: What to run.
+        mapper: Let timeloop-mapper search a mapping instead of giving timeloop-model ours. Its search is
+            random
+            and not optimal.
+        budget: How long the mapper searches.
+        tables: "accelergy": energy and area by Accelergy's plug-ins, 45 nm and integers only; "model": by
+            this
+            toolkit's process files. None: accelergy where it can.
+        time_limit: Seconds for one GEMM.
+        python: The Python that has timeloop-python; the environment's TIMELOOP_PYTHON, or this one, if None.
+
+    Raises:
+        ValueError: If the design cannot run the workload, or an option is not allowed.
+        TimeloopError: If Timeloop is missing, or a run gives no result.
+    """
+    FloatRange(0.001, 1e6, "s").check("time_limit", time_limit)
+    source = str(Choice(TABLES).check("tables", tables or default_tables(design)))
+    if source == "accelergy" and (why := why_not_accelergy(design)):
+        raise refuse("tables", source, f"model with {why}, of which Accelergy's plug-ins have no figures")
+    model = evaluate_one(design, workload)
+    mode = "timeloop-mapper" if mapper else "timeloop-model"
+    needs = (mode, "accelergy") if source == "accelergy" else (mode,)
+    gemms = {(op.m, op.n, op.k): op for op in workload.operations if isinstance(op, Gemm)}
+    if not gemms:
+        return replace(
+            model, backend="timeloop", notes=("the workload has no GEMM, so that Timeloop had no work",)
+        )
+    job = _Job(mapper, budget or Budget(), source, time_limit, find(python, needs))
+    counted = {sizes: _count(design, gemm, job) for sizes, gemm in gemms.items()}
+    return report(model, counted, mapper=mapper, tables=source)
+
+
+def _count(design: Design, gemm: Gemm, job: _Job) -> Counted:
+    mapping = choose(design, gemm)
+    outcome = _outcome(design, mapping, job)
+    try:
+        levels = parse(outcome.stats)
+        expected = {"DRAM", "preg", "mac", *(buffer.name for buffer in buffers(design))}
+        if missing := sorted(expected - set(levels)):
+            raise refuse("timeloop statistics", f"no level {', '.join(missing)}", "those of the specs")
+        work = math.prod(mapping.padded(dimension) for dimension in DIMENSIONS)
+        if levels["mac"].computes != work:
+            raise refuse("timeloop statistics", f"{levels['mac'].computes} computes", f"{work}")
+    except ValueError as error:
+        raise TimeloopError(f"timeloop-{job.mode}: {error}", outcome.stats.strip()[-400:]) from None
+    return Counted(levels, padding(gemm, mapping))
+
+
+def _outcome(design: Design, mapping: Mapping, job: _Job) -> Outcome:
+    """Return the result of a run, from disk if it was run before."""
+    if job.mapper:
+        sizes = {dimension: mapping.padded(dimension) for dimension in DIMENSIONS}
+        files = specs.for_mapper(design, sizes, job.budget)
+    else:
+        files = specs.for_model(design, mapping)
+    key = cache.digest(files, job.mode, job.tables, _components(design, job), job.identity)
+    known = cache.load(key)
+    if known and "stats" in known:
+        return Outcome(known["stats"], known.get("mapping", ""), None)
+    outcome = run(files, job.mode, job.front_end, _tables(design, job), job.time_limit)
+    if job.tables == "accelergy" and outcome.tables:
+        cache.keep(_components(design, job), outcome.tables._asdict())
+    if outcome.stats:
+        cache.keep(key, {"stats": outcome.stats, "mapping": outcome.mapping})
+    return outcome
+
+
+def _tables(design: Design, job: _Job) -> Tables | None:
+    """Return the tables to run with; None: Accelergy is to compute them, once a component set."""
+    if job.tables == "model":
+        return from_model(design)
+    known: dict[str, Any] = cache.load(_components(design, job)) or {}
+    return Tables(known["ert"], known["art"]) if {"ert", "art"} <= set(known) else None
+
+
+def _components(design: Design, job: _Job) -> str:
+    """Return the hash of what energy and area tables depend on: components, without their loops."""
+    if job.tables == "model":
+        return cache.digest(*from_model(design))
+    return cache.digest(specs.components(design), job.front_end.identity("accelergy"))

@@ -1,0 +1,176 @@
+"""A CostReport from Timeloop's counts of GEMMs and the analytic model's cost of everything else."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from accel_models.backends.timeloop.stats import Level, Traffic
+from accel_models.backends.timeloop.tables import ROLES
+from accel_models.cost import CostReport
+from accel_models.hardware import BITS
+from accel_models.workload import Gemm
+
+PICO = 1e-12
+Sizes = tuple[int, int, int]
+Columns = dict[str, list[Any]]
+_NONE = Traffic(0, 0, 0, 0, 0)
+_BY_MATRIX = {"A": "input", "B": "weight", "Z": "output"}
+"""The scratchpad that serves a matrix; of a shared one, the share that each matrix causes."""
+
+
+class Counted(NamedTuple):
+    """One product of a GEMM, counted by Timeloop.
+
+    Attributes:
+        levels: Counts by level.
+        padding: Share of its multiply-adds that the GEMM does not need.
+    """
+
+    levels: dict[str, Level]
+    padding: float
+
+    @property
+    def cycles(self) -> int:
+        """Cycles, waits for DRAM included."""
+        return max(level.cycles for level in self.levels.values())
+
+    @property
+    def compute_cycles(self) -> int:
+        """Cycles in which cells multiply."""
+        mac = self.levels["mac"]
+        return -(-mac.computes // max(1, mac.used))
+
+    def traffic(self, level: str, matrix: str) -> Traffic:
+        """Return what happened to a matrix at a level; nothing if it does not pass there."""
+        return self.levels[level].matrices.get(matrix, _NONE)
+
+    def scratchpad(self, matrix: str) -> Traffic:
+        """Return what happened to a matrix in the scratchpad that keeps it."""
+        names = [name for name in ROLES if name in self.levels and matrix in self.levels[name].matrices]
+        return self.traffic(names[0], matrix) if names else _NONE
+
+
+def report(model: CostReport, counted: dict[Sizes, Counted], *, mapper: bool, tables: str) -> CostReport:
+    """Return the report; `model` is the analytic one of the same design and workload."""
+    leak_w = model.energy_parts["leakage"] / model.latency_s
+    rows = _rows(model.layer_columns)
+    operations = model.workload.operations
+    layers = [
+        _gemm(model, row, counted[op.m, op.n, op.k], leak_w) if isinstance(op, Gemm) else row
+        for op, row in zip(operations, rows, strict=True)
+    ]
+    parts = {name: sum(row[f"energy_{name}_j"] for row in layers) for name in model.energy_parts}
+    cycles = sum(row["cycles"] for row in layers)
+    latency, energy = cycles / model.design.clock, sum(parts.values())
+    area = _area(model, counted, tables)
+    return replace(
+        model,
+        cycles=cycles,
+        compute_cycles=sum(row["compute_cycles"] for row in layers),
+        stall_cycles=sum(row["stall_cycles"] for row in layers),
+        latency_s=latency,
+        energy_j=energy,
+        power_w=energy / latency,
+        throughput=model.workload.batch / latency,
+        throughput_per_watt=model.workload.batch / energy,
+        utilisation=model.macs / (model.design.rows * model.design.cols * cycles),
+        dram_reads=sum(row["dram_reads"] for row in layers),
+        dram_writes=sum(row["dram_writes"] for row in layers),
+        area_mm2=sum(area.values()),
+        energy_parts=parts,
+        area_parts=area,
+        layer_columns={name: [row[name] for row in layers] for name in rows[0]},
+        backend="timeloop",
+        notes=_notes(model, counted, mapper=mapper, tables=tables),
+        level_columns=_levels(model, counted),
+    )
+
+
+def _rows(columns: Columns) -> list[dict[str, Any]]:
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _gemm(model: CostReport, row: dict[str, Any], found: Counted, leak_w: float) -> dict[str, Any]:
+    """Return the row of a GEMM's layer with Timeloop's figures, all its `count` products."""
+    design, products, word = model.design, row["count"], BITS[model.design.data_width] / 8
+    cycles = products * found.cycles
+    dram = [found.traffic("DRAM", matrix) for matrix in _BY_MATRIX]
+    energy = dict.fromkeys(model.energy_parts, 0.0) | {
+        "mac": found.levels["mac"].energy_pj,
+        "register": found.levels["preg"].energy_pj,
+        "dram": found.levels["DRAM"].energy_pj,
+        **{part: found.scratchpad(matrix).energy_pj for matrix, part in _BY_MATRIX.items()},
+    }
+    joules = {name: products * pj * PICO for name, pj in energy.items()}
+    joules["leakage"] = leak_w * cycles / design.clock
+    work = row["m"] * row["n"] * row["k"] * products
+    return row | {
+        "cycles": float(cycles),
+        "compute_cycles": float(products * found.compute_cycles),
+        "stall_cycles": float(products * (found.cycles - found.compute_cycles)),
+        "sram_reads_a": products * found.scratchpad("A").reads,
+        "sram_reads_b": products * found.scratchpad("B").reads,
+        "sram_writes_z": products * found.scratchpad("Z").updates,
+        "utilisation": work / (design.rows * design.cols * cycles),
+        "dram_reads": products * sum(traffic.reads for traffic in dram) * word,
+        "dram_writes": products * sum(traffic.updates for traffic in dram) * word,
+        "energy_j": sum(joules.values()),
+        **{f"energy_{name}_j": value for name, value in joules.items()},
+        "bound": "memory" if found.cycles > found.compute_cycles else "compute",
+    }
+
+
+def _area(model: CostReport, counted: dict[Sizes, Counted], tables: str) -> dict[str, float]:
+    """Return mm2 by component; what Timeloop does not know keeps the model's area."""
+    if tables == "model":
+        return dict(model.area_parts)
+    levels = next(iter(counted.values())).levels
+    mm2 = {name: level.area_um2 * 1e-6 for name, level in levels.items()}
+    known = {ROLES[name]: mm2[name] for name in ROLES if name in mm2}
+    return model.area_parts | known | {"array": mm2["mac"] + mm2["preg"]}
+
+
+def _levels(model: CostReport, counted: dict[Sizes, Counted]) -> Columns:
+    """Return the columns of CostReport.levels."""
+    rows = []
+    for (m, n, k), found in counted.items():
+        shapes = [op for op in model.workload.operations if isinstance(op, Gemm)]
+        products = sum(op.count for op in shapes if (op.m, op.n, op.k) == (m, n, k))
+        for level in found.levels.values():
+            for matrix, traffic in level.matrices.items():
+                rows.append(
+                    {
+                        "m": m, "n": n, "k": k, "products": products, "level": level.name, "matrix": matrix,
+                        "reads": traffic.reads, "fills": traffic.fills, "updates": traffic.updates,
+                        "energy_j": traffic.energy_pj * PICO,
+                    }
+                )  # fmt: skip
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _notes(model: CostReport, counted: dict[Sizes, Counted], *, mapper: bool, tables: str) -> tuple[str, ...]:
+    """Say what is not Timeloop's, and where its conventions are not the model's."""
+    design, word = model.design, BITS[model.design.data_width]
+    gemms = [op for op in model.workload.operations if isinstance(op, Gemm)]
+    most = max(found.padding for found in counted.values())
+    figures = "Accelergy's plug-ins" if tables == "accelergy" else f"this toolkit's {design.technology} file"
+    notes = [
+        f"GEMMs by timeloop-{'mapper, a random search' if mapper else 'model, on our mapping'}; "
+        f"energy and area an action by {figures}",
+        "lookups, Hadamard products, moves and leakage by the analytic model: Timeloop has no such work, and "
+        "charges the leakage of scratchpads only",
+    ]
+    if any(not isinstance(op, Gemm) for op in model.workload.operations) and tables == "accelergy":
+        notes.append("their energy, and the area of parameter buffer and addressing, by this toolkit's file")
+    if most > 0:
+        notes.append(f"loops must divide, so that up to {most:.1%} of a GEMM's multiply-adds are padding")
+    if design.fill != "none":
+        notes.append(f'Timeloop fills and drains the array in no time; the model has fill = "{design.fill}"')
+    if any(op.a_distinct for op in gemms):
+        notes.append("windows of convolutions come from DRAM with their repeated words")
+    if design.activations != "dram":
+        notes.append("every GEMM reads and writes DRAM; the model keeps small activations on chip")
+    if design.accumulator_bits != word:
+        notes.append(f"partial sums cross to DRAM in {word} bits; the model has {design.accumulator_bits}")
+    if design.buffering == "single":
+        notes.append("transfers overlap with computing; the model has them one after the other")
+    return tuple(notes)

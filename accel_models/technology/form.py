@@ -1,0 +1,62 @@
+"""What a technology file must hold; the files of this package and those of users have one form."""
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from accel_models.checks import FloatRange, refuse
+
+_FIGURE = FloatRange(0.0, 1e9)
+_CELL = ("pJ", "area_um2", "leak_uW")
+_SRAM = ("size_KiB", "read_pJ", "write_pJ", "area_mm2", "leak_mW")
+_MAC = re.compile(r"(int8|int16|int32|fp16|bf16|fp32)-(16|32|48)")
+
+
+def check_form(values: Mapping[str, Any]) -> None:
+    """Refuse the content of a technology file that lacks a figure or a source.
+
+    Raises:
+        ValueError: A line that names the table, the field and what it must be.
+    """
+    if not isinstance(values.get("description"), str):
+        raise refuse("description", values.get("description"), "a line of text")
+    for name in ("register", "adder"):
+        _check_cell(f"[{name}]", values.get(name))
+    macs = values.get("mac")
+    if not isinstance(macs, Mapping) or not macs:
+        raise refuse("[mac]", macs, "at least one table [mac.FORMAT-ACCUMULATOR], such as [mac.int8-32]")
+    for name, cell in macs.items():
+        if not _MAC.fullmatch(name):
+            raise refuse(f"[mac.{name}]", name, "FORMAT-ACCUMULATOR, such as int8-32 or fp16-32")
+        _check_cell(f"[mac.{name}]", cell)
+    _check_sram(values.get("sram"))
+
+
+def _check_cell(where: str, cell: Any) -> None:
+    if not isinstance(cell, Mapping):
+        raise refuse(where, cell, f"a table of {', '.join(_CELL)} and source")
+    for name in _CELL:
+        _FIGURE.check(f"{where} {name}", cell.get(name))
+    _check_source(where, cell)
+
+
+def _check_source(where: str, table: Mapping[str, Any]) -> None:
+    source = table.get("source")
+    if not isinstance(source, str) or not source.strip():
+        raise refuse(f"{where} source", source, "where the figures come from: paper, table, page, or tool")
+
+
+def _check_sram(sram: Any) -> None:
+    if not isinstance(sram, Mapping):
+        raise refuse("[sram]", sram, f"a table of {', '.join(_SRAM)}, a list each, and source")
+    sizes = sram.get("size_KiB") or []
+    for name in _SRAM:
+        figures = sram.get(name)
+        if not isinstance(figures, list) or not figures or len(figures) != len(sizes):
+            raise refuse(f"[sram] {name}", figures, "a list with a figure for each of size_KiB")
+        for figure in figures:
+            FloatRange(1e-12, 1e9).check(f"[sram] {name}", figure)  # interpolation takes logarithms
+    if any(later <= earlier for earlier, later in pairwise(sizes)):
+        raise refuse("[sram] size_KiB", sizes, "sizes in ascending order")
+    _check_source("[sram]", sram)

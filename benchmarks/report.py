@@ -1,0 +1,91 @@
+"""The report of a long study: how large it is, how long it takes to write, and to open in a browser.
+
+    python benchmarks/report.py [--trials 10000]
+
+A short study of the digits ResNet is run; its trials are then repeated, with other figures, until there are
+so many. Opening is timed in headless Chromium until the interactive front is drawn, median of five.
+"""
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState, create_trial
+
+import dse
+from dse.study import Study
+
+STUDY = Path(__file__).parent.parent / "studies" / "resnet_digits.toml"
+FLAGS = ("--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update")
+
+
+def long_study(folder: Path, trials: int) -> Study:
+    """Return a study of so many finished trials, in memory; every third hundred carries its workload."""
+    short = dse.run(STUDY, trials=6, out=folder)
+    done = [t for t in short.trials_in(TrialState.COMPLETE) if "workload" in t.user_attrs]
+    study = optuna.create_study(study_name=short.name, directions=short.optuna.directions)
+    for key, value in short.optuna.user_attrs.items():
+        study.set_user_attr(key, value)
+    rng, made = np.random.default_rng(0), []
+    for number in range(trials):
+        like = done[number % len(done)]
+        fidelity = float(1 - 10 ** -rng.uniform(0.5, 6))
+        per_watt = float(like.values[1] * rng.uniform(0.5, 1.2) * (1 - fidelity) ** 0.05)
+        attrs = like.user_attrs | {"fidelity": fidelity, "throughput_per_watt": per_watt}
+        values = [fidelity, per_watt]
+        made.append(
+            create_trial(
+                params=like.params, distributions=like.distributions, values=values, user_attrs=attrs
+            )
+        )
+    study.add_trials(made)
+    return Study(folder, study)
+
+
+def opened(page: Path, chromium: str, runs: int = 5) -> float:
+    """Return the seconds until the front is drawn, median."""
+    from playwright.sync_api import sync_playwright
+
+    times = []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        for _ in range(runs):
+            tab = browser.new_page()
+            start = time.perf_counter()
+            tab.goto(page.as_uri())
+            tab.wait_for_selector("#front .main-svg")
+            times.append(time.perf_counter() - start)
+            tab.close()
+    return statistics.median(times)
+
+
+def main() -> int:
+    """Print the figures; exit status 1 where one misses its bar."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=10_000)
+    trials = parser.parse_args().trials
+    with tempfile.TemporaryDirectory() as name:
+        study, page = long_study(Path(name), trials), Path(name) / "long.html"
+        start = time.perf_counter()
+        study.report(page)
+        seconds = time.perf_counter() - start
+        print(f"{trials} trials, {len(study.pareto())} on the front: written in {seconds:.1f} s")
+        size = page.stat().st_size / 1e6
+        print(f"{size:.2f} MB (bar 5)")
+        chromium = shutil.which("chromium") or shutil.which("google-chrome")
+        if chromium is None:
+            print("no Chromium on this machine: opening not timed")
+            return int(size >= 5)
+        seconds = opened(page, chromium)
+        print(f"opened in {seconds:.2f} s (bar 3)")
+    return int(size >= 5 or seconds >= 3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""What `neuralmatrix run --verify` shows: the front by our model and by Timeloop."""
+
+from __future__ import annotations
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from dse.cli.console import output, say
+from dse.cli.run import INTERRUPTED
+from dse.figures import FIGURES
+from dse.study import Study
+from dse.verify import COMPARED, FILE, verified, verify
+
+
+def verify_and_show(study: Study) -> None:
+    """Score the front again, print both, and write the report anew."""
+    try:
+        verify(study, lambda number, place, count: say(f"Timeloop: trial {number} ({place} of {count})"))
+    except KeyboardInterrupt:
+        say("Interrupted: the study's results are kept, and so are Timeloop's so far, for the next time")
+        raise typer.Exit(INTERRUPTED) from None
+    study.report(study.folder / "report.html")
+    output().print(_table(study))
+    for number, row in verified(study).items():
+        if row["reason"]:
+            say(f"trial {number}: {row['reason']}")
+    say(f"Written: {study.folder / FILE}; the same table is in report.html")
+
+
+def _table(study: Study) -> Table:
+    title = "Timeloop against our model"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("trial", justify="right")
+    for name in COMPARED:
+        figure = FIGURES[name]
+        for heading in (f"{figure.label}\n{figure.unit}", "Timeloop", "difference", "of it counting"):
+            table.add_column(heading, justify="right")
+    for number, row in verified(study).items():
+        cells = []
+        for name in COMPARED:
+            figures = row["figures"][name]
+            cells += [figures["model"], figures["timeloop"], row["difference"][name], row["counting"][name]]
+        table.add_row(str(number), *cells)
+    return table

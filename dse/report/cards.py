@@ -1,0 +1,103 @@
+"""What the report's card of a design shows; cycles and joules come from the accelerator model anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate
+from dse.figures import FIGURES
+from dse.plots import labels
+from dse.study import Study
+from dse.written import with_prefix, written
+
+CARDS = 24
+"""Designs of the front that get a card; more would make a long page longer."""
+
+LAYERS = 12
+"""Operations that a card lists, those that take most energy."""
+
+WAYS = {
+    "array": "all on the array, as tables",
+    "units": "tables replaced by dedicated units",
+    "host": "nonlinear functions on a host",
+}
+"""The ways to run a network that are compared, see `accel_models.compare`."""
+
+
+def cards(study: Study, front: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a card each for designs of the front: all, or the knee and others evenly along it."""
+    step = max(1, -(-len(front) // CARDS))
+    chosen = front[(front.index % step == 0) | front.knee]
+    return [_card(study, int(number)) for number in chosen.number]
+
+
+def _card(study: Study, number: int) -> dict[str, Any]:
+    attrs = study.trials_in()[number].user_attrs
+    design, workload = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
+    report = evaluate(design, workload)
+    return {
+        "number": number,
+        "label": labels(study, pd.DataFrame({"number": [number]}))[0],
+        "design": attrs["design"],
+        "tables": attrs["tables"],
+        "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in study.figures.items()],
+        "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
+        "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
+        "kinds": _by_kind(report),
+        "ways": _ways(compare(design, workload)),
+        "layers": _layers(report),
+    }
+
+
+def _shares(parts: dict[str, float], write: Callable[[float], str]) -> list[dict[str, Any]]:
+    total = sum(parts.values()) or 1.0
+    ordered = sorted(parts.items(), key=lambda item: -item[1])
+    return [{"name": n, "share": v / total, "value": write(v)} for n, v in ordered if v > 0]
+
+
+def _by_kind(report: CostReport) -> list[dict[str, Any]]:
+    sums = (
+        report.layers.groupby("kind")[["cycles", "energy_j"]].sum().sort_values("energy_j", ascending=False)
+    )
+    total = sums.sum()
+    return [
+        {"kind": kind, "cycles": row.cycles / total.cycles, "energy": row.energy_j / total.energy_j}
+        for kind, row in sums.iterrows()
+    ]
+
+
+def _ways(compared: list[Comparison]) -> list[dict[str, Any]]:
+    """Return the design's cost and that of the two baselines, with the gain of tables over each."""
+    per_watt, area = FIGURES["throughput_per_watt"], FIGURES["area_mm2"]
+    own = compared[0].throughput_per_watt
+    return [
+        {
+            "way": WAYS[way.name],
+            "per_watt": written(per_watt, way.throughput_per_watt),
+            "gain": own / way.throughput_per_watt,
+            "latency": with_prefix(way.latency_s, "s"),
+            "area": written(area, way.area_mm2),
+        }
+        for way in compared
+    ]
+
+
+def _layers(report: CostReport) -> list[dict[str, Any]]:
+    rows = report.layers.sort_values("energy_j", ascending=False).head(LAYERS).to_dict("records")
+    return [
+        {
+            "name": row["name"],
+            "kind": row["kind"],
+            "shape": f"{row['m']}×{row['k']} @ {row['k']}×{row['n']}" if row["m"] else f"{row['elements']:,}",
+            "cycles": f"{row['cycles']:,.0f}",
+            "cycles_share": row["cycles"] / report.cycles,
+            "energy": with_prefix(row["energy_j"], "J"),
+            "energy_share": row["energy_j"] / report.energy_j,
+            "utilisation": row["utilisation"],
+            "bound": row["bound"],
+        }
+        for row in rows
+    ]

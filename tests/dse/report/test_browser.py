@@ -1,0 +1,72 @@
+"""The report in a real browser; skipped where no Chromium is installed."""
+
+import os
+import shutil
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = ("--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+WIDTHS = (1440, 390)
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
+        yield started
+        started.close()
+
+
+@pytest.fixture(params=[(w, s) for w in WIDTHS for s in ("light", "dark")], ids=str)
+def page(request, browser, study):
+    """The report, opened; what it said and asked for is in `said` and `asked`."""
+    width, scheme = request.param
+    opened = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    opened.said, opened.asked = [], []
+    opened.on("console", lambda message: opened.said.append(message.text))
+    opened.on("pageerror", lambda error: opened.said.append(str(error)))
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    opened.goto((study.folder / "report.html").as_uri())
+    opened.wait_for_selector("#front .main-svg")
+    yield opened
+    opened.close()
+
+
+def test_it_opens_without_errors_and_asks_for_nothing(page):
+    assert page.said == []
+    assert [url for url in page.asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def _middle(page, selector):
+    box = page.locator(selector).first.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_point_tells_its_design_and_opens_its_card(page, study):
+    knee = int(study.best().number)
+    assert not page.locator(f"#design-{knee}").evaluate("card => card.open")
+    at = _middle(page, "#front .scatterlayer .trace:last-child .points path")
+    page.mouse.move(*at)
+    page.wait_for_selector("#front .hoverlayer .hovertext")
+    assert f"trial {knee}:" in page.locator("#front .hoverlayer").text_content()
+    page.mouse.click(*at)
+    assert page.locator(f"#design-{knee}").evaluate("card => card.open")
+
+
+def test_a_row_of_the_table_opens_its_card(page, study):
+    number = int(study.pareto().number[0])
+    page.locator(f'a[data-design="{number}"]').click()
+    assert page.locator(f"#design-{number}").evaluate("card => card.open")
+
+
+def test_it_has_no_serious_accessibility_finding(page):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    found = axe.Axe().run(page).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
