@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from importlib import metadata
 
+from dse.redaction import without_password
+
 PACKAGES = ("neuralmatrix", "torch", "transformers", "optuna", "numpy", "scipy", "pandas")
 
 
@@ -15,7 +17,7 @@ def describe() -> dict[str, str]:
     """Return versions, machine and time."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["neuralmatrix", *sys.argv[1:]])
+        "command": " ".join(["neuralmatrix", *map(without_password, sys.argv[1:])])
         if sys.argv[0].endswith("neuralmatrix")
         else "dse.run",
         "python": platform.python_version(),

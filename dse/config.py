@@ -12,22 +12,36 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from accel_models import Design
-from accel_models.checks import Choice, IntRange
+from accel_models.checks import Choice, FloatRange, IntRange
 from approx.cpwl import BIASES, FUNCTIONS, MAX_SEGMENTS, PLACEMENTS, get_function
+from dse.constraints import Constraint
 from dse.errors import UserError
-from dse.figures import FIGURES, Figure
+from dse.figures import FIGURES, HARDWARE, QUALITY, Figure
 from dse.files import read_text
 from dse.problems import explain
-from dse.rules import Text, axis, did_you_mean, fixed, refusal
-from dse.samplers import SAMPLERS
+from dse.rules import SamplerName, Table, Text, axis, did_you_mean, fixed, limit, refusal
 
 Axis = tuple[Any, ...]
 """The values of one search axis; of length one when it is fixed."""
 
 STRATEGIES = ("nested", "joint")
+SHARES = ("function", "site")
+FINETUNE = ("off", "front")
+SAME = (("fidelity", "kl_divergence"), ("throughput", "latency_s"), ("throughput_per_watt", "energy_j"))
+"""Figures that order designs alike, so that one cannot be traded for the other."""
+
 SEED = fixed(IntRange(0, 2**31 - 1))
 SEGMENTS, PLACEMENT, BIAS = (
     axis(IntRange(1, MAX_SEGMENTS)),
@@ -62,11 +76,16 @@ class TaskSection(Section):
 
     name: Annotated[str, fixed(Text())] = Field(
         default="digits-bert",
-        description="A ready-made task (digits-bert, digits-roberta, digits-resnet, minilm), or your own "
-        "'module:function' that returns an approx.Task",
+        description="A ready-made task (digits-bert, digits-roberta, digits-resnet, minilm; with options "
+        "glue-sst2 and its like, huggingface), or your own 'module:function' that returns an approx.Task",
     )
     seed: Annotated[int | None, SEED] = Field(
         default=None, description="Seed of the network's training; the task's own unless given"
+    )
+    options: Annotated[dict[str, Any], fixed(Table())] = Field(
+        default={},
+        description="What else the task takes, as a table [task.options]: network, dataset, ... of "
+        "huggingface; arguments of your function",
     )
 
 
@@ -81,23 +100,57 @@ class SearchSection(Section):
         description="nested: the sampler chooses tables, and of all hardware the best for them is taken; "
         "joint: the sampler chooses both",
     )
-    sampler: Annotated[str, fixed(Choice(tuple(SAMPLERS)))] = Field(
-        default="tpe", description="Optuna's sampler"
+    sampler: Annotated[str, fixed(SamplerName())] = Field(
+        default="auto",
+        description="auto: for nested a model of each function's share of the loss, for joint TPE for 100 "
+        "trials, then NSGA-II; or tpe, nsga2, random, or the name of any sampler of Optuna's",
     )
     seed: Annotated[int, SEED] = Field(default=0, description="The same seed gives the same trials")
     objectives: Annotated[tuple[str, ...], axis(Choice(tuple(FIGURES)))] = Field(
-        default=("fidelity", "throughput_per_watt"), description="The two figures that are traded off"
+        default=("fidelity", "throughput_per_watt"),
+        description="The two or three figures that are traded off",
     )
     batch: Annotated[int, fixed(IntRange(1, 65_536))] = Field(
         default=1, description="Inferences that the accelerator runs at a time"
     )
+    subset: Annotated[float, fixed(FloatRange(0.001, 1.0))] = Field(
+        default=1.0,
+        description="Share of the test batches that tables are scored on first; only what could then join "
+        "the front is scored on all of them, and only such figures are reported",
+    )
+    time_limit: Annotated[float | None, fixed(FloatRange(0.001, 1e6, "s"))] = Field(
+        default=None, description="Seconds that a trial may take; one that takes longer is recorded as failed"
+    )
+    finetune: Annotated[str, fixed(Choice(FINETUNE))] = Field(
+        default="off", description="front: train the front's networks through their tables after the search"
+    )
 
     @field_validator("objectives")
     @classmethod
-    def _two(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
-        if len(objectives) != 2:
-            raise refusal(list(objectives), f"must be two of {', '.join(FIGURES)}")
+    def _two_or_three(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
+        if len(objectives) not in (2, 3):
+            raise refusal(list(objectives), f"must be two or three of {', '.join(FIGURES)}")
+        for pair in SAME:
+            if set(pair) <= set(objectives):
+                raise refusal(
+                    list(objectives), f"must not have both {pair[0]} and {pair[1]}, which order designs alike"
+                )
         return objectives
+
+    @model_validator(mode="after")
+    def _nested_needs_both_sides(self) -> SearchSection:
+        sides = [{f.name for f in side} & set(self.objectives) for side in (QUALITY, HARDWARE)]
+        if self.strategy == "nested" and not all(sides):
+            reason = (
+                f"must have one of {', '.join(f.name for f in QUALITY)} and one of "
+                f'{", ".join(f.name for f in HARDWARE)} with strategy = "nested"'
+            )
+            raise PydanticCustomError(
+                "refused",
+                "{reason}",
+                {"value": list(self.objectives), "reason": reason, "field": "objectives"},
+            )
+        return self
 
 
 class Tables(Section):
@@ -114,6 +167,10 @@ class ApproximationSection(Section):
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Tables]
 
+    share: Annotated[str, fixed(Choice(SHARES))] = Field(
+        default="function",
+        description="function: all places where a function is evaluated get like tables; site: each its own",
+    )
     segments: Annotated[Axis, SEGMENTS] = Field(default=(2, 4, 8, 16, 32), description="Segments of a table")
     placement: Annotated[Axis, PLACEMENT] = Field(
         default=("uniform", "dyadic", "minimax"), description="Where the knots go"
@@ -162,6 +219,22 @@ def _hardware_section() -> type[Section]:
 HardwareSection = _hardware_section()
 
 
+def _constraints_section() -> type[Section]:
+    """Make [constraints] from the figures."""
+    fields: dict[str, Any] = {
+        figure.name: (
+            Annotated[float | None, fixed(limit(figure))],
+            Field(default=None, description=f"{figure.label}: the {'least' if figure.sign > 0 else 'most'}"),
+        )
+        for figure in FIGURES.values()
+    }
+    doc = "[constraints]: limits that a design must keep to."
+    return create_model("ConstraintsSection", __base__=Section, __doc__=doc, **fields)
+
+
+ConstraintsSection = _constraints_section()
+
+
 class StudyConfig(Section):
     """A study file: its name and its sections."""
 
@@ -177,12 +250,20 @@ class StudyConfig(Section):
     hardware: HardwareSection = Field(  # type: ignore[valid-type]  # made at run time, from Design
         default=HardwareSection(), description="The accelerator"
     )
+    constraints: ConstraintsSection = Field(  # type: ignore[valid-type]  # made at run time, from the figures
+        default=ConstraintsSection(), description="Limits that a design must keep to"
+    )
 
     @property
-    def figures(self) -> tuple[Figure, Figure]:
-        """The two figures that are traded off."""
-        first, second = (FIGURES[name] for name in self.search.objectives)
-        return first, second
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures that are traded off."""
+        return tuple(FIGURES[name] for name in self.search.objectives)
+
+    @property
+    def limits(self) -> tuple[Constraint, ...]:
+        """The constraints, those on quality first."""
+        given = self.constraints.model_dump(exclude_none=True)  # type: ignore[attr-defined]
+        return tuple(Constraint(FIGURES[name], given[name]) for name in FIGURES if name in given)
 
     @property
     def design_axes(self) -> dict[str, Axis]:
@@ -201,6 +282,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "approximation": ApproximationSection,
     "approximation.*": Tables,
     "hardware": HardwareSection,
+    "constraints": ConstraintsSection,
 }
 """The sections of a study file; `approximation.*` are those named after a function."""
 

@@ -7,3 +7,7 @@ class UserError(ValueError):
 
 class NoStudyError(UserError):
     """There is no study where one was asked for."""
+
+
+class StorageLostError(UserError):
+    """The database went away while a study ran; what was finished is in it."""

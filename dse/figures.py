@@ -29,6 +29,11 @@ class Figure:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
     @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """The direction of a search, in Optuna's words."""
+        return "maximize" if self.better == "higher" else "minimize"
+
+    @property
     def sign(self) -> int:
         """+1 where higher is better, else -1: multiplied by it, higher is always better."""
         return 1 if self.better == "higher" else -1

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 
-from dse import nested, storage
+from dse import storage
 from dse.config import StudyConfig, load
-from dse.errors import NoStudyError, UserError
+from dse.errors import NoStudyError, StorageLostError, UserError
 from dse.export import write_results
 from dse.files import check_writable, read_text
 from dse.progress import Progress, Silent
 from dse.score import ConvertedNetwork, Network
+from dse.search import feasibility, samplers
+from dse.search.hardware import MOST_DESIGNS, check_size
+from dse.search.strategies import enumeration, tried
 from dse.space import Space
 from dse.study import Study, changes
 
@@ -26,6 +31,8 @@ def run(
     out: str | Path | None = None,
     *,
     new: bool = False,
+    workers: int = 1,
+    url: str | None = None,
     progress: Progress | None = None,
     make_network: Callable[[StudyConfig], Network] = ConvertedNetwork,
 ) -> Study:
@@ -35,7 +42,10 @@ def run(
         path: The study file, TOML; see `dse.config.StudyConfig` for its fields.
         trials: How many to add; what the study file says if None.
         out: The run folder; runs/NAME if None.
-        new: Set a study that is there aside, as study-N.db, and start afresh.
+        new: Set a study that is there aside, as study-N.db, or NAME-N on a server, and start afresh.
+        workers: Processes that share the work.
+        url: Where the trials are kept: postgresql://..., which workers on other machines can join, or
+            sqlite:///FILE; study.db in the run folder if None.
         progress: Watches the run.
         make_network: Makes what is searched from the study file; the task's network, converted.
 
@@ -53,49 +63,95 @@ def run(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     watcher = progress or Silent()
     config, text = load(path), read_text(Path(path))
-    _check_strategy(config, path)
     folder = Path(out) if out is not None else RUNS / config.name
-    _check_folder(folder, config, path, new=new)
-    try:
+    check_writable(folder)
+    with _naming(path):
+        if config.search.strategy == "nested":
+            check_size(config.design_axes)
+    if not new:
+        _check_unchanged(folder, url, config, path)
+    with _naming(path):
         watcher.stage(f"Preparing {config.task.name}")
         network = make_network(config)
-        Space(config, network.functions)
+        _check_space(Space(config, network.functions, network.sites), network)
+    database = _database(folder, url, config.name, new=new)
+    study = Study.start(folder, database, config, text, network)
+    wanted = config.search.trials if trials is None else trials
+    return _search(study, network, wanted, workers, make_network, watcher)
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Say which study file an error is about."""
+    try:
+        yield
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    if new:
+
+
+def _check_space(space: Space, network: Network) -> None:
+    """Refuse, before any work, a space that the sampler cannot search or in which nothing is feasible."""
+    config = space.config
+    samplers.check(config.search.sampler, config.figures, tried(config, space))
+    if config.search.strategy == "nested" or (config.limits and _enumerable(config)):
+        feasibility.check(space, network, enumeration(space))
+
+
+def _enumerable(config: StudyConfig) -> bool:
+    return math.prod(map(len, config.design_axes.values())) <= MOST_DESIGNS
+
+
+def _database(folder: Path, url: str | None, name: str, *, new: bool) -> storage.Database:
+    """Open where the study is kept, an earlier one set aside if a new one is wanted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if new and url is None:
         storage.set_aside(folder / storage.FILE)
-    study = Study.start(folder, config, text, network)
-    return _search(study, network, config.search.trials if trials is None else trials, watcher)
+        (folder / storage.POINTER).unlink(missing_ok=True)
+    database = storage.of_folder(folder, url)
+    if new and url is not None:
+        storage.rename_study(database, name)
+    return database
 
 
-def _check_strategy(config: StudyConfig, path: str | Path) -> None:
-    """Refuse, before any work, a space that the strategy cannot search."""
-    if config.search.strategy == "nested":
-        try:
-            nested.check(config.design_axes, config.figures)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
-
-
-def _search(study: Study, network: Network, trials: int, watcher: Progress) -> Study:
+def _search(
+    study: Study,
+    network: Network,
+    trials: int,
+    workers: int,
+    make_network: Callable[[StudyConfig], Network],
+    watcher: Progress,
+) -> Study:
     watcher.begin(study, trials)
     try:
-        study.optimize(network, trials, watcher.trial)
-    finally:
-        watcher.stage("Writing results")
-        write_results(study)
+        study.optimize(network, trials, watcher.trial, workers, make_network)
+        if study.config.search.finetune == "front":
+            watcher.stage("Training the front's networks through their tables")
+            study.finetune(network)
+    except StorageLostError:
+        raise
+    except BaseException:
+        _write(study, watcher)
+        raise
+    _write(study, watcher)
     return study
 
 
-def _check_folder(folder: Path, config: StudyConfig, path: str | Path, *, new: bool) -> None:
-    """Refuse, before any work, a folder that cannot be written or that holds a study of another file."""
-    check_writable(folder)
-    if new or not (folder / storage.FILE).exists():
+def _write(study: Study, watcher: Progress) -> None:
+    watcher.stage("Writing results")
+    write_results(study)
+
+
+def _check_unchanged(folder: Path, url: str | None, config: StudyConfig, path: str | Path) -> None:
+    """Refuse, before any work, to continue a study of another study file."""
+    kept = (folder / storage.FILE).exists() or (folder / storage.POINTER).exists()
+    if url is None and not kept:
         return
     try:
-        changed = changes(Study.open(folder), config)
+        study = Study.open(folder) if url is None else Study.load(storage.open_url(url), config.name, folder)
+        changed = changes(study, config)
     except NoStudyError:  # a run was killed before it had described its study
         return
     if changed:
-        lines = [f"{path}: {folder} holds a study of another study file; use --new to start afresh", *changed]
+        where = study.database.address if url else folder
+        lines = [f"{path}: {where} holds a study of another study file; use --new to start afresh", *changed]
         raise UserError("\n  ".join(lines))

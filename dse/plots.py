@@ -52,7 +52,7 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
         study: A study; it may have no finished trial.
         width: Inches.
     """
-    quality, cost = study.objectives
+    quality, cost = study.objectives[:2]
     trials, front = study.trials(), study.pareto()
     done = trials[trials.state == "complete"]
     second = study.figures.get("accuracy")

@@ -20,7 +20,8 @@ def explain(problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> s
         sections: The model of each section by its name, "" for the top level and `NAME.*` for the tables that
             a section names freely; their fields are listed where one is unknown.
     """
-    *path, field = (str(part) for part in problem["loc"])
+    named = [problem["ctx"]["field"]] if "field" in problem.get("ctx", {}) else []  # a section's own finding
+    *path, field = (str(part) for part in (*problem["loc"], *named))
     value = problem.get("ctx", {}).get("value", problem["input"])
     what = f"[{field}]" if isinstance(value, dict) else f"{place(path, field)} = {as_toml(value)}"
     section = sections.get(".".join(path)) or sections[f"{path[0]}.*"]

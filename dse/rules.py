@@ -13,7 +13,9 @@ from typing import Any, Protocol
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from accel_models.checks import Choice, refuse
+from accel_models.checks import Choice, FloatRange, IntRange, refuse
+from dse.figures import QUALITY, Figure
+from dse.search.samplers import names
 
 
 class Rule(Protocol):
@@ -43,6 +45,52 @@ class Text:
         return "a text that is not empty" + (f", without {' '.join(self.without)}" if self.without else "")
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table with any fields; who takes them checks them."""
+
+    def check(self, field: str, value: Any) -> dict[str, Any]:
+        """Return the table, or raise ValueError."""
+        if not isinstance(value, dict):
+            raise refuse(field, value, self.text())
+        return value
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return "a table"
+
+
+@dataclass(frozen=True)
+class SamplerName:
+    """The name of a sampler."""
+
+    def check(self, field: str, value: Any) -> str:
+        """Return the name, or raise ValueError."""
+        return str(Choice(names()).check(field, value))
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return Choice(names()).text()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every name."""
+        return names()
+
+
+def limit(figure: Figure) -> Rule:
+    """Return the rule for a figure's limit: quality lies from 0 to 1, all else above 0."""
+    return (
+        FloatRange(0.0, 1.0)
+        if figure in QUALITY and figure.sign > 0
+        else FloatRange(1e-30, 1e30, figure.unit)
+    )
+
+
+NOTHING = "none"
+"""How a study file writes that an optional field has no value."""
+
+
 def fixed(rule: Rule) -> BeforeValidator:
     """Validate a field of one value."""
     return BeforeValidator(lambda value: _checked(rule, value))
@@ -53,6 +101,8 @@ def axis(rule: Rule) -> BeforeValidator:
 
     def validate(value: Any) -> tuple[Any, ...]:
         values = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if isinstance(rule, IntRange) and rule.optional:  # TOML has no word for nothing
+            values = tuple(None if item == NOTHING else item for item in values)
         checked = tuple(_checked(rule, item) for item in values)
         if not checked:
             raise refusal([], f"must have at least one value, {rule.text()}")
@@ -79,5 +129,5 @@ def _checked(rule: Rule, value: Any) -> Any:
         return rule.check("", value)
     except ValueError as error:
         reason = str(error).partition(f" = {value}: ")[2]
-        hint = did_you_mean(value, map(str, rule.options)) if isinstance(rule, Choice) else ""
+        hint = did_you_mean(value, map(str, getattr(rule, "options", ())))
         raise refusal(value, reason + hint) from None

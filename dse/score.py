@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from accel_models import CostReport, Design, Workload, evaluate, needs
 from dse.config import StudyConfig
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY
+from dse.fingerprint import code, fingerprint
+from dse.memo import Figures, Memo, memo_key
 from dse.space import Candidate, Tables
-
-Figures = dict[str, float]
-"""Figures by name, see `dse.figures`."""
 
 
 class Network(Protocol):
@@ -23,6 +24,8 @@ class Network(Protocol):
 
     Attributes:
         functions: Functions that need tables, sorted.
+        sites: The function of every site that needs a table, by its name.
+        fingerprint: Equal for equal networks, data and code: with the tables, all that a score depends on.
         original: Quality figures of the unconverted network.
         certificate: What the network became: `counts` of each kind of node, `functions` with their number of
             sites, and `entries`, a node each.
@@ -30,6 +33,12 @@ class Network(Protocol):
 
     @property
     def functions(self) -> tuple[str, ...]: ...  # noqa: D102 - see the class
+
+    @property
+    def sites(self) -> Mapping[str, str]: ...  # noqa: D102
+
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
 
     @property
     def original(self) -> Figures: ...  # noqa: D102
@@ -43,6 +52,18 @@ class Network(Protocol):
     def quality(self, tables: Tables) -> Figures:
         """Score the network with these tables on held-out data."""
 
+    def quick_quality(self, tables: Tables, share: float) -> Figures:
+        """Score the network with these tables on the first batches of the held-out data, a share of them."""
+
+    def table_error(self, key: str, table: Mapping[str, Any]) -> float:
+        """Return how far a table is from its function: the mean squared error over the inputs it sees.
+
+        Nothing is run for it. With a function as key it is the sum over its sites.
+        """
+
+    def finetuned(self, tables: Tables) -> Figures:
+        """Train the network through these tables, score it, and leave it as it was."""
+
 
 class ConvertedNetwork:
     """A task's network, converted once; its tables change with each candidate. See `Network`.
@@ -55,15 +76,21 @@ class ConvertedNetwork:
     def __init__(self, config: StudyConfig) -> None:
         import approx
 
-        task = _load_task(config)
+        self._task = task = _load_task(config)
         batches = [batch.inputs for batch in task.calibration_batches()]
-        self._converted = approx.convert(task.model(), batches[0], calibration=batches)
+        model = task.model()
+        self._converted = approx.convert(model, batches[0], calibration=batches)
         self._evaluator = approx.tasks.Evaluator(task)
         self._batch = config.search.batch
-        self.functions = tuple(self._converted.program.functions)
+        self._errors: dict[tuple[str, str], float] = {}
+        program = self._converted.program
+        self.functions = tuple(program.functions)
+        self.sites = {site.name: site.function for site in program.sites if not site.exact}
         self.original = self._evaluator.original.figures
-        _check_objectives(config, self.original)
-        self.certificate = _plain(self._converted.program.certificate())
+        _check_figures(config, self.original)
+        self.certificate = _plain(program.certificate())
+        tests = [(batch.inputs, batch.targets) for batch in task.test_batches()]
+        self.fingerprint = fingerprint(program.graph_module.code, model.state_dict(), batches, tests, code())
 
     def workload(self, tables: Tables) -> Workload:
         """Return what the accelerator must run with these tables; nothing is fitted for it."""
@@ -71,33 +98,98 @@ class ConvertedNetwork:
 
     def quality(self, tables: Tables) -> Figures:
         """Score the network with these tables on the task's test data."""
+        return self._score(self._evaluator, tables)
+
+    def quick_quality(self, tables: Tables, share: float) -> Figures:
+        """Score the network with these tables on a share of the task's test batches, the first ones."""
+        return self._score(self._quick_evaluator(share), tables)
+
+    def _score(self, evaluator: Any, tables: Tables) -> Figures:
         self._converted.set_approximation(_approximation(tables))
-        return self._evaluator.score(self._converted).figures
+        figures: Figures = evaluator.score(self._converted).figures
+        return figures
+
+    @cache  # noqa: B019 - one network a process, and one share a study
+    def _quick_evaluator(self, share: float) -> Any:
+        from approx.tasks import Evaluator
+
+        return Evaluator(_FirstBatches(self._task, share))
+
+    def table_error(self, key: str, table: Mapping[str, Any]) -> float:
+        """Return the sum over the key's sites of the tables' mean squared errors on calibrated inputs."""
+        named = (key, json.dumps(table, sort_keys=True))
+        if named not in self._errors:
+            self._errors[named] = self._table_error(key, table)
+        return self._errors[named]
+
+    def _table_error(self, key: str, table: Mapping[str, Any]) -> float:
+        self._converted.set_approximation(_approximation({key: table}))
+        tables = self._converted.tables
+        names = [name for name, function in self.sites.items() if key in (name, function)]
+        return float(sum(tables[name].mse(self._converted.density(name)) for name in names))
+
+    def finetuned(self, tables: Tables) -> Figures:
+        """Train a copy of the network through these tables, `approx.finetune`, and score it."""
+        import approx
+
+        self._converted.set_approximation(_approximation(tables))
+        network = copy.deepcopy(self._converted)
+        approx.finetune(network, self._task)
+        figures: Figures = self._evaluator.score(network).figures
+        return figures
+
+
+@dataclass(frozen=True)
+class _FirstBatches:
+    """A task whose test data are another's first batches, a share of them. See `approx.tasks.Task`."""
+
+    task: Any
+    share: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.task.name} (the first {self.share:.0%} of its test batches)"
+
+    def model(self) -> Any:
+        return self.task.model()
+
+    def train_batches(self) -> Any:
+        return self.task.train_batches()
+
+    def calibration_batches(self) -> Any:
+        return self.task.calibration_batches()
+
+    def test_batches(self) -> Any:
+        batches = list(self.task.test_batches())
+        return batches[: max(1, round(self.share * len(batches)))]
 
 
 class Scorer:
-    """Scores candidates; tables that were scored before are not scored again.
+    """Scores candidates; tables that were scored before, by whom and when ever, are not scored again.
 
     Attributes:
         network: What is scored.
-        known: Quality figures by the key of the tables that they belong to.
-        evaluations: How many times the network was run over its test data.
+        evaluations: How many times this process ran the network over all its test data.
     """
 
-    def __init__(self, network: Network, known: Mapping[str, Figures] | None = None) -> None:
+    def __init__(self, network: Network, memo: Memo | None = None) -> None:
         self.network = network
-        self.known = dict(known or {})
         self.evaluations = 0
+        self._memo = memo
+        self._known: dict[str, Figures] = {}
 
-    def cost(self, candidate: Candidate) -> tuple[Design, Workload, CostReport]:
+    def cost(self, candidate: Candidate, workload: Workload) -> tuple[Design, CostReport]:
         """Evaluate a candidate's accelerator; takes milliseconds.
 
         Raises:
             ValueError: If the design cannot run the network; says why.
         """
-        workload = self.network.workload(candidate.tables)
         design = Design(**candidate.design, **needs(workload))
-        return design, workload, evaluate(design, workload)
+        return design, evaluate(design, workload)
+
+    def learn(self, tables: Tables, figures: Figures) -> None:
+        """Hear what a trial scored some tables with."""
+        self._known.setdefault(self.key(tables), figures)
 
     def quality(self, tables: Tables) -> Figures:
         """Return the quality figures of some tables.
@@ -105,16 +197,35 @@ class Scorer:
         Raises:
             ValueError: If the network's outputs are unusable, or a figure is not finite.
         """
-        key = memo_key(tables)
-        if key not in self.known:
-            self.evaluations += 1
-            self.known[key] = finite(self.network.quality(tables))
-        return self.known[key]
+        return self._remembered(self.key(tables), lambda: self._score(tables))
 
+    def quick_quality(self, tables: Tables, share: float) -> Figures:
+        """Return the quality figures of some tables on a share of the test batches.
 
-def memo_key(tables: Tables) -> str:
-    """Return what quality depends on, within one study, as text."""
-    return json.dumps(tables, sort_keys=True)
+        Raises:
+            ValueError: As `quality`.
+        """
+        score = lambda: finite(self.network.quick_quality(tables, share))  # noqa: E731 - as short as a name for it
+        return self._remembered(self.key(tables, share=share), score)
+
+    def finetuned(self, tables: Tables) -> Figures:
+        """Return the quality figures after training through some tables."""
+        return self._remembered(
+            self.key(tables, finetuned=True), lambda: finite(self.network.finetuned(tables))
+        )
+
+    def key(self, tables: Tables, **conditions: Any) -> str:
+        """Return what a score depends on, as a short text."""
+        return memo_key(network=self.network.fingerprint, tables=tables, **conditions)
+
+    def _remembered(self, key: str, score: Callable[[], Figures]) -> Figures:
+        if key not in self._known:
+            self._known[key] = self._memo.get_or_make(key, score) if self._memo else score()
+        return self._known[key]
+
+    def _score(self, tables: Tables) -> Figures:
+        self.evaluations += 1
+        return finite(self.network.quality(tables))
 
 
 def cost_figures(report: CostReport) -> Figures:
@@ -141,21 +252,21 @@ def finite(figures: Figures) -> Figures:
 def _load_task(config: StudyConfig) -> Any:
     from approx import tasks
 
-    options = {} if config.task.seed is None else {"seed": config.task.seed}
+    seed = {} if config.task.seed is None else {"seed": config.task.seed}
     try:
-        return tasks.load(config.task.name, **options)
+        return tasks.load(config.task.name, **{**config.task.options, **seed})
     except ValueError as error:
         reason = str(error).removeprefix(f"task = {config.task.name!r}: ")
         raise UserError(f"[task] name = {json.dumps(config.task.name)}: {reason}") from None
 
 
-def _check_objectives(config: StudyConfig, original: Figures) -> None:
+def _check_figures(config: StudyConfig, original: Figures) -> None:
     """Refuse a figure of quality that the task does not have, such as the accuracy of embeddings."""
-    missing = [f.name for f in config.figures if f in QUALITY and f.name not in original]
-    if missing:
-        raise UserError(
-            f"[search] objectives = {json.dumps(missing[0])}: {config.task.name} has {', '.join(original)}"
-        )
+    wanted = [(f"[search] objectives = {json.dumps(f.name)}", f) for f in config.figures]
+    wanted += [(f"[constraints] {c.figure.name}", c.figure) for c in config.limits]
+    for field, figure in wanted:
+        if figure in QUALITY and figure.name not in original:
+            raise UserError(f"{field}: {config.task.name} has {', '.join(original)}")
 
 
 def _approximation(tables: Tables) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,19 @@ from dse.config import Axis, StudyConfig
 from dse.errors import UserError
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
 Tables = Mapping[str, Mapping[str, Any]]
-"""For each function the segments, placement and bias of its tables."""
+"""For each function, or each site, the segments, placement and bias of its tables."""
+
+APPLIES: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "input_buffer": lambda design: design.get("shared_buffer") is None,
+    "weight_buffer": lambda design: design.get("shared_buffer") is None,
+    "output_buffer": lambda design: design.get("shared_buffer") is None,
+    "operand_bandwidth": lambda design: design.get("hadamard") == "full",
+}
+"""Fields of a design that mean something only beside some values of others, and are asked for only then."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,7 @@ class Candidate:
     """One point of the search space.
 
     Attributes:
-        tables: Segments, placement and bias of each function's tables.
+        tables: Segments, placement and bias of each function's, or each site's, tables.
         design: Fields of the accelerator's Design, but for the addressing, which follows from the tables.
     """
 
@@ -36,17 +46,31 @@ class Space:
     Attributes:
         config: The study file.
         functions: Functions of the network that need tables.
+        sites: The function of every site that needs a table, by its name.
     """
 
     config: StudyConfig
     functions: tuple[str, ...]
+    sites: Mapping[str, str] = field(default_factory=dict)
     axes: Mapping[str, Axis] = field(init=False)
     """Every axis by the name of its parameter: `gelu.segments`, `rows`."""
 
     def __post_init__(self) -> None:
-        axes = {f"{f}.{name}": axis for f, name, axis in self._table_axes()} | self.config.design_axes
+        axes = {f"{key}.{name}": axis for key, name, axis in self._table_axes()} | self.config.design_axes
         object.__setattr__(self, "axes", axes)
         self._check()
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What gets tables of its own, each with its function: functions, or sites if those share nothing."""
+        if self.config.approximation.share == "site":
+            return dict(self.sites)
+        return {function: function for function in self.functions}
+
+    def specs(self, key: str) -> list[dict[str, Any]]:
+        """Return every choice of one key's tables."""
+        axes = self.config.approximation.axes(self.keys[key])
+        return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
     @property
     def searched(self) -> dict[str, Axis]:
@@ -64,12 +88,40 @@ class Space:
 
     def suggest_tables(self, trial: Trial) -> Tables:
         """Let a trial choose the tables alone."""
-        names = [f"{function}.{name}" for function, name, _ in self._table_axes()]
+        names = [f"{key}.{name}" for key, name, _ in self._table_axes()]
         return self._tables({name: _suggest(trial, name, self.axes[name]) for name in names})
 
     def suggest_design(self, trial: Trial) -> Mapping[str, Any]:
-        """Let a trial choose the accelerator alone."""
-        return {name: _suggest(trial, name, axis) for name, axis in self.design_axes.items()}
+        """Let a trial choose the accelerator alone; what does not apply is not asked for."""
+        fields = {n: _suggest(trial, n, axis) for n, axis in self.design_axes.items() if n not in APPLIES}
+        for name, applies in APPLIES.items():
+            axis = self.design_axes[name]
+            fields[name] = _suggest(trial, name, axis) if applies(fields) else axis[0]
+        return {name: fields[name] for name in self.design_axes}
+
+    def applied(self, design: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a design's fields with those that do not apply at their first value."""
+        return {
+            name: value if APPLIES.get(name, _always)(design) else self.design_axes[name][0]
+            for name, value in design.items()
+        }
+
+    def design_params(self, design: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that a trial is asked for to make a design."""
+        return {
+            n: design.get(n)
+            for n in self.design_axes
+            if n in self.searched and APPLIES.get(n, _always)(design)
+        }
+
+    def params(self, tables: Tables, design: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that a trial is asked for to make a candidate."""
+        return self.tables_params(tables) | self.design_params(design)
+
+    def tables_params(self, tables: Tables) -> dict[str, Any]:
+        """Return the parameters that a trial is asked for to make some tables."""
+        params = {f"{key}.{name}": value for key, table in tables.items() for name, value in table.items()}
+        return {name: value for name, value in params.items() if name in self.searched}
 
     def plain(self) -> list[dict[str, Any]]:
         """Return the parameters of the plain choices: all functions alike, each placement and segment count.
@@ -85,8 +137,7 @@ class Space:
         ]
         searched = self.searched
         choices = [
-            {f"{f}.{name}": value for f in self.functions for name, value in table.items()}
-            for table in tables
+            {f"{key}.{name}": value for key in self.keys for name, value in table.items()} for table in tables
         ]
         return [{n: v for n, v in params.items() if v in searched.get(n, ())} for params in choices]
 
@@ -95,16 +146,22 @@ class Space:
         values = {name: axis[0] for name, axis in self.axes.items()} | dict(params)
         return Candidate(self._tables(values), {name: values[name] for name in self.design_axes})
 
+    def distributions(self, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+        """Return Optuna's distribution of each of some parameters."""
+        from optuna.distributions import CategoricalDistribution
+
+        return {name: CategoricalDistribution(self.axes[name]) for name in params}
+
     def _tables(self, values: Mapping[str, Any]) -> Tables:
-        tables: dict[str, dict[str, Any]] = {function: {} for function in self.functions}
-        for function, name, _ in self._table_axes():
-            tables[function][name] = values[f"{function}.{name}"]
+        tables: dict[str, dict[str, Any]] = {key: {} for key in self.keys}
+        for key, name, _ in self._table_axes():
+            tables[key][name] = values[f"{key}.{name}"]
         return tables
 
     def _table_axes(self) -> Iterable[tuple[str, str, Axis]]:
-        for function in self.functions:
+        for key, function in self.keys.items():
             for name, axis in self.config.approximation.axes(function).items():
-                yield function, name, axis
+                yield key, name, axis
 
     def _check(self) -> None:
         for function in self.config.approximation.functions:
@@ -115,6 +172,10 @@ class Space:
                 )
         if not self.searched:
             raise UserError("nothing is searched: must have at least one field with a list of values")
+
+
+def _always(design: Mapping[str, Any]) -> bool:  # noqa: ARG001 - one signature
+    return True
 
 
 def _suggest(trial: Trial, name: str, axis: Axis) -> Any:

@@ -93,10 +93,7 @@ class ConvertedModule(nn.Module):
         leaves = pytree.tree_leaves(inputs)
         for name, (position, value) in self.program.constants.items():
             given = leaves[position]
-            known = isinstance(given, bool | int | float | str) and isinstance(given, bool) == isinstance(
-                value, bool
-            )
-            if not known or given != value:
+            if not _same(given, value):
                 shown = "a tensor" if isinstance(given, torch.Tensor) else repr(given)
                 raise ValueError(f"{name} = {shown}: must be {value!r}, which the program was traced with")
 
@@ -176,6 +173,12 @@ class ConvertedModule(nn.Module):
         seen = None if histogram is None else histogram.span(clip)
         return function.domain if seen is None else calibrated_domain(function, seen)
 
+    def density(self, name: str) -> Density | None:
+        """The calibrated inputs of a site, by its name, inside its table's domain; None if none was seen."""
+        site = next(site for site in self.program.sites if site.name == name)
+        histogram = self._histograms.get(name)
+        return None if histogram is None else histogram.density(self.domain(site, self.approximation.clip))
+
     def _table(self, site: Site, approximation: Approximation) -> CpwlTable:
         spec = approximation.spec(site)
         key = (site.name, spec, approximation.clip)
@@ -203,3 +206,9 @@ class ConvertedModule(nn.Module):
         if histogram is None or (spec.placement != "density" and spec.bias not in ("least_squares", "mean")):
             return None
         return histogram.density(domain)
+
+
+def _same(given: Any, value: Any) -> bool:
+    """Whether a number, text or flag is the one that a program was traced with: 2 is 2.0, 1 is not True."""
+    plain = isinstance(given, bool | int | float | str)
+    return plain and isinstance(given, bool) == isinstance(value, bool) and bool(given == value)

@@ -13,6 +13,9 @@ from dse.cli.console import say
 INTERRUPTED = 130
 """What shells report for a program ended by Ctrl-C."""
 
+STORAGE = "NEURALMATRIX_STORAGE"
+"""The environment variable that can hold the storage's URL: no list of processes then shows its password."""
+
 
 def _print_fields(wanted: bool) -> None:
     if wanted:
@@ -21,6 +24,15 @@ def _print_fields(wanted: bool) -> None:
 
         output().print(fields())
         raise typer.Exit
+
+
+def use_one_thread() -> None:
+    """Let torch use one thread, unless the environment says otherwise.
+
+    Threads of small operations wait for each other: 60 trials of BERT on digits took 260 s of CPU with two
+    threads on a busy machine of two cores, and 73 s with one.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def run(
@@ -38,6 +50,20 @@ def run(
     new: Annotated[
         bool, typer.Option("--new", help="Start afresh; a study that is there is kept as study-N.db.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=1024, help="Processes that share the work.")
+    ] = 1,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URL",
+            envvar=STORAGE,
+            show_envvar=True,
+            help="Where trials are kept, postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///FILE; "
+            "study.db in the run folder unless given.",
+        ),
+    ] = None,
     platforms: Annotated[
         Path | None,
         typer.Option("--platforms", metavar="FILE", help="Platforms to compare with, as `measure` writes."),
@@ -70,10 +96,10 @@ def run(
     - `neuralmatrix run studies/bert_digits.toml`
     - `neuralmatrix run studies/paper.toml`, a study of hardware alone (`kind = "hardware"`)
     - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
+    - `neuralmatrix run studies/bert_digits.toml --workers 8`
+    - `neuralmatrix run studies/bert_digits.toml --storage postgresql://me@server/studies`
     """
-    # Threads of small operations wait for each other: 60 trials of BERT on digits took 260 s of CPU with two
-    # threads on a busy machine of two cores, and 73 s with one. The variable still has the last word.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    use_one_thread()
     from dse.cli.display import Display, summary
     from dse.hardware_study.config import is_hardware_study
     from dse.job import run as run_study
@@ -94,7 +120,7 @@ def run(
         check_platforms(platforms, load(study_file).task.name)
     with Display() as display:
         try:
-            study = run_study(study_file, trials, out, new=new, progress=display)
+            study = run_study(study_file, trials, out, new=new, workers=workers, url=url, progress=display)
         except KeyboardInterrupt:
             say("Interrupted: finished trials are kept, and the same command continues")
             raise typer.Exit(INTERRUPTED) from None

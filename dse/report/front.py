@@ -23,7 +23,7 @@ HOVER = ("accuracy", "fidelity", "cosine", "throughput_per_watt", "power_w", "ar
 
 def front_data(study: Study) -> dict[str, Any]:
     """Return plotly's data and layout: all finished trials, the front as a step line, the knee."""
-    quality, cost = study.objectives
+    quality, cost = study.objectives[:2]
     trials, front = study.trials(), study.pareto()
     drawing = go.Figure()
     brief = HOVER if len(trials) <= SHORT else (quality.name, cost.name)

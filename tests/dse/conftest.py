@@ -34,6 +34,8 @@ class FakeNetwork:
     """One GEMM and two tables; quality falls with the squared distance between knots."""
 
     functions = ("exp", "gelu")
+    sites = {"a.exp": "exp", "a.gelu": "gelu"}  # noqa: RUF012
+    fingerprint = "fake"
     original = {"accuracy": 0.96, "fidelity": 1.0, "agreement": 1.0, "kl_divergence": 0.0}  # noqa: RUF012
     certificate = {  # noqa: RUF012
         "counts": {"gemm": 1, "lookup": 2},
@@ -51,6 +53,9 @@ class FakeNetwork:
         ]
         return Workload([Gemm(m=64, n=64, k=64, name="a.linear"), Hadamard(4096, name="a.add"), *lookups])
 
+    def table_error(self, key, table):
+        return (1 if table["placement"] == "minimax" else 4) / table["segments"] ** 4
+
     def quality(self, tables):
         self.scored.append(json.dumps(tables, sort_keys=True))
         divergence = sum(
@@ -62,6 +67,21 @@ class FakeNetwork:
             "agreement": math.exp(-divergence / 3),
             "kl_divergence": divergence,
         }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memo_of_the_session(tmp_path_factory):
+    """Keep scores of made-up networks out of the user's memo."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("memo")
+        patch.setattr("dse.storage.cache_folder", lambda: folder)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def memo_of_the_test(tmp_path, monkeypatch):
+    """Let no test find what another one scored."""
+    monkeypatch.setattr("dse.storage.cache_folder", lambda: tmp_path / "memo")
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +132,8 @@ def unfinished(tmp_path_factory):
     import dse
 
     class Broken(FakeNetwork):
+        fingerprint = "broken"
+
         def quality(self, tables):
             raise RuntimeError("broken")
 

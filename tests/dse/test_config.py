@@ -85,11 +85,29 @@ def test_content_reads_back_to_the_same_fields():
             "[approximation.gelu] segmnts = 4: unknown field (did you mean segments?): must be one of ",
         ),
         ("[search]\ntrials = 'many'", '[search] trials = "many": must be an integer from 1 to 1000000'),
-        ("[search]\nsampler = 'tpee'", '[search] sampler = "tpee": must be one of tpe, nsga2, random'),
+        ("[search]\nsampler = 'tpee'", '[search] sampler = "tpee": must be one of auto, tpe, nsga2, random'),
         (
             "[search]\nobjectives = ['accuracy']",
-            '[search] objectives = ["accuracy"]: must be two of accuracy,',
+            '[search] objectives = ["accuracy"]: must be two or three of accuracy,',
         ),
+        (
+            "[search]\nobjectives = ['fidelity', 'kl_divergence', 'area_mm2']",
+            '[search] objectives = ["fidelity", "kl_divergence", "area_mm2"]: must not have both ',
+        ),
+        (
+            "[search]\nobjectives = ['area_mm2', 'throughput']",
+            '[search] objectives = ["area_mm2", "throughput"]: must have one of accuracy, fidelity, ',
+        ),
+        ("[search]\ntime_limit = 0", "[search] time_limit = 0: must be a number from 0.001 to 1e+06 s"),
+        ("[search]\nsubset = 2.0", "[search] subset = 2.0: must be a number from 0.001 to 1"),
+        ("[search]\nfinetune = 'all'", '[search] finetune = "all": must be one of off, front'),
+        (
+            "[approximation]\nshare = 'layer'",
+            '[approximation] share = "layer": must be one of function, site',
+        ),
+        ("[constraints]\narea = 2", "[constraints] area = 2: unknown field (did you mean area_mm2?)"),
+        ("[constraints]\naccuracy = 1.5", "[constraints] accuracy = 1.5: must be a number from 0 to 1"),
+        ("[constraints]\narea_mm2 = -1", "[constraints] area_mm2 = -1: must be a number from 1e-30 to 1e+30"),
         (
             "[search]\nobjectives = ['fidelity', 'speed']",
             '[search] objectives = "speed": must be one of accuracy,',
@@ -130,3 +148,17 @@ def test_files_that_cannot_be_read(tmp_path):
         with pytest.raises(UserError) as error:
             load(path)
         assert str(error.value) == f"{path}: {reason}"
+
+
+def test_a_tasks_options_are_passed_on(monkeypatch):
+    from dse.score import _load_task
+
+    given = {}
+    monkeypatch.setattr("approx.tasks.load", lambda name, **options: given.update(options, name=name))
+    text = '[task]\nname = "glue-sst2"\nseed = 3\n[task.options]\nnetwork = "mine"\ncolumns = ["a", "b"]'
+    config = parse(text)
+    _load_task(config)
+    assert given == {"name": "glue-sst2", "seed": 3, "network": "mine", "columns": ["a", "b"]}
+    assert parse(text).content() == config.content()
+    with pytest.raises(UserError, match=r"^\[task\] options = 3: must be a table$"):
+        parse("[task]\noptions = 3")

@@ -7,6 +7,17 @@ import pytest
 from dse.interruption import SIGNALS, Interruption
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Signals as a terminal's foreground process has them: in the background Ctrl-C may be ignored."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def send(number=signal.SIGINT):
     os.kill(os.getpid(), number)
 

@@ -4,6 +4,7 @@ import pytest
 
 from dse.score import Scorer, cost_figures, finite
 from dse.space import Candidate
+from dse.storage import open_sqlite
 
 TABLES = {
     "exp": {"segments": 8, "placement": "minimax", "bias": "none"},
@@ -19,16 +20,28 @@ def test_tables_are_scored_once(fake_network):
     assert scorer.evaluations == len(network.scored) == 1
 
 
-def test_known_figures_are_not_scored_again(fake_network):
-    scorer = Scorer(fake_network())
+def test_what_a_trial_or_another_scorer_scored_is_not_scored_again(fake_network, tmp_path):
+    memo = open_sqlite(tmp_path / "study.db").memo
+    first, second, third = Scorer(fake_network(), memo), Scorer(fake_network(), memo), Scorer(fake_network())
+    figures = first.quality(TABLES)
+    third.learn(TABLES, figures)
+    assert second.quality(TABLES) == third.quality(TABLES) == figures
+    assert (first.evaluations, second.evaluations, third.evaluations) == (1, 0, 0)
+
+
+def test_another_network_is_another_score(fake_network, tmp_path):
+    memo = open_sqlite(tmp_path / "study.db").memo
+    Scorer(fake_network(), memo).quality(TABLES)
+    other = fake_network()
+    other.fingerprint = "another"
+    scorer = Scorer(other, memo)
     scorer.quality(TABLES)
-    again = Scorer(fake_network(), scorer.known)
-    assert again.quality(TABLES) == scorer.quality(TABLES)
-    assert again.evaluations == 0
+    assert scorer.evaluations == 1
 
 
 def test_cost_is_that_of_the_accelerator_model(fake_network):
-    design, workload, report = Scorer(fake_network()).cost(Candidate(TABLES, {"rows": 8, "cols": 8}))
+    workload = fake_network().workload(TABLES)
+    design, report = Scorer(fake_network()).cost(Candidate(TABLES, {"rows": 8, "cols": 8}), workload)
     assert design.addressing == "comparator"
     assert workload.macs == 64**3
     figures = cost_figures(report)

@@ -9,7 +9,7 @@ from dse.errors import UserError
 
 
 def _study(path):
-    return optuna.create_study(storage=storage.open_sqlite(path), study_name="s", load_if_exists=True)
+    return optuna.create_study(storage=storage.open_sqlite(path).optuna, study_name="s", load_if_exists=True)
 
 
 def test_readers_look_on_while_a_trial_is_written(tmp_path):

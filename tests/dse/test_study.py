@@ -28,7 +28,7 @@ def failing(fake_network):
 
 
 def test_a_run_leaves_its_results(study):
-    written = {path.name for path in study.folder.iterdir() if not path.name.startswith("study.db-")}
+    written = {path.name for path in study.folder.iterdir() if not path.name.startswith(("study.db-", "."))}
     assert written == {"study.db", "report.html", "pareto.png", "trials.csv", "best.json"}
     assert len(study.trials()) == 24
 
@@ -141,7 +141,9 @@ def test_new_keeps_the_old_study_aside(own_study, study_file, fake_network, no_r
     study_file.write_text(study_file.read_text().replace("rows = [4, 8, 16]", "rows = [4, 8]"))
     again = dse.run(study_file, trials=3, out=own_study.folder, new=True, make_network=fake_network)
     assert len(again.trials()) == 3
-    kept = optuna.load_study(study_name="small", storage=storage.open_sqlite(own_study.folder / "study-1.db"))
+    kept = optuna.load_study(
+        study_name="small", storage=storage.open_sqlite(own_study.folder / "study-1.db").optuna
+    )
     assert len(kept.trials) == 24
 
 
@@ -202,7 +204,7 @@ def test_a_run_killed_before_its_first_trial_is_run_again(
     (tmp_path / "out").mkdir()
     opened = storage.open_sqlite(tmp_path / "out" / "study.db")
     if described:
-        optuna.create_study(study_name="small", storage=opened, directions=["maximize", "maximize"])
+        optuna.create_study(study_name="small", storage=opened.optuna, directions=["maximize", "maximize"])
     with pytest.raises(UserError, match="holds no study yet"):
         Study.open(tmp_path / "out")
     assert len(dse.run(study_file, trials=2, out=tmp_path / "out", make_network=fake_network).trials()) == 2

@@ -12,11 +12,13 @@ from torch import fx, nn
 from torch.fx.graph import _PyTreeInfo
 
 from approx.machine.file import metadata, refused, write
-from approx.network.certificate import kind_of
+from approx.network.calibrate import Histogram
+from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
 from approx.network.nodes import module_path
 from approx.network.program import MatrixProgram
 from approx.network.saving.arguments import by_position, encode, kwargs_json, op_name
+from approx.network.saving.constants import with_known_ops
 from approx.network.saving.sizes import value_json
 from approx.network.saving.structure import signature_json, structure_json
 from approx.network.site import SiteModule
@@ -42,16 +44,17 @@ def _document(path: Path, converted: ConvertedModule, tensors: dict[str, torch.T
     program = converted.program
     symbol = program._batch_symbol
     names: dict[sympy.Symbol, str] = {} if symbol is None else {symbol: "batch"}
-    writer = _Writer(converted, names, tensors)
-    codegen: Any = converted.program.graph_module.graph._codegen
+    root = with_known_ops(program.graph_module)
+    writer = _Writer(root, converted._histograms, names, tensors)
+    codegen: Any = root.graph._codegen
     try:
         return {
             "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},
             "call": _call(program, codegen.pytree_info, batch_is_free=symbol is not None),
-            "nodes": [writer.node(node) for node in converted.program.graph_module.graph.nodes],
+            "nodes": [writer.node(node) for node in root.graph.nodes],
             "output": structure_json(codegen.pytree_info.out_spec),
             "approximation": asdict(converted.approximation),
-            "certificate": program.certificate().counts,
+            "certificate": certify(root).counts,
         }
     except ValueError as error:
         raise refused(path, f"cannot be written: {error}") from None
@@ -83,10 +86,14 @@ class _Writer:
     """Nodes as JSON, their tensors put aside."""
 
     def __init__(
-        self, converted: ConvertedModule, names: dict[sympy.Symbol, str], tensors: dict[str, torch.Tensor]
+        self,
+        root: fx.GraphModule,
+        histograms: dict[str, Histogram],
+        names: dict[sympy.Symbol, str],
+        tensors: dict[str, torch.Tensor],
     ) -> None:
-        self.root = converted.program.graph_module
-        self.histograms = converted._histograms
+        self.root = root
+        self.histograms = histograms
         self.names = names
         self.tensors = tensors
         self.keys: dict[int, str] = {}

@@ -153,9 +153,10 @@ def _start_and_wait(study_file, trials):
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(study_file.parent), str(ROOT)])},
         cwd=study_file.parent,
     )
-    deadline = time.monotonic() + 60
-    while _finished(study_file.parent / "out" / "study.db") < trials and time.monotonic() < deadline:
+    deadline = time.monotonic() + 300
+    while _finished(study_file.parent / "out" / "study.db") < trials:
         assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     return process
 

@@ -1,0 +1,270 @@
+"""How many evaluations a search needs: hypervolume against that of a reference front, by strategy and seed.
+
+    python benchmarks/search.py run bert_digits --strategy nested --seeds 5 --evaluations 300
+    python benchmarks/search.py run bert_digits --strategy tpe --seeds 5 --evaluations 300
+    python benchmarks/search.py reference bert_digits      # search on from all runs, and write the reference
+    front python benchmarks/search.py table bert_digits          # what the runs reached, and evaluations
+    joint TPE needs python benchmarks/search.py additivity bert_digits     # how well losses of single
+    functions add up
+
+An evaluation is a pass of a network with new tables over the test data. Scores are kept in the user's memo,
+so that strategies and seeds share them; the count is that of distinct tables a search asked for. A run is
+kept as a small file in `benchmarks/search/`, with the reference front.
+
+Three hypervolumes are printed. `whole` counts from zero in both objectives. `box` counts from the worst
+values on the reference front, moved out by a tenth of the front's span (Ishibuchi et al., Evolutionary
+Computation 26, 2018), and so sees only what happens near the front. `decades` is the same with the distance
+to the original network on a logarithmic scale, as the plots draw it: there every decade of fidelity counts
+alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import optuna
+
+from dse import storage
+from dse.config import StudyConfig, parse
+from dse.pareto import hypervolume, non_dominated
+from dse.score import ConvertedNetwork, Scorer
+from dse.search.guide import loss_of
+from dse.search.strategies import enumeration
+from dse.space import Space
+from dse.study import Study
+
+ROOT = Path(__file__).parent
+KEPT = ROOT / "search"
+STRATEGIES = {
+    "nested": ("nested", "auto"),
+    "nested-tpe": ("nested", "tpe"),
+    "auto": ("joint", "auto"),
+    "tpe": ("joint", "tpe"),
+    "nsga2": ("joint", "nsga2"),
+    "random": ("joint", "random"),
+}
+SUBSETS = {"minilm": 0.1}
+"""Share of the test data that a problem is scored on here, where all take too long; 1 unless listed."""
+
+CHECKPOINTS = (30, 100, 300)
+LEAST = 1e-9
+Point = tuple[float, float]
+"""Loss, and inferences per joule."""
+
+
+def problem(name: str, strategy: str = "nested", seed: int = 0) -> tuple[StudyConfig, str]:
+    how, sampler = STRATEGIES[strategy]
+    text = (ROOT.parent / "studies" / f"{name}.toml").read_text()
+    own = f'[search]\nstrategy = "{how}"\nsampler = "{sampler}"\nseed = {seed}\n'
+    text = text.replace("[search]\n", own)
+    return parse(text, f"{name}-{strategy}-{seed}"), text
+
+
+def network(name: str) -> ConvertedNetwork:
+    made = ConvertedNetwork(problem(name)[0])
+    if name in SUBSETS:
+        made.quality = lambda tables: made.quick_quality(tables, SUBSETS[name])  # type: ignore[method-assign]
+        made.fingerprint += f", {SUBSETS[name]} of the test batches"
+    return made
+
+
+def searched(name: str, strategy: str, seed: int, evaluations: int, made: ConvertedNetwork) -> list[Point]:
+    """Run a search, and return the points of its evaluations in order."""
+    config, text = problem(name, strategy, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        study = Study.start(Path(folder), storage.open_sqlite(Path(folder) / "study.db"), config, text, made)
+        points: dict[str, tuple[float, float, object]] = {}
+        while len(points) < evaluations:
+            study.optimize(made, evaluations - len(points))
+            points = {}
+            for trial in study.trials_in(optuna.trial.TrialState.COMPLETE):
+                attrs = trial.user_attrs
+                key = json.dumps(attrs["tables"], sort_keys=True) + (
+                    "" if strategy.startswith("nested") else str(trial.number)
+                )
+                points[key] = (loss_of(attrs), attrs["throughput_per_watt"], attrs["tables"])
+        return list(points.values())[:evaluations]
+
+
+def run(name: str, strategy: str, seeds: int, evaluations: int) -> None:
+    made = network(name)
+    KEPT.mkdir(exist_ok=True)
+    for seed in range(seeds):
+        path = KEPT / f"{name}-{strategy}-{seed}.json"
+        points = searched(name, strategy, seed, evaluations, made)
+        path.write_text(json.dumps([[loss, rate] for loss, rate, _ in points]) + "\n")
+        if strategy.startswith("nested"):
+            front_file(name, seed).write_text(json.dumps(points))
+        print(f"{path.name}: {len(points)} evaluations", flush=True)
+
+
+def front_file(name: str, seed: int) -> Path:
+    """Where the tables of a nested run wait for the reference front to be made; not kept."""
+    return Path(tempfile.gettempdir()) / f"{name}-{seed}-tables.json"
+
+
+def reference(name: str) -> None:
+    """From all that nested runs found, change one function's tables at a time until nothing is gained."""
+    config, _ = problem(name)
+    made = network(name)
+    space = Space(config, made.functions, made.sites)
+    hardware = enumeration(space)
+    with tempfile.TemporaryDirectory() as folder:
+        scorer = Scorer(made, storage.open_sqlite(Path(folder) / "study.db").memo)
+        known: dict[str, tuple[float, float, dict[str, dict[str, object]]]] = {}
+
+        def score(tables: dict[str, dict[str, object]]) -> None:
+            key = json.dumps(tables, sort_keys=True)
+            if key not in known:
+                workload = made.workload(tables)
+                row = hardware.best_rows(workload)[:1]
+                rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
+                known[key] = (loss_of(scorer.quality(tables)), rate, tables)
+
+        for path in sorted(Path(tempfile.gettempdir()).glob(f"{name}-*-tables.json")):
+            for _, _, tables in json.loads(path.read_text()):
+                score(tables)
+        done: set[str] = set()
+        while fresh := [point for point in front(list(known.values())) if json.dumps(point[2]) not in done]:
+            print(f"{len(known)} tables scored, {len(front(list(known.values())))} on the front", flush=True)
+            for point in fresh:
+                done.add(json.dumps(point[2]))
+                for key in space.keys:
+                    for spec in space.specs(key):
+                        score({**point[2], key: spec})
+        best = front(list(known.values()))
+    content = {
+        "command": f"python benchmarks/search.py reference {name}",
+        "scored": len(known),
+        "front": best,
+    }
+    (KEPT / f"{name}-reference.json").write_text(json.dumps(content, indent=1) + "\n")
+    print(f"{len(best)} designs on the reference front")
+
+
+def front(points: list[tuple[float, float, object]]) -> list[tuple[float, float, object]]:
+    rows = np.array([(-loss, rate) for loss, rate, _ in points])
+    _, first = np.unique(rows, axis=0, return_index=True)
+    return [points[i] for i in sorted(first[non_dominated(rows[first])], key=lambda i: -rows[i, 1])]
+
+
+def scales(best: list[list[float]]) -> dict[str, tuple[object, np.ndarray]]:
+    """Return each hypervolume's scale of (loss, rate) points, and its reference point."""
+
+    def linear(points: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.exp(-points[:, 0]), points[:, 1]])
+
+    def decades(points: np.ndarray) -> np.ndarray:
+        return np.column_stack([-np.log10(np.maximum(points[:, 0], LEAST)), points[:, 1]])
+
+    def outside(points: np.ndarray) -> np.ndarray:
+        low, high = points.min(axis=0), points.max(axis=0)
+        return low - 0.1 * (high - low)
+
+    at = np.array([point[:2] for point in best], dtype=float)
+    return {
+        "whole": (linear, np.zeros(2)),
+        "box": (linear, outside(linear(at))),
+        "decades": (decades, outside(decades(at))),
+    }
+
+
+def curves(name: str) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield (scale, strategy, shares): hypervolume over the reference's after each evaluation, by seed."""
+    best = json.loads((KEPT / f"{name}-reference.json").read_text())["front"]
+    for label, (scale, worst) in scales(best).items():
+        full = hypervolume(scale(np.array([point[:2] for point in best], dtype=float)), worst)
+        for strategy in STRATEGIES:
+            rows = []
+            for path in sorted(KEPT.glob(f"{name}-{strategy}-[0-9].json")):
+                points = scale(np.array(json.loads(path.read_text()), dtype=float))
+                rows.append([hypervolume(points[:n], worst) / full for n in range(1, len(points) + 1)])
+            if rows:
+                shortest = min(map(len, rows))
+                yield label, strategy, np.array([row[:shortest] for row in rows])
+
+
+def table(name: str) -> None:
+    found = {(label, strategy): shares for label, strategy, shares in curves(name)}
+    print(f"{name}: hypervolume / reference, mean of the seeds (worst)")
+    print(f"{'':9}{'':12}" + "".join(f"{n:>16}" for n in CHECKPOINTS))
+    for (label, strategy), shares in found.items():
+        cells = [
+            f"{shares[:, n - 1].mean():9.4f} ({shares[:, n - 1].min():.2f})" if n <= shares.shape[1] else ""
+            for n in CHECKPOINTS
+        ]
+        print(f"{label:9}{strategy:12}" + "".join(f"{cell:>16}" for cell in cells))
+    for label in ("whole", "box", "decades"):
+        if (label, "nested") in found and (label, "tpe") in found:
+            print(f"{label}: joint TPE needs for nested's hypervolume at " + "; ".join(ratios(found, label)))
+
+
+def ratios(found: dict[tuple[str, str], np.ndarray], label: str) -> Iterator[str]:
+    ours, theirs = (found[label, strategy].mean(axis=0) for strategy in ("nested", "tpe"))
+    for n in CHECKPOINTS:
+        if n <= len(ours):
+            reached = np.flatnonzero(theirs >= ours[n - 1])
+            need = f"{reached[0] + 1}" if len(reached) else f"more than {len(theirs)}"
+            least = (reached[0] + 1 if len(reached) else len(theirs)) / n
+            yield f"{n}: {need} evaluations, {'' if len(reached) else 'over '}{least:.1f} times as many"
+
+
+def additivity(name: str) -> None:
+    """Compare losses of random tables with the sums of single losses, all other functions at their finest."""
+    config, _ = problem(name)
+    made = network(name)
+    space = Space(config, made.functions, made.sites)
+    finest = {"segments": max(config.approximation.segments), "placement": "dyadic", "bias": "least_squares"}
+    with tempfile.TemporaryDirectory() as folder:
+        scorer = Scorer(made, storage.open_sqlite(Path(folder) / "study.db").memo)
+        base = dict.fromkeys(space.keys, finest)
+        floor = loss_of(scorer.quality(base))
+        rng = random.Random(0)  # noqa: S311 - a sample, not a secret
+        rows = []
+        for count in range(60):
+            least = sorted(config.approximation.segments)[count % 3]
+            chosen = {
+                k: rng.choice([s for s in space.specs(k) if s["segments"] >= least]) for k in space.keys
+            }
+            single = [loss_of(scorer.quality({**base, key: spec})) - floor for key, spec in chosen.items()]
+            rows.append((loss_of(scorer.quality(chosen)), floor + sum(single)))
+    measured, added = np.array(rows).T
+    print(f"{name}: measured loss over the sum of single losses")
+    for low, high in itertools.pairwise((0, 1e-3, 1e-2, 1e-1, 1, np.inf)):
+        inside = (measured >= low) & (measured < high)
+        if inside.any():
+            ratio = measured[inside] / added[inside]
+            print(
+                f"  loss {low:g} to {high:g}: {inside.sum()} tables, {ratio.min():.2f} to {ratio.max():.2f}"
+            )
+
+
+def main() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("run", "reference", "table", "additivity"))
+    parser.add_argument("problem", choices=("bert_digits", "minilm"))
+    parser.add_argument("--strategy", choices=tuple(STRATEGIES), default="nested")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--evaluations", type=int, default=300)
+    given = parser.parse_args()
+    if given.command == "run":
+        run(given.problem, given.strategy, given.seeds, given.evaluations)
+    else:
+        {"reference": reference, "table": table, "additivity": additivity}[given.command](given.problem)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The best hardware for some tables, found exactly: every design of the study file is evaluated.
+
+A design takes microseconds, tables a pass over the test data. What is kept of all designs is what no other
+beats in the study's hardware figures, within its constraints.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+
+from accel_models import Workload, evaluate_many, needs
+from dse.constraints import Constraint
+from dse.errors import UserError
+from dse.figures import Figure
+from dse.pareto import non_dominated
+from dse.space import Space
+
+MOST_DESIGNS = 100_000
+"""Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""
+
+
+class Hardware:
+    """All designs that a study file describes.
+
+    Args:
+        space: Says which.
+        figures: Hardware figures among the objectives, the first one first.
+        constraints: On hardware figures.
+    """
+
+    def __init__(
+        self, space: Space, figures: Sequence[Figure], constraints: Sequence[Constraint] = ()
+    ) -> None:
+        self._space, self._figures, self._constraints = space, figures, constraints
+        self._known: dict[Workload, list[int] | str] = {}
+
+    @cached_property
+    def fields(self) -> list[dict[str, Any]]:
+        """Every design's fields; of those that differ only in a field that does not apply, one."""
+        axes = self._space.design_axes
+        designs = (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
+        applied = map(self._space.applied, designs)
+        return [dict(items) for items in dict.fromkeys(tuple(fields.items()) for fields in applied)]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The designs as a table; a field that is nothing everywhere is left out."""
+        return pd.DataFrame(self.fields, dtype=object).dropna(axis="columns", how="all").infer_objects()
+
+    def best(self, workload: Workload) -> list[dict[str, Any]]:
+        """Return the fields of the designs that no other beats, best in the first figure first.
+
+        Raises:
+            TrialPruned: As `best_rows`.
+        """
+        return [self.fields[row] for row in self.best_rows(workload)]
+
+    def best_rows(self, workload: Workload) -> list[int]:
+        """Return the rows of `frame` of those designs. Workloads that were asked for before cost nothing.
+
+        Raises:
+            TrialPruned: If no design can run it within the constraints; says what excludes how many.
+        """
+        if workload not in self._known:
+            self._known[workload] = self._enumerate(workload)
+        found = self._known[workload]
+        if isinstance(found, str):
+            raise optuna.TrialPruned(found)
+        return found
+
+    def costs(self, workload: Workload, rows: Sequence[int] | None = None) -> pd.DataFrame:
+        """Evaluate all designs, or those in some rows; see `accel_models.evaluate_many`."""
+        designs = self.frame if rows is None else self.frame.iloc[list(rows)]
+        return evaluate_many(designs.assign(**needs(workload)), workload)
+
+    def _enumerate(self, workload: Workload) -> list[int] | str:
+        costs = self.costs(workload)
+        allowed = (costs.reason == "") & np.all(
+            [c.met(costs[c.figure.name]) for c in self._constraints], axis=0
+        )
+        if not allowed.any():
+            return self._why_none(costs)
+        signs = [figure.sign for figure in self._figures]
+        points = costs.loc[allowed, [figure.name for figure in self._figures]].to_numpy(float) * signs
+        front = np.flatnonzero(allowed)[non_dominated_rows(points)]
+        order = np.argsort(
+            -costs[self._figures[0].name].to_numpy(float)[front] * self._figures[0].sign, kind="stable"
+        )
+        return [int(row) for row in front[order]]
+
+    def _why_none(self, costs: pd.DataFrame) -> str:
+        able = costs[costs.reason == ""]
+        if able.empty:
+            return str(costs.reason.mode()[0])
+        parts = [f"{c} excludes {int((~c.met(able[c.figure.name])).sum())}" for c in self._constraints]
+        return f"no feasible design: of {len(able)} that can run it, {', '.join(parts)}"
+
+
+def non_dominated_rows(points: np.ndarray[Any, Any]) -> list[int]:
+    """Return the rows that no other beats, the first of equal ones; of one figure, the first best."""
+    if points.shape[1] == 1:
+        return [int(points[:, 0].argmax())]
+    _, first = np.unique(points, axis=0, return_index=True)
+    rows = np.sort(first)
+    return [int(row) for row in rows[non_dominated(points[rows])]]
+
+
+def check_size(axes: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse more designs than can be enumerated.
+
+    Raises:
+        UserError: If there are more than `MOST_DESIGNS`.
+    """
+    count = math.prod(map(len, axes.values()))
+    if count > MOST_DESIGNS:
+        raise UserError(
+            f'[hardware]: {count} designs: must be at most {MOST_DESIGNS} with strategy = "nested"; '
+            'search fewer values, or set [search] strategy = "joint"'
+        )

@@ -1,0 +1,108 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from dse.config import parse
+from dse.constraints import Constraint
+from dse.figures import FIGURES
+from dse.pareto import hypervolume, non_dominated
+from dse.search.guide import Guide
+from dse.search.strategies import enumeration
+from dse.space import Space
+
+TEXT = """
+[approximation]
+segments = [2, 4, 8, 16, 32]
+placement = ["uniform", "minimax"]
+bias = ["none", "minimax"]
+[hardware]
+rows = [4, 8]
+cols = [4, 8]
+clock = 100e6
+technology = "fpga28"
+data_width = "int16"
+dataflow = "os"
+weight_buffer = 16384
+input_buffer = 16384
+output_buffer = 16384
+parameter_buffer = [512, 1024]
+"""
+
+
+@pytest.fixture
+def guided(fake_network):
+    """Search with the guide alone; gives the tables it proposed and their points."""
+
+    def search(seed, evaluations, text=TEXT, limits=()):
+        config, network = parse(text), fake_network()
+        space = Space(config, network.functions, network.sites)
+        hardware = enumeration(space)
+        guide = Guide(space, network, hardware, config.figures, limits, np.random.default_rng(seed))
+        found = []
+        while len(found) < evaluations and (tables := guide.propose()) is not None:
+            workload = network.workload(tables)
+            row = hardware.best_rows(workload)[:1]
+            rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
+            figures = {**network.quality(tables), "throughput_per_watt": rate}
+            guide.learn(tables, figures)
+            found.append((tables, figures["kl_divergence"], rate))
+        return space, network, hardware, found
+
+    return search
+
+
+def _true_front(space, network, hardware):
+    points = []
+    specs = [space.specs(key) for key in space.keys]
+    for choice in itertools.product(*specs):
+        tables = dict(zip(space.keys, choice, strict=True))
+        workload = network.workload(tables)
+        row = hardware.best_rows(workload)[:1]
+        rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
+        points.append((-np.log10(network.quality(tables)["kl_divergence"]), rate))
+    return np.array(points)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_it_finds_nearly_the_whole_front_in_a_twentieth_of_the_evaluations_of_all(guided, seed):
+    space, network, hardware, found = guided(seed, 20)
+    every = _true_front(space, network, hardware)
+    front = every[non_dominated(every)]
+    worst = front.min(axis=0) - 0.1 * np.ptp(front, axis=0)
+    ours = np.array([(-np.log10(loss), rate) for _, loss, rate in found])
+    assert len(every) == 400
+    assert hypervolume(ours, worst) > 0.95 * hypervolume(front, worst)
+
+
+def test_it_never_proposes_the_same_tables_twice_and_the_same_seed_proposes_the_same(guided):
+    first, again = (guided(3, 25)[3] for _ in range(2))
+    assert first == again
+    tables = [str(t) for t, _, _ in first]
+    assert len(set(tables)) == len(tables)
+
+
+def test_it_opens_with_the_finest_tables_and_each_function_alone(guided):
+    *_, found = guided(0, 4)
+    first, second, third, fourth = (tables for tables, _, _ in found)
+    assert {t["placement"] for t in first.values()} == {"uniform"}
+    assert {t["placement"] for t in second.values()} == {"minimax"}
+    assert {t["segments"] for tables in (first, second) for t in tables.values()} == {32}
+    assert [key for key in second if third[key] != second[key]] == ["exp"]
+    assert [key for key in second if fourth[key] != second[key]] == ["gelu"]
+
+
+def test_after_the_opening_it_keeps_to_a_limit_on_quality(guided):
+    limit = Constraint(FIGURES["kl_divergence"], 0.05)
+    *_, found = guided(0, 20, limits=[limit])
+    later = [loss for _, loss, _ in found[8:]]
+    assert np.mean([loss <= 0.05 for loss in later]) > 0.7
+
+
+def test_a_choice_that_failed_is_not_proposed_again(fake_network):
+    config, network = parse(TEXT), fake_network()
+    space = Space(config, network.functions, network.sites)
+    guide = Guide(space, network, enumeration(space), config.figures, (), np.random.default_rng(0))
+    first = guide.propose()
+    guide.learn(first, None)
+    assert guide.propose() != first
