@@ -40,7 +40,7 @@ from dse.pareto import hypervolume, non_dominated
 from dse.score import ConvertedNetwork, Scorer
 from dse.search.guide import loss_of
 from dse.search.strategies import enumeration
-from dse.space import Space
+from dse.space import Space, Tables
 from dse.study import Study
 
 ROOT = Path(__file__).parent
@@ -55,6 +55,9 @@ STRATEGIES = {
 }
 SUBSETS = {"minilm": 0.1}
 """Share of the test data that a problem is scored on here, where all take too long; 1 unless listed."""
+
+HOPELESS = 8.0
+"""Errors of tables order the losses that they cause but for factors below this; see `additivity`."""
 
 CHECKPOINTS = (30, 100, 300)
 LEAST = 1e-9
@@ -96,10 +99,10 @@ def searched(name: str, strategy: str, seed: int, evaluations: int, made: Conver
         return list(points.values())[:evaluations]
 
 
-def run(name: str, strategy: str, seeds: int, evaluations: int) -> None:
+def run(name: str, strategy: str, seeds: range, evaluations: int) -> None:
     made = network(name)
     KEPT.mkdir(exist_ok=True)
-    for seed in range(seeds):
+    for seed in seeds:
         path = KEPT / f"{name}-{strategy}-{seed}.json"
         points = searched(name, strategy, seed, evaluations, made)
         path.write_text(json.dumps([[loss, rate] for loss, rate, _ in points]) + "\n")
@@ -113,43 +116,74 @@ def front_file(name: str, seed: int) -> Path:
     return Path(tempfile.gettempdir()) / f"{name}-{seed}-tables.json"
 
 
+class Atlas:
+    """Tables that were scored, each with its loss and the rate of its best hardware.
+
+    Attributes:
+        network: What is scored.
+        space: What tables there are.
+        known: Loss, rate and tables, by the tables as text.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.network = network(name)
+        self.space = Space(problem(name)[0], self.network.functions, self.network.sites)
+        self.known: dict[str, tuple[float, float, Tables]] = {}
+        self._hardware = enumeration(self.space)
+        self._scorer = Scorer(self.network, storage.open_sqlite(folder / "study.db").memo)
+        self._rates: dict[str, float] = {}
+
+    def loss(self, tables: Tables) -> float:
+        return loss_of(self._scorer.quality(tables))
+
+    def rate(self, tables: Tables) -> float:
+        shape = json.dumps([(key, t["segments"], t["placement"]) for key, t in sorted(tables.items())])
+        if shape not in self._rates:
+            workload = self.network.workload(tables)
+            row = self._hardware.best_rows(workload)[:1]
+            self._rates[shape] = float(self._hardware.costs(workload, row).throughput_per_watt.iloc[0])
+        return self._rates[shape]
+
+    def add(self, tables: Tables) -> None:
+        key = json.dumps(tables, sort_keys=True)
+        if key not in self.known:
+            self.known[key] = (self.loss(tables), self.rate(tables), tables)
+
+    def add_neighbours(self, loss_rate_tables: tuple[float, float, Tables]) -> None:
+        """Change one key's table at a time, but for what costs no less and errs far more."""
+        _, rate, tables = loss_rate_tables
+        for key in self.space.keys:
+            least = max(self.network.table_error(key, tables[key]), 1e-12)
+            for spec in self.space.specs(key):
+                changed = {**tables, key: spec}
+                if self.network.table_error(key, spec) <= HOPELESS * least or self.rate(changed) > rate:
+                    self.add(changed)
+
+    @property
+    def front(self) -> list[tuple[float, float, Tables]]:
+        return front(list(self.known.values()))
+
+
 def reference(name: str) -> None:
     """From all that nested runs found, change one function's tables at a time until nothing is gained."""
-    config, _ = problem(name)
-    made = network(name)
-    space = Space(config, made.functions, made.sites)
-    hardware = enumeration(space)
     with tempfile.TemporaryDirectory() as folder:
-        scorer = Scorer(made, storage.open_sqlite(Path(folder) / "study.db").memo)
-        known: dict[str, tuple[float, float, dict[str, dict[str, object]]]] = {}
-
-        def score(tables: dict[str, dict[str, object]]) -> None:
-            key = json.dumps(tables, sort_keys=True)
-            if key not in known:
-                workload = made.workload(tables)
-                row = hardware.best_rows(workload)[:1]
-                rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
-                known[key] = (loss_of(scorer.quality(tables)), rate, tables)
-
+        atlas = Atlas(name, Path(folder))
         for path in sorted(Path(tempfile.gettempdir()).glob(f"{name}-*-tables.json")):
             for _, _, tables in json.loads(path.read_text()):
-                score(tables)
+                atlas.add(tables)
         done: set[str] = set()
-        while fresh := [point for point in front(list(known.values())) if json.dumps(point[2]) not in done]:
-            print(f"{len(known)} tables scored, {len(front(list(known.values())))} on the front", flush=True)
+        while fresh := [point for point in atlas.front if json.dumps(point[2]) not in done]:
+            print(f"{len(atlas.known)} tables scored, {len(atlas.front)} on the front", flush=True)
             for point in fresh:
                 done.add(json.dumps(point[2]))
-                for key in space.keys:
-                    for spec in space.specs(key):
-                        score({**point[2], key: spec})
-        best = front(list(known.values()))
-    content = {
-        "command": f"python benchmarks/search.py reference {name}",
-        "scored": len(known),
-        "front": best,
-    }
+                atlas.add_neighbours(point)
+        content = {
+            "command": f"python benchmarks/search.py reference {name}",
+            "scored": len(atlas.known),
+            "front": atlas.front,
+        }
     (KEPT / f"{name}-reference.json").write_text(json.dumps(content, indent=1) + "\n")
-    print(f"{len(best)} designs on the reference front")
+    print(f"{len(atlas.front)} designs on the reference front")
 
 
 def front(points: list[tuple[float, float, object]]) -> list[tuple[float, float, object]]:
@@ -221,23 +255,19 @@ def ratios(found: dict[tuple[str, str], np.ndarray], label: str) -> Iterator[str
 
 def additivity(name: str) -> None:
     """Compare losses of random tables with the sums of single losses, all other functions at their finest."""
-    config, _ = problem(name)
-    made = network(name)
-    space = Space(config, made.functions, made.sites)
-    finest = {"segments": max(config.approximation.segments), "placement": "dyadic", "bias": "least_squares"}
+    choices = problem(name)[0].approximation
+    finest = {"segments": max(choices.segments), "placement": "dyadic", "bias": "least_squares"}
+    rng, rows = random.Random(0), []  # noqa: S311 - a sample, not a secret
     with tempfile.TemporaryDirectory() as folder:
-        scorer = Scorer(made, storage.open_sqlite(Path(folder) / "study.db").memo)
-        base = dict.fromkeys(space.keys, finest)
-        floor = loss_of(scorer.quality(base))
-        rng = random.Random(0)  # noqa: S311 - a sample, not a secret
-        rows = []
+        atlas = Atlas(name, Path(folder))
+        base = dict.fromkeys(atlas.space.keys, finest)
+        floor = atlas.loss(base)
         for count in range(60):
-            least = sorted(config.approximation.segments)[count % 3]
-            chosen = {
-                k: rng.choice([s for s in space.specs(k) if s["segments"] >= least]) for k in space.keys
-            }
-            single = [loss_of(scorer.quality({**base, key: spec})) - floor for key, spec in chosen.items()]
-            rows.append((loss_of(scorer.quality(chosen)), floor + sum(single)))
+            least = sorted(choices.segments)[count % 3]
+            able = {k: [s for s in atlas.space.specs(k) if s["segments"] >= least] for k in base}
+            chosen = {key: rng.choice(specs) for key, specs in able.items()}
+            single = [atlas.loss({**base, key: spec}) - floor for key, spec in chosen.items()]
+            rows.append((atlas.loss(chosen), floor + sum(single)))
     measured, added = np.array(rows).T
     print(f"{name}: measured loss over the sum of single losses")
     for low, high in itertools.pairwise((0, 1e-3, 1e-2, 1e-1, 1, np.inf)):
@@ -258,10 +288,11 @@ def main() -> None:
     parser.add_argument("problem", choices=("bert_digits", "minilm"))
     parser.add_argument("--strategy", choices=tuple(STRATEGIES), default="nested")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--evaluations", type=int, default=300)
     given = parser.parse_args()
     if given.command == "run":
-        run(given.problem, given.strategy, given.seeds, given.evaluations)
+        run(given.problem, given.strategy, range(given.first, given.first + given.seeds), given.evaluations)
     else:
         {"reference": reference, "table": table, "additivity": additivity}[given.command](given.problem)
 

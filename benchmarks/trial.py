@@ -18,9 +18,9 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
 
+import dse.nested
 import optuna
 
-import dse.nested
 from approx import ConvertedModule
 from approx.tasks import Evaluator
 from dse.config import load

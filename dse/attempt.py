@@ -88,8 +88,8 @@ class Attempt:
         tables = candidates[0].tables
         workload = self._scorer.network.workload(tables)
         costs = [self._cost(candidate, workload) for candidate in candidates]
-        self._screen.check(tables, [figures for _, figures in costs])
         with self._interruption.at_once():
+            self._screen.check(tables, [figures for _, figures in costs])
             quality = self._scorer.quality(tables)
         return [self._scored(tables, workload, design, costs | quality) for design, costs in costs]
 

@@ -75,9 +75,10 @@ def run(
         network = make_network(config)
         _check_space(Space(config, network.functions, network.sites), network)
     database = _database(folder, url, config.name, new=new)
-    study = Study.start(folder, database, config, text, network)
     wanted = config.search.trials if trials is None else trials
-    return _search(study, network, wanted, workers, make_network, watcher)
+    with storage.watched(database):
+        study = Study.start(folder, database, config, text, network)
+        return _search(study, network, wanted, workers, make_network, watcher)
 
 
 @contextmanager

@@ -113,8 +113,10 @@ def serve(url: str, name: str, make_network: Callable[[StudyConfig], Network], n
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        study = Study.load(storage.open_url(url), name)
-        study.join(make_network(study.config), number)
+        database = storage.open_url(url)
+        with storage.watched(database):
+            study = Study.load(database, name)
+            study.join(make_network(study.config), number)
     except KeyboardInterrupt:
         sys.exit(0)
     except (ValueError, OSError) as error:

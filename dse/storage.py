@@ -16,8 +16,9 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
 
-from approx.tasks.cache import cache_folder
+from approx.folders import cache_folder
 from dse.errors import StorageLostError, UserError
 from dse.locks import AdvisoryLocks, FileLocks, Locks
 from dse.memo import Memo
@@ -55,7 +56,7 @@ class Database:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / MEMO
-        engine = sqlalchemy.create_engine("sqlite://", creator=partial(_connect, path), poolclass=_POOL)
+        engine = sqlalchemy.create_engine("sqlite://", creator=partial(_connect, path), poolclass=QueuePool)
         with _refusing(f"{path}: not a readable memo of scores: delete it"):
             return Memo(engine, FileLocks(folder / "locks"))
 
@@ -68,9 +69,6 @@ class Database:
     def address(self) -> str:
         """Where it is, for people: without a password."""
         return shown(self.url)
-
-
-_POOL = sqlalchemy.pool.QueuePool
 
 
 def open_sqlite(path: Path) -> Database:
@@ -133,7 +131,9 @@ def parse(text: str) -> URL:
 
 def _make(url: str, locks: Locks, options: Mapping[str, object], address: str) -> RDBStorage:
     with _refusing(address), locks.hold("schema"):
-        return RDBStorage(url, engine_kwargs=dict(options))
+        made = RDBStorage(url, engine_kwargs=dict(options))
+        made.get_all_studies()  # tables of something else under the same names are found out here
+        return made
 
 
 @contextmanager

@@ -217,6 +217,7 @@ class Study:
             UserError: If the network is another, or the study has no run.
             StorageLostError: If the database goes away.
         """
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.check(network)
         with storage.watched(self.database):
             run = runs.latest(self.optuna, self.database.locks)

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-import platformdirs
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
+from approx.folders import VARIABLE
+
 FORMAT = "neuralmatrix-weights-1"
-VARIABLE = "NEURALMATRIX_CACHE"
-
-
-def cache_folder() -> Path:
-    """Return the folder for trained weights: `NEURALMATRIX_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get(VARIABLE)
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("neuralmatrix")
 
 
 def recipe_digest(recipe: Mapping[str, object]) -> str:

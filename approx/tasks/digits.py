@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from approx.folders import cache_folder
 from approx.tasks.base import Batch
 from approx.tasks.cache import (
-    cache_folder,
     load_weights,
     recipe_digest,
     refused,

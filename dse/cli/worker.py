@@ -42,11 +42,13 @@ def worker(
     from dse.score import ConvertedNetwork
     from dse.study import Study
 
-    found = Study.load(storage.open_url(url), study)
-    network = ConvertedNetwork(found.config)
-    try:
-        made = found.join(network, uuid4().int % 2**31, trials)
-    except KeyboardInterrupt:
-        say("Interrupted: finished trials are kept")
-        raise typer.Exit(INTERRUPTED) from None
-    say(f"{made} trials done for {study}; its run is {'done' if found.latest_done() else 'not done yet'}")
+    database = storage.open_url(url)
+    with storage.watched(database):
+        found = Study.load(database, study)
+        network = ConvertedNetwork(found.config)
+        try:
+            made = found.join(network, uuid4().int % 2**31, trials)
+        except KeyboardInterrupt:
+            say("Interrupted: finished trials are kept")
+            raise typer.Exit(INTERRUPTED) from None
+        say(f"{made} trials done for {study}; its run is {'done' if found.latest_done() else 'not done yet'}")

@@ -62,7 +62,7 @@ class AdditiveLoss:
         rows = [(functions[key], key, spec) for key in functions for spec in specs[key]]
         self._prior = np.append(logs, np.log(FLOOR))
         self._precision = block_diag(np.linalg.inv(_covariance(rows, logs)), np.array([[FLOOR_SPREAD**-2]]))
-        self._mode = self._prior.copy()
+        self._mode, self._fresh = self._prior.copy(), True
         self._factor = cho_factor(self._precision, lower=True)
 
     def fit(self, choices: NDArray[np.intp], losses: Array) -> None:
@@ -76,7 +76,8 @@ class AdditiveLoss:
         target = np.log(np.maximum(losses, LEAST))
         weight = 1.0 / _noise(losses) ** 2
         mode = self._mode.copy()
-        mode[-1] = target.min() - 1  # from far below it would not move: Gauss-Newton sees no slope there
+        if self._fresh:  # from far below it would not move: Gauss-Newton sees no slope there
+            mode[-1], self._fresh = target.min() - 1, False
         cost = self._cost(mode, at, target, weight)
         for _ in range(STEPS):
             value, jacobian = self._sum(mode, at)

@@ -35,7 +35,7 @@ Need = tuple[int, int]
 """What a table asks of the addressing unit: its kind and its trees' segments; a larger one serves too."""
 
 
-BOLDNESS = (1.0,) * 12 + (1.5,) * 6 + (2.5,) * 6
+BOLDNESS = (1.0,) * 6 + (1.5,) * 3 + (2.5,) * 3
 """Posterior draws that are tried until one promises a gain: how far each is spread."""
 
 
@@ -88,33 +88,22 @@ class Guide:
         if not self._scored:
             return None
         self._model.fit(np.array(list(self._scored)), np.array(list(self._scored.values())))
+        fronts = [(scale, self._front(scale)) for scale in (_linear, _logarithmic)]
         for boldness in BOLDNESS:
             choices, points = self._candidates(*self._model.draw(self._rng, boldness))
-            for scale in (_linear, _logarithmic) if len(self._scored) % 2 else (_logarithmic, _linear):
-                if (chosen := self._most_promising(choices, points, scale)) is not None:
-                    return self._tables(chosen)
+            for scale, front in fronts if len(self._scored) % 2 else fronts[::-1]:
+                if (chosen := _most_promising([scale(own) for own in points], front)) is not None:
+                    return self._tables(choices[chosen])
         return None
 
-    def _most_promising(
-        self, choices: list[tuple[int, ...]], points: list[Array], scale: Callable[[Array], Array]
-    ) -> tuple[int, ...] | None:
-        """Return the choice whose points add most hypervolume, if any does.
+    def _front(self, scale: Callable[[Array], Array]) -> Array:
+        """Return the unbeaten ones of the points so far, on a scale of their losses.
 
-        Its losses count as they are or by their logarithms, and the two take turns: the objectives' own scale
+        Losses count as they are or by their logarithms, and the two take turns: the objectives' own scale
         hardly sees what happens near the original network, the logarithm looks at all magnitudes alike.
         """
-        old = scale(np.array(self._points).reshape(-1, 1 + len(self._costs)))
-        old = old[non_dominated(old)]
-        new = [scale(own) for own in points]
-        better = [i for i, own in enumerate(new) if _some_unbeaten(own, old)]
-        if not better:
-            return None
-        everything = np.concatenate([old, *(new[i] for i in better)])
-        low, high = everything.min(axis=0), everything.max(axis=0)
-        width = np.where(high > low, high - low, 1.0)
-        old, reference = (old - low) / width, np.full(old.shape[1], -0.01)
-        gains = [hypervolume(np.concatenate([old, (new[i] - low) / width]), reference) for i in better]
-        return choices[better[int(np.argmax(gains))]]
+        points = scale(np.array(self._points).reshape(-1, 1 + len(self._costs)))
+        return points[non_dominated(points)]
 
     def _candidates(self, shares: list[Array], floor: float) -> tuple[list[tuple[int, ...]], list[Array]]:
         """Return promising choices that were not asked for, and the points of each: (designs, 1 + costs)."""
@@ -241,6 +230,19 @@ _FROM_LOSS: Mapping[str, Callable[[float], float]] = {
     "cosine": lambda loss: 1.0 - loss,
 }
 """Figures of quality that the loss tells."""
+
+
+def _most_promising(new: list[Array], front: Array) -> int | None:
+    """Return which of the new sets of points adds most hypervolume to a front, if any does."""
+    better = [i for i, own in enumerate(new) if _some_unbeaten(own, front)]
+    if not better:
+        return None
+    everything = np.concatenate([front, *(new[i] for i in better)])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    width = np.where(high > low, high - low, 1.0)
+    front, reference = (front - low) / width, np.full(front.shape[1], -0.01)
+    gains = [hypervolume(np.concatenate([front, (new[i] - low) / width]), reference) for i in better]
+    return better[int(np.argmax(gains))]
 
 
 def _some_unbeaten(points: Array, front: Array) -> bool:

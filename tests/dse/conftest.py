@@ -1,10 +1,17 @@
 """A network that needs no torch: its fidelity follows from its tables by a formula."""
 
+import importlib
 import json
 import math
+import os
+import shutil
+import signal
 import sqlite3
+import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -140,3 +147,70 @@ def unfinished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unfinished")
     (folder / "small.toml").write_text(STUDY.replace("[64, 65536]", "65536"))
     return dse.run(folder / "small.toml", trials=3, out=folder / "out", make_network=Broken)
+
+
+class Server:
+    """A PostgreSQL server of the tests' own, that can be killed and started again."""
+
+    def __init__(self, folder):
+        import pgserver
+
+        self._server = pgserver.get_server(folder, cleanup_mode=None)
+        self.folder = folder
+
+    def url(self, database="postgres", user="postgres", password=""):
+        return f"postgresql://{user}:{password}@/{database}?host={self.folder}"
+
+    def sql(self, text):
+        self._server.psql(text)
+
+    def new_database(self):
+        name = f"d{uuid4().hex[:12]}"
+        self.sql(f"CREATE DATABASE {name};")
+        return self.url(name)
+
+    @property
+    def pid(self):
+        return int((self.folder / "postmaster.pid").read_text().splitlines()[0])
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+
+    def start(self):
+        deadline = time.monotonic() + 30
+        while True:  # until the last of the killed server's processes has noticed
+            try:
+                self._server.ensure_postgres_running()
+                return
+            except Exception:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """A PostgreSQL server that the tests start themselves."""
+    pytest.importorskip(
+        "pgserver", reason="needs pgserver, of the extra `test`, to start a PostgreSQL server"
+    )
+    runtime = tmp_path_factory.mktemp("runtime")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        folder = Path(tempfile.mkdtemp(prefix="pg"))  # the path of its socket must be short
+        server = Server(folder)
+        yield server
+        os.kill(server.pid, signal.SIGQUIT)  # stops at once, whoever is still connected
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def light(tmp_path, monkeypatch):
+    """The module of a network for worker processes, and a study file in this folder."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("NEURALMATRIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIGHT_LOG", str(tmp_path / "log"))
+    monkeypatch.setattr("dse.job.write_results", lambda study: [])
+    module = importlib.import_module("light")
+    (tmp_path / "light.toml").write_text(module.STUDY.format(strategy="nested"))
+    return module

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 import approx.tasks.cache
+from approx.folders import cache_folder
 from approx.tasks.cache import (
-    cache_folder,
     load_weights,
     recipe_digest,
     require_writable,

@@ -183,6 +183,52 @@ def test_a_killed_run_loses_no_finished_trial_and_continues(cli, tiny_study):
     assert _finished(database) == before + 2
 
 
+@pytest.mark.parametrize(
+    ("command", "url", "message"),
+    [
+        (
+            "run",
+            "mysql://me:sesame@host/db",
+            "storage = mysql://me@host/db: must be sqlite:///FILE or postgresql",
+        ),
+        ("run", "postgresql://me:sesame@127.0.0.1:9/db", "postgresql://me@127.0.0.1:9/db: "),
+        ("worker", "nonsense", "storage: not a URL: must be"),
+        ("worker", "postgresql://me:sesame@127.0.0.1:9/db", "postgresql://me@127.0.0.1:9/db: "),
+        ("worker", "sqlite:///empty.db", "study = tiny: not in sqlite:///"),
+    ],
+)
+def test_storage_that_cannot_be_used_is_one_line_and_exit_status_2(cli, tiny_study, command, url, message):
+    what = ["tiny.toml"] if command == "run" else ["--study", "tiny"]
+    status, out, err = cli(command, *what, "--storage", url)
+    assert (status, out) == (2, "")
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+    assert "sesame" not in err
+
+
+def test_the_password_of_a_storage_is_in_nothing_that_a_run_leaves(cli, tiny_study, postgresql):
+    url = postgresql.new_database().replace("postgres:@", "postgres:sesame@")
+    folder = tiny_study.parent / "out"
+    status, out, err = cli("run", tiny_study.name, "-n", 2, "--storage", url, "--out", folder)
+    assert status == 0, err
+    assert "sesame" not in out + err
+    for path in folder.iterdir():
+        if path.is_file():
+            assert b"sesame" not in path.read_bytes(), path
+    assert json.loads((folder / "storage.json").read_text())["study"] == "tiny"
+    status, _, err = cli("report", folder)  # the folder knows where its study is
+    assert status == 0, err
+    status, out, err = cli("worker", "--storage", url, "--study", "tiny")
+    assert (status, err) == (0, "0 trials done for tiny; its run is done\n")
+
+
+def test_no_feasible_design_is_one_line_and_exit_status_2(cli, tiny_study):
+    tiny_study.write_text(tiny_study.read_text() + "[constraints]\narea_mm2 = 1e-6\n")
+    status, out, err = cli("run", tiny_study.name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "[constraints]: no feasible design: of 972 that can run it, area_mm2 <= 1e-06 excludes 972" in err
+
+
 def test_verify_without_timeloop_ends_before_anything_is_written(cli, tiny_study, monkeypatch):
     monkeypatch.setenv("PATH", str(tiny_study.parent))
     status, out, err = cli("run", tiny_study.name, "--verify", "timeloop")

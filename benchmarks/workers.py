@@ -1,0 +1,169 @@
+"""How well workers share a study, and what a trial costs beside its scoring.
+
+    python benchmarks/workers.py efficiency [URL]   # 2, 4 and 8 workers, a score of 1 s that only sleeps
+    python benchmarks/workers.py saturation [URL]   # trials a second if a score takes no time
+    python benchmarks/workers.py overhead           # seconds a trial beside scoring, by trials in the study
+
+Without a URL a PostgreSQL server is started for the measurement (pip install pgserver); `sqlite` measures
+SQLite. Efficiency is the time that the scores alone would take, shared by all workers, over the time from the
+first trial's start to the last one's end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the command line does
+
+import optuna
+
+from accel_models import Gemm, Lookup, Workload
+from dse import storage
+from dse.config import StudyConfig, parse
+from dse.study import Study
+
+STUDY = """
+[search]
+strategy = "{strategy}"
+sampler = "{sampler}"
+[approximation]
+segments = [2, 4, 8, 16, 32]
+placement = ["uniform", "dyadic", "minimax"]
+bias = ["minimax", "least_squares"]
+[hardware]
+rows = [4, 8, 16, 32]
+cols = [4, 8, 16, 32]
+dataflow = ["ws", "os", "is"]
+input_buffer = [4096, 16384]
+weight_buffer = [4096, 16384]
+output_buffer = [16384, 65536]
+parameter_buffer = [512, 1024, 2048, 4096]
+"""
+"""The space of studies/bert_digits.toml: 15 parameters for tables, 7 for hardware."""
+
+SECONDS = "SLEEPING_SECONDS"
+
+
+class Sleeping:
+    """A network of five functions whose score is a formula, after a sleep."""
+
+    functions = ("exp", "gelu", "reciprocal", "rsqrt", "tanh")
+    sites = dict(zip(functions, functions, strict=True))  # noqa: RUF012
+    fingerprint = "sleeping"
+    original: Mapping[str, float] = {"accuracy": 1, "fidelity": 1, "agreement": 1, "kl_divergence": 0}
+    certificate: Mapping[str, Any] = {"counts": {}, "functions": {}, "entries": []}
+
+    def workload(self, tables: Mapping[str, Mapping[str, Any]]) -> Workload:
+        kinds = {"uniform": "shift", "dyadic": "dyadic"}
+        lookups = [
+            Lookup(4096, t["segments"], kinds.get(t["placement"], "comparator"), name)  # type: ignore[arg-type]
+            for name, t in tables.items()
+        ]
+        return Workload([Gemm(m=64, n=64, k=64), Gemm(m=64, n=256, k=64), *lookups])
+
+    def table_error(self, key: str, table: Mapping[str, Any]) -> float:
+        scale = {"uniform": 10.0, "dyadic": 3.0, "minimax": 1.0}[table["placement"]]
+        return float(scale * len(key) * (2 if table["bias"] == "minimax" else 1) * table["segments"] ** -4)
+
+    def quality(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+        time.sleep(float(os.environ[SECONDS]))
+        loss = sum(self.table_error(name, table) for name, table in tables.items())
+        return {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
+
+
+def make(_config: StudyConfig) -> Sleeping:
+    return Sleeping()
+
+
+@contextmanager
+def place(url: str | None, folder: Path) -> Iterator[str]:
+    """Yield a storage URL: the one given, a file's, or that of a server started for it."""
+    if url == "sqlite":
+        yield f"sqlite:///{folder}/study.db"
+    elif url is not None:
+        yield url
+    else:
+        import pgserver
+
+        with pgserver.get_server(folder / "server", cleanup_mode="delete") as server:
+            yield server.get_uri()
+
+
+def started(url: str, folder: Path, name: str, strategy: str = "nested", sampler: str = "auto") -> Study:
+    text = STUDY.format(strategy=strategy, sampler=sampler)
+    return Study.start(folder, storage.open_url(url), parse(text, name), text, make(parse(text)))
+
+
+def spent(study: Study, network: Sleeping, trials: int, workers: int) -> float:
+    """Run trials, and return the seconds from the first one's start to the last one's end."""
+    study.optimize(network, trials, workers=workers, make_network=make)
+    times = study.trials_in(optuna.trial.TrialState.COMPLETE)[-trials:]
+    ends, starts = ([getattr(t, f"datetime_{at}") for t in times] for at in ("complete", "start"))
+    return float((max(ends) - min(starts)).total_seconds())
+
+
+def efficiency(url: str | None) -> None:
+    os.environ[SECONDS] = "1"
+    for workers in (2, 4, 8):
+        with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
+            study, trials = started(where, Path(folder), f"efficiency{workers}"), 15 * workers
+            seconds = spent(study, make(study.config), trials, workers)
+            print(
+                f"{workers} workers: {trials} trials in {seconds:.1f} s, efficiency {15 / seconds:.2f}",
+                flush=True,
+            )
+
+
+def saturation(url: str | None) -> None:
+    os.environ[SECONDS] = "0"
+    for workers in (1, 2, 4):
+        with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
+            study = started(where, Path(folder), f"saturation{workers}", sampler="random")
+            seconds = spent(study, make(study.config), 200, workers)
+            print(f"{workers} workers: {200 / seconds:.1f} trials/s", flush=True)
+
+
+def overhead() -> None:
+    os.environ[SECONDS] = "0"
+    for strategy, sampler in (("nested", "auto"), ("nested", "tpe"), ("joint", "tpe"), ("joint", "nsga2")):
+        with tempfile.TemporaryDirectory() as folder:
+            study = started(f"sqlite:///{folder}/study.db", Path(folder), "overhead", strategy, sampler)
+            for total in (100, 300, 1000):
+                before = len(study.optuna.trials)
+                study.optimize(make(study.config), total - before - 20)
+                start, cpu = time.perf_counter(), time.process_time()
+                study.optimize(make(study.config), 20)
+                wall, work = time.perf_counter() - start, time.process_time() - cpu
+                print(
+                    f"{strategy} {sampler}, {total} trials: {wall / 20 * 1e3:.0f} ms a trial, "
+                    f"{work / 20 * 1e3:.0f} ms of it CPU",
+                    flush=True,
+                )
+
+
+def main() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sys.path.insert(0, str(Path(__file__).parent))  # where worker processes find this module
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("efficiency", "saturation", "overhead"))
+    parser.add_argument("url", nargs="?", help="postgresql://..., or sqlite")
+    given = parser.parse_args()
+    if given.command == "overhead":
+        overhead()
+    else:
+        {"efficiency": efficiency, "saturation": saturation}[given.command](given.url)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""A network for worker processes: made in no time, needs no torch, and notes in a file what it scored.
+
+Settings come by the environment, as worker processes get them: LIGHT_LOG, where each score is noted when it
+is begun and when it is done; LIGHT_SECONDS, how long one takes.
+"""
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+from accel_models import Gemm, Lookup, Workload
+
+STUDY = """
+[search]
+strategy = "{strategy}"
+sampler = "random"
+[approximation]
+segments = [2, 4, 8, 16, 32, 64]
+placement = ["uniform", "dyadic", "minimax"]
+bias = ["none", "minimax"]
+[hardware]
+rows = [4, 8]
+cols = [4, 8]
+"""
+
+
+class Light:
+    functions = ("exp", "gelu")
+    sites = {"exp": "exp", "gelu": "gelu"}  # noqa: RUF012
+    fingerprint = "light"
+    original = {"accuracy": 1.0, "fidelity": 1.0, "agreement": 1.0, "kl_divergence": 0.0}  # noqa: RUF012
+    certificate = {"counts": {}, "functions": {}, "entries": []}  # noqa: RUF012
+
+    def workload(self, tables):
+        addressing = {"uniform": "shift", "dyadic": "dyadic"}
+        lookups = [
+            Lookup(64, t["segments"], addressing.get(t["placement"], "comparator"), name)
+            for name, t in tables.items()
+        ]
+        return Workload([Gemm(m=16, n=16, k=16), *lookups])
+
+    def table_error(self, key, table):
+        return table["segments"] ** -4.0
+
+    def quality(self, tables):
+        self._note("begin", tables)
+        time.sleep(float(os.environ.get("LIGHT_SECONDS", "0.02")))
+        loss = sum(self.table_error(name, table) for name, table in tables.items())
+        self._note("done", tables)
+        return {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
+
+    def _note(self, what, tables):
+        if "LIGHT_LOG" in os.environ:
+            line = f"{what} {json.dumps(tables, sort_keys=True)}\n"
+            with Path(os.environ["LIGHT_LOG"]).open("a") as log:  # one write, appended whole
+                log.write(line)
+
+
+def make(config):
+    return Light()
+
+
+def main():
+    """Run a study as a command would: light.py STUDY.toml OUT TRIALS WORKERS [URL]."""
+    import signal
+    import sys
+
+    from dse import job
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    path, out, trials, workers, *url = sys.argv[1:]
+    job.write_results = lambda study: []  # which other tests look at
+    try:
+        job.run(path, int(trials), out, workers=int(workers), url=url[0] if url else None, make_network=make)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    import light
+
+    light.main()
