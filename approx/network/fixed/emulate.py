@@ -93,13 +93,14 @@ class FixedLayer(nn.Module):
         super().__init__()
         self.target, self.word, self.kind = target, step.word, kind_of(step)
         self._digits: tuple[Tensor, products.Digits] | None = None
-        self._kept = isinstance(step.fraction, tuple)  # then its weights are one tensor until they change
+        # Weights with a step for each channel are one tensor until they change
+        self._is_linear = target is aten.linear.default and isinstance(step.fraction, tuple)
         factor = 2.0 ** (step.word.fraction - _a_channel(step.fraction, axes))
         self.register_buffer("factor", factor.to(self.kind), persistent=False)
 
     def forward(self, a: Tensor, b: Tensor, *rest: Any) -> Tensor:
         """Operands as integers; a bias as integers of the accumulators."""
-        sums = self._by_digits(a, b, *rest)
+        sums = self._by_digits(a, b, *rest) if self._is_linear else None
         if sums is None:
             sums = self.target(a.to(self.kind), b.to(self.kind), *rest)
         return rounded(sums, self.factor, self.word.limit, self.word.step).float()
@@ -107,8 +108,7 @@ class FixedLayer(nn.Module):
     def _by_digits(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
         """The sums of a linear layer by the CPU's 8-bit units; None where they cannot serve."""
         wanted = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
-        serves = self._kept and self.target is aten.linear.default and a.device.type == "cpu"
-        if wanted or not serves or not products.available():
+        if wanted or a.device.type != "cpu" or not products.available():
             return None
         if self._digits is None or self._digits[0] is not b:
             self._digits = b, products.Digits(b)
