@@ -89,9 +89,9 @@ class FixedLayer(nn.Module):
 
     factor: Tensor
 
-    def __init__(self, target: Any, step: Step, axes: int) -> None:
+    def __init__(self, target: Any, step: Step, axes: int, bits: int) -> None:
         super().__init__()
-        self.target, self.word, self.kind = target, step.word, kind_of(step)
+        self.target, self.word, self.kind, self.bits = target, step.word, kind_of(step), bits
         self._digits: tuple[Tensor, products.Digits] | None = None
         # Weights with a step for each channel are one tensor until they change
         self._is_linear = target is aten.linear.default and isinstance(step.fraction, tuple)
@@ -115,7 +115,7 @@ class FixedLayer(nn.Module):
         digits = self._digits[1]
         if not digits.usable:
             return None
-        sums = digits.product(a.reshape(-1, a.shape[-1])).to(self.kind)
+        sums = digits.product(a.reshape(-1, a.shape[-1]), self.bits).to(self.kind)
         sums = sums if bias is None else sums.add_(bias)
         result: Tensor = sums.view(*a.shape[:-1], sums.shape[-1])
         return result
@@ -312,7 +312,9 @@ class _Writer:
             bias = Constants(start, kind_of(step), values=False, kept=kept)
             with self.module.graph.inserting_before(here):
                 given[2] = self._call(f"operands.{node.name}.bias", bias, (here.args[2],))
-        return tuple(given), FixedLayer(node.target, step, axes)
+        source, operand = arguments(node)[0], step.operands.get(0)
+        bits = self.plan[source.name].word.bits if operand is None else operand.bits
+        return tuple(given), FixedLayer(node.target, step, axes, bits)
 
     def _operand(self, node: fx.Node, step: Step, here: fx.Node, position: int) -> fx.Node:
         source, operand = arguments(node)[position], step.operands.get(position)
