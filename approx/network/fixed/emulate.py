@@ -221,10 +221,20 @@ def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]
     for node in list(program.graph.nodes):
         if node.name in plan:
             writer.write(node)
+    _without_signs_of_zero(module.graph, {copied[node] for node in program.graph.nodes if node.name in plan})
     module.graph.eliminate_dead_code()
     module.delete_all_unused_submodules()
     module.recompile()
     return module
+
+
+def _without_signs_of_zero(graph: fx.Graph, planned: set[fx.Node]) -> None:
+    """Let results that a rounding made -0 leave as the integer 0 does."""
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    for node in planned.intersection(output.all_input_nodes):
+        with graph.inserting_before(output):
+            unsigned = graph.call_function(torch.add, (node, 0.0))
+        output.replace_input_with(node, unsigned)
 
 
 def _in(module: fx.GraphModule, name: str) -> fx.Node:
