@@ -1,9 +1,9 @@
 """Fixed point: a program's values as integers, planned from its calibrated ranges and emulated bit for bit.
 
 `edges` sees the ranges, `build` makes the plan of them (`plan` says what is in one), `emulate` runs it in
-torch, `approx.machine` in integers. No quantisation library is used: torchao 0.13 and torch's own quantised
-modules keep the functions and sums between matrix products in floating point, with float scales, so that
-they say nothing about the words of an accelerator that runs those too.
+torch, `approx.machine` in integers. torchao is not used: 0.18 runs here (torch 2.13, CPU), but its int8
+configurations replace the weights of linear layers alone, with float32 scales and float32 results; functions,
+norms, sums and element-wise work stay floats, so that it says nothing of the words that all of them are here.
 """
 
 from approx.network.fixed.build import build

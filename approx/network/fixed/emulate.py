@@ -89,17 +89,18 @@ class FixedLayer(nn.Module):
 
     factor: Tensor
 
-    def __init__(self, target: Any, step: Step, axes: int) -> None:
+    def __init__(self, target: Any, step: Step, axes: int, bits: int) -> None:
         super().__init__()
-        self.target, self.word, self.kind = target, step.word, kind_of(step)
+        self.target, self.word, self.kind, self.bits = target, step.word, kind_of(step), bits
         self._digits: tuple[Tensor, products.Digits] | None = None
-        self._kept = isinstance(step.fraction, tuple)  # then its weights are one tensor until they change
+        # Weights with a step for each channel are one tensor until they change
+        self._is_linear = target is aten.linear.default and isinstance(step.fraction, tuple)
         factor = 2.0 ** (step.word.fraction - _a_channel(step.fraction, axes))
         self.register_buffer("factor", factor.to(self.kind), persistent=False)
 
     def forward(self, a: Tensor, b: Tensor, *rest: Any) -> Tensor:
         """Operands as integers; a bias as integers of the accumulators."""
-        sums = self._by_digits(a, b, *rest)
+        sums = self._by_digits(a, b, *rest) if self._is_linear else None
         if sums is None:
             sums = self.target(a.to(self.kind), b.to(self.kind), *rest)
         return rounded(sums, self.factor, self.word.limit, self.word.step).float()
@@ -107,15 +108,14 @@ class FixedLayer(nn.Module):
     def _by_digits(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
         """The sums of a linear layer by the CPU's 8-bit units; None where they cannot serve."""
         wanted = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
-        serves = self._kept and self.target is aten.linear.default and a.device.type == "cpu"
-        if wanted or not serves or not products.available():
+        if wanted or a.device.type != "cpu" or not products.available():
             return None
         if self._digits is None or self._digits[0] is not b:
             self._digits = b, products.Digits(b)
         digits = self._digits[1]
         if not digits.usable:
             return None
-        sums = digits.product(a.reshape(-1, a.shape[-1])).to(self.kind)
+        sums = digits.product(a.reshape(-1, a.shape[-1]), self.bits).to(self.kind)
         sums = sums if bias is None else sums.add_(bias)
         result: Tensor = sums.view(*a.shape[:-1], sums.shape[-1])
         return result
@@ -221,10 +221,20 @@ def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]
     for node in list(program.graph.nodes):
         if node.name in plan:
             writer.write(node)
+    _without_signs_of_zero(module.graph, {copied[node] for node in program.graph.nodes if node.name in plan})
     module.graph.eliminate_dead_code()
     module.delete_all_unused_submodules()
     module.recompile()
     return module
+
+
+def _without_signs_of_zero(graph: fx.Graph, planned: set[fx.Node]) -> None:
+    """Let results that a rounding made -0 leave as the integer 0 does."""
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    for node in planned.intersection(output.all_input_nodes):
+        with graph.inserting_before(output):
+            unsigned = graph.call_function(torch.add, (node, 0.0))
+        output.replace_input_with(node, unsigned)
 
 
 def _in(module: fx.GraphModule, name: str) -> fx.Node:
@@ -312,7 +322,9 @@ class _Writer:
             bias = Constants(start, kind_of(step), values=False, kept=kept)
             with self.module.graph.inserting_before(here):
                 given[2] = self._call(f"operands.{node.name}.bias", bias, (here.args[2],))
-        return tuple(given), FixedLayer(node.target, step, axes)
+        source, operand = arguments(node)[0], step.operands.get(0)
+        bits = self.plan[source.name].word.bits if operand is None else operand.bits
+        return tuple(given), FixedLayer(node.target, step, axes, bits)
 
     def _operand(self, node: fx.Node, step: Step, here: fx.Node, position: int) -> fx.Node:
         source, operand = arguments(node)[position], step.operands.get(position)

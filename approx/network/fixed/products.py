@@ -44,11 +44,11 @@ class Digits:
         self._high, self._low = _split(integers.T.contiguous())
         self._wide = largest > 127
 
-    def product(self, x: Tensor) -> Tensor:
-        """X (M, K), integers in float32, times the weights; exact, int32 or float64."""
+    def product(self, x: Tensor, bits: int) -> Tensor:
+        """X (M, K), integers of so many bits in float32, times the weights; exact, int32 or float64."""
+        if bits <= 8 and not self._wide:
+            return torch._int_mm(x.to(torch.int8), self._low)
         integers = x.to(torch.int32)
-        if not self._wide and bool((x.abs() <= 127).all()):
-            return torch._int_mm(integers.to(torch.int8), self._low)
         high, low = _split(integers)
         result = torch._int_mm(low, self._low).double()
         if self._wide:

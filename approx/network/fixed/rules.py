@@ -64,11 +64,14 @@ def layer(p: Planner, node: fx.Node) -> Step:
     integers = _integers(values, operand)
     sums = integers.abs().sum(1) * limit
     operands: dict[int, Operand] = {1: operand} | ({} if narrow is None else {0: narrow})
-    bias = _bias(node)
+    bias, start = _bias(node), torch.zeros(1)
     if bias is not None:
         operands[2] = Constant(48, fraction)
-        sums = sums + (p.tensor(bias).double().abs() * 2.0 ** torch.tensor(fraction).double()).ceil()
-    largest = p.need(node, values.shape[1], float(sums.max()))
+        start = (p.tensor(bias).double().abs() * 2.0 ** torch.tensor(fraction).double()).ceil()
+        sums = sums + start
+    p.need(node, values.shape[1], float(sums.max()))
+    # What training may make of the weights: no integer of theirs grows beyond its bits
+    largest = values.shape[1] * limit * (2 ** (operand.bits - 1) - 1) + 2 * math.ceil(float(start.max()))
     return Step(p.word(node), operands, fraction, largest=largest)
 
 

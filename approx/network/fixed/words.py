@@ -62,7 +62,8 @@ class _Rounded(torch.autograd.Function):
         scaled: Tensor = x * factor
         ctx.save_for_backward(scaled.abs() <= limit)
         ctx.factor, ctx.step = factor, step
-        return scaled.round_().clamp_(-limit, limit).mul_(step)
+        result: Tensor = scaled.round_().clamp_(-limit, limit).mul_(step)
+        return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Any) -> Any:
@@ -83,7 +84,9 @@ def rounded(x: Tensor, factor: float | Tensor, limit: float, step: float | Tenso
         result: Tensor = _Rounded.apply(x, factor, limit, step)  # type: ignore[no-untyped-call]
         return result
     y: Tensor = (x * factor).round_().clamp_(-limit, limit)
-    return y if isinstance(step, float) and step == 1.0 else y.mul_(step)
+    if not (isinstance(step, float) and step == 1.0):
+        y.mul_(step)
+    return y
 
 
 def to_word(x: Tensor, word: Word) -> Tensor:

@@ -38,8 +38,8 @@ def test_the_machine_equals_the_emulation_bit_for_bit(saved: Any, numerics: Nume
         converted.set_numerics(Numerics())
     assert len(emulated) == len(machine)
     for a, b in zip(emulated, machine, strict=True):
-        assert np.array_equal(a, b)
-        assert len(np.unique(a)) > 1
+        assert a.astype(np.float32).tobytes() == b.astype(np.float32).tobytes()
+    assert len(np.unique(emulated[0])) > 1
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "resnet"])
@@ -55,7 +55,7 @@ def test_the_digits_networks_bit_for_bit(
     for numerics in WIDTHS[:2]:
         converted.set_numerics(numerics)
         emulated, machine = both(converted, inputs, tmp_path / "digits.safetensors")
-        assert np.array_equal(emulated[0], machine[0])
+        assert emulated[0].tobytes() == machine[0].tobytes()
 
 
 def test_a_sum_that_overflows_is_reported() -> None:

@@ -69,7 +69,8 @@ def test_weights_have_a_step_for_each_output_channel_and_the_bound_of_the_sums_i
     (step,) = (step for step in converted.plan.values() if step.fraction is not None)
     assert isinstance(step.fraction, tuple)
     assert step.fraction[2] - step.fraction[3] == pytest.approx(math.log2(1e4), abs=2)
-    assert step.largest < 32 * 127 * 127
+    with pytest.raises(ValueError, match=r"\(K = 32\) can overflow it: must be at least 32"):
+        converted.set_numerics(Numerics("int8", accumulator=16))
     with torch.no_grad():
         error = (converted(x) - layer(x)).abs().amax(0) / layer(x).abs().amax(0)
     assert (error < 0.05).all()
