@@ -86,7 +86,7 @@ def kill_the_database(command, server):
     server.start()
     if code:  # the run may just have been done
         assert code == 2
-        assert "Traceback" not in err
+        assert "Traceback" not in err, err
         assert "lost" in err or "server" in err
 
 
