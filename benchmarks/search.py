@@ -2,10 +2,9 @@
 
     python benchmarks/search.py run bert_digits --strategy nested --seeds 5 --evaluations 300
     python benchmarks/search.py run bert_digits --strategy tpe --seeds 5 --evaluations 300
-    python benchmarks/search.py reference bert_digits      # search on from all runs, and write the reference
-    front python benchmarks/search.py table bert_digits          # what the runs reached, and evaluations
-    joint TPE needs python benchmarks/search.py additivity bert_digits     # how well losses of single
-    functions add up
+    python benchmarks/search.py reference bert_digits    # search on from all runs; writes the reference front
+    python benchmarks/search.py table bert_digits        # what the runs reached, and what joint TPE needs
+    python benchmarks/search.py additivity bert_digits   # how well losses of single functions add up
 
 An evaluation is a pass of a network with new tables over the test data. Scores are kept in the user's memo,
 so that strategies and seeds share them; the count is that of distinct tables a search asked for. A run is
@@ -268,6 +267,10 @@ def additivity(name: str) -> None:
             chosen = {key: rng.choice(specs) for key, specs in able.items()}
             single = [atlas.loss({**base, key: spec}) - floor for key, spec in chosen.items()]
             rows.append((atlas.loss(chosen), floor + sum(single)))
+        lines = [follows(atlas, base, key) for key in base]
+    print(f"{name}: single losses against the errors of tables, logarithms")
+    for key, (slope, scatter) in zip(base, lines, strict=True):
+        print(f"  {key}: slope {slope:.2f}, scatter about the line {scatter:.2f}")
     measured, added = np.array(rows).T
     print(f"{name}: measured loss over the sum of single losses")
     for low, high in itertools.pairwise((0, 1e-3, 1e-2, 1e-1, 1, np.inf)):
@@ -277,6 +280,15 @@ def additivity(name: str) -> None:
             print(
                 f"  loss {low:g} to {high:g}: {inside.sum()} tables, {ratio.min():.2f} to {ratio.max():.2f}"
             )
+
+
+def follows(atlas: Atlas, base: Tables, key: str) -> tuple[float, float]:
+    """Fit the line of one key's losses over its tables' errors; its slope, and the scatter about it."""
+    specs = atlas.space.specs(key)
+    errors = np.log([max(atlas.network.table_error(key, spec), 1e-12) for spec in specs])
+    losses = np.log([max(atlas.loss({**base, key: spec}), 1e-12) for spec in specs])
+    slope, level = np.polyfit(errors, losses, 1)
+    return float(slope), float((losses - level - slope * errors).std())
 
 
 def main() -> None:
