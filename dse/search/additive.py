@@ -1,9 +1,9 @@
 """A model of the loss that tables cause: every function's share adds to the others'.
 
 Small errors inside a network shift its outputs in proportion, and a divergence is quadratic in that shift;
-errors of different functions are hardly correlated, so their losses add up. On BERT for digits a measured loss
-is 0.83 to 1.22 times the sum of single losses below 0.001 nat, 0.72 to 1.39 to 0.01, 0.56 to 1.71 to 0.1 and 0.41
-to 1.12 above (`benchmarks/search.py additivity`).
+errors of different functions are hardly correlated, so their losses add up. On BERT for digits a measured
+loss is 0.83 to 1.22 times the sum of single losses below 0.001 nat, 0.72 to 1.39 to 0.01, 0.56 to 1.71 to 0.1
+and 0.41 to 1.12 above (`benchmarks/search.py additivity`).
 
 How a function's loss depends on its table is known beforehand too, up to a factor: it follows the table's
 mean squared error on the inputs that calibration saw, which costs no evaluation. So the logarithm of a share
