@@ -2,10 +2,9 @@
 
     python benchmarks/search.py run bert_digits --strategy nested --seeds 5 --evaluations 300
     python benchmarks/search.py run bert_digits --strategy tpe --seeds 5 --evaluations 300
-    python benchmarks/search.py reference bert_digits      # search on from all runs, and write the reference
-    front python benchmarks/search.py table bert_digits          # what the runs reached, and evaluations
-    joint TPE needs python benchmarks/search.py additivity bert_digits     # how well losses of single
-    functions add up
+    python benchmarks/search.py reference bert_digits    # search on from all runs; writes the reference front
+    python benchmarks/search.py table bert_digits        # what the runs reached, and what joint TPE needs
+    python benchmarks/search.py additivity bert_digits   # how well losses of single functions add up
 
 An evaluation is a pass of a network with new tables over the test data. Scores are kept in the user's memo,
 so that strategies and seeds share them; the count is that of distinct tables a search asked for. A run is
@@ -42,6 +41,7 @@ from dse.search.guide import loss_of
 from dse.search.strategies import enumeration
 from dse.space import Space, Tables
 from dse.study import Study
+from dse.widths import widths
 
 ROOT = Path(__file__).parent
 KEPT = ROOT / "search"
@@ -76,7 +76,7 @@ def problem(name: str, strategy: str = "nested", seed: int = 0) -> tuple[StudyCo
 def network(name: str) -> ConvertedNetwork:
     made = ConvertedNetwork(problem(name)[0])
     if name in SUBSETS:
-        made.quality = lambda tables: made.quick_quality(tables, SUBSETS[name])  # type: ignore[method-assign]
+        made.quality = lambda tables, chosen: made.quick_quality(tables, chosen, SUBSETS[name])  # type: ignore[method-assign]
         made.fingerprint += f", {SUBSETS[name]} of the test batches"
     return made
 
@@ -129,12 +129,13 @@ class Atlas:
         self.network = network(name)
         self.space = Space(problem(name)[0], self.network.functions, self.network.sites)
         self.known: dict[str, tuple[float, float, Tables]] = {}
-        self._hardware = enumeration(self.space)
+        self._hardware = enumeration(self.space, self.network)
+        self._chosen = widths(self._hardware.frame.iloc[0].dropna().to_dict())
         self._scorer = Scorer(self.network, storage.open_sqlite(folder / "study.db").memo)
         self._rates: dict[str, float] = {}
 
     def loss(self, tables: Tables) -> float:
-        return loss_of(self._scorer.quality(tables))
+        return loss_of(self._scorer.quality(tables, self._chosen))
 
     def rate(self, tables: Tables) -> float:
         shape = json.dumps([(key, t["segments"], t["placement"]) for key, t in sorted(tables.items())])
@@ -268,6 +269,10 @@ def additivity(name: str) -> None:
             chosen = {key: rng.choice(specs) for key, specs in able.items()}
             single = [atlas.loss({**base, key: spec}) - floor for key, spec in chosen.items()]
             rows.append((atlas.loss(chosen), floor + sum(single)))
+        lines = [follows(atlas, base, key) for key in base]
+    print(f"{name}: single losses against the errors of tables, logarithms")
+    for key, (slope, scatter) in zip(base, lines, strict=True):
+        print(f"  {key}: slope {slope:.2f}, scatter about the line {scatter:.2f}")
     measured, added = np.array(rows).T
     print(f"{name}: measured loss over the sum of single losses")
     for low, high in itertools.pairwise((0, 1e-3, 1e-2, 1e-1, 1, np.inf)):
@@ -277,6 +282,15 @@ def additivity(name: str) -> None:
             print(
                 f"  loss {low:g} to {high:g}: {inside.sum()} tables, {ratio.min():.2f} to {ratio.max():.2f}"
             )
+
+
+def follows(atlas: Atlas, base: Tables, key: str) -> tuple[float, float]:
+    """Fit the line of one key's losses over its tables' errors; its slope, and the scatter about it."""
+    specs = atlas.space.specs(key)
+    errors = np.log([max(atlas.network.table_error(key, spec), 1e-12) for spec in specs])
+    losses = np.log([max(atlas.loss({**base, key: spec}), 1e-12) for spec in specs])
+    slope, level = np.polyfit(errors, losses, 1)
+    return float(slope), float((losses - level - slope * errors).std())
 
 
 def main() -> None:

@@ -5,8 +5,8 @@
     python benchmarks/workers.py overhead           # seconds a trial beside scoring, by trials in the study
 
 Without a URL a PostgreSQL server is started for the measurement (pip install pgserver); `sqlite` measures
-SQLite. Efficiency is the time that the scores alone would take, shared by all workers, over the time from the
-first trial's start to the last one's end.
+SQLite. Efficiency is the time that the scores alone would take, shared by all workers, over the time that the
+trials took, without each worker's first two.
 """
 
 from __future__ import annotations
@@ -103,23 +103,25 @@ def started(url: str, folder: Path, name: str, strategy: str = "nested", sampler
     return Study.start(folder, storage.open_url(url), parse(text, name), text, make(parse(text)))
 
 
-def spent(study: Study, network: Sleeping, trials: int, workers: int) -> float:
-    """Run trials, and return the seconds from the first one's start to the last one's end."""
-    study.optimize(network, trials, workers=workers, make_network=make)
-    times = study.trials_in(optuna.trial.TrialState.COMPLETE)[-trials:]
-    ends, starts = ([getattr(t, f"datetime_{at}") for t in times] for at in ("complete", "start"))
-    return float((max(ends) - min(starts)).total_seconds())
+def spent(study: Study, trials: int, workers: int) -> tuple[float, int]:
+    """Run trials, and return the seconds that the later ones took and how many those are.
+
+    Each worker's first two trials are left out: the model of the loss is prepared in the first.
+    """
+    study.optimize(make(study.config), trials, workers=workers, make_network=make)
+    ends = sorted(t.datetime_complete.timestamp() for t in study.trials_in(optuna.trial.TrialState.COMPLETE))
+    return ends[-1] - ends[2 * workers - 1], trials - 2 * workers
 
 
 def efficiency(url: str | None) -> None:
     os.environ[SECONDS] = "1"
     for workers in (2, 4, 8):
         with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
-            study, trials = started(where, Path(folder), f"efficiency{workers}"), 15 * workers
-            seconds = spent(study, make(study.config), trials, workers)
+            study = started(where, Path(folder), f"efficiency{workers}")
+            seconds, trials = spent(study, 15 * workers, workers)
+            share = trials / workers / seconds
             print(
-                f"{workers} workers: {trials} trials in {seconds:.1f} s, efficiency {15 / seconds:.2f}",
-                flush=True,
+                f"{workers} workers: {trials} trials in {seconds:.1f} s, efficiency {share:.2f}", flush=True
             )
 
 
@@ -128,8 +130,8 @@ def saturation(url: str | None) -> None:
     for workers in (1, 2, 4):
         with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
             study = started(where, Path(folder), f"saturation{workers}", sampler="random")
-            seconds = spent(study, make(study.config), 200, workers)
-            print(f"{workers} workers: {200 / seconds:.1f} trials/s", flush=True)
+            seconds, trials = spent(study, 200, workers)
+            print(f"{workers} workers: {trials / seconds:.1f} trials/s", flush=True)
 
 
 def overhead() -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 
 class Locks(Protocol):
@@ -79,7 +80,8 @@ class AdvisoryLocks:
             yield wait or bool(held)
         finally:
             if wait or held:
-                self._call("pg_advisory_unlock", key)
+                with suppress(SQLAlchemyError):  # a connection that was lost holds no lock
+                    self._call("pg_advisory_unlock", key)
 
     def forget(self, name: str) -> None:
         """Do nothing: a lock that nobody holds takes no room."""

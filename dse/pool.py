@@ -10,7 +10,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
-from dse.errors import UserError
+from dse.errors import StorageLostError, UserError
 from dse.interruption import Interruption
 from dse.runs import Run
 
@@ -108,20 +108,29 @@ def _ending(process: BaseProcess) -> str:
 
 def serve(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> None:
     """Be a worker: join the latest run of a study until it is done."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        sys.exit(_join(url, name, make_network, number))
+    except KeyboardInterrupt:  # the coordinator ends its workers, wherever they are
+        sys.exit(0)
+
+
+def _join(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> int:
+    """Work, and return the exit status; what a user can put right is said in a line."""
     from dse import storage
     from dse.study import Study
 
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         database = storage.open_url(url)
         with storage.watched(database):
             study = Study.load(database, name)
             study.join(make_network(study.config), number)
-    except KeyboardInterrupt:
-        sys.exit(0)
+    except StorageLostError:  # the coordinator says so, once
+        return 2
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
-        sys.exit(2)
+        return 2
+    return 0
 
 
 def _interrupt(*_: object) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from approx.folders import cache_folder
@@ -160,7 +160,7 @@ def watched(database: Database) -> Iterator[None]:
     """
     try:
         yield
-    except (DBAPIError, StorageInternalError) as error:
+    except (SQLAlchemyError, StorageInternalError) as error:
         raise StorageLostError(
             f"{database.address}: lost ({_first_line(error)}); finished trials are kept there: "
             "run the same command again"

@@ -56,16 +56,18 @@ class Worker:
         """
         made = 0
         with self._interruption.held():
-            while made != trials and not self._run.finished and not _orphaned():
+            while made != trials and not _orphaned():
                 with self._run.take() as ticket:
                     if ticket is not None:
                         self._trial(ticket)
-                if ticket is None:
-                    time.sleep(PATIENCE_S)
-                else:
+                if ticket is not None:
                     made += 1
                     if on_trial:
                         on_trial()
+                elif self._run.finished:
+                    break
+                else:
+                    time.sleep(PATIENCE_S)
                 self._interruption.check()
         return made
 

@@ -39,7 +39,9 @@ def check_whole(study, trials):
     assert [trial.number for trial in study.optuna.trials] == list(range(len(study.optuna.trials)))
 
 
-@pytest.mark.parametrize("strategy", ["nested", "joint"])
+@pytest.mark.parametrize(
+    ("strategy", "place"), [("nested", "postgresql"), ("joint", "sqlite")], indirect=["place"]
+)
 def test_four_workers_make_exactly_the_trials_asked_for(light, tmp_path, place, strategy):
     (tmp_path / "light.toml").write_text(light.STUDY.format(strategy=strategy))
     seen = []
