@@ -169,7 +169,7 @@ def _units(base: _Base, units: NonlinearUnits) -> Comparison:
 
 
 def _host(base: _Base, host: Host) -> Comparison:
-    moved = 2 * base.elements * BITS[base.whole.design.data_width] / 8
+    moved = 2 * base.elements * BITS[base.whole.design.elementwise_width] / 8
     busy = base.elements * host.seconds_per_element
     seconds = busy + moved / host.link_bandwidth
     joules = busy * host.power_w + moved * host.link_pj_per_byte * 1e-12

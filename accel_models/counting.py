@@ -14,6 +14,11 @@ Where data live:
   every Lookup loads its table again: once from DRAM, into every copy of the buffer. A copy gives one lane one
   entry (slope and intercept) a cycle.
 
+Widths: operands of GEMMs have the data's width in the input and weight scratchpads and in the array; all
+else is stored words (`Design.elementwise_bits`): results, what element-wise operations work on, and A on its
+way from DRAM. A sum of stored words (`Gemm.wide`) runs on cells of operands digit by digit: as many products
+as a stored word has operands' widths. Table entries have their own width (`Lookup.width`) or a stored word's.
+
 Time: the start of an operation overlaps the end of the one before, so an operation takes max(array cycles,
 DRAM cycles), or their sum with buffering = "single". A tile border costs no extra fill and drain of the
 array.
@@ -76,13 +81,15 @@ def _column(values: Sequence[float], t: DesignTable) -> FloatArray:
 def _gemms(gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: Hardware) -> Counts:
     """Return the counts of each GEMM, all its `count` products together."""
     m, n, k = (_column([getattr(gemm, size) for gemm in gemms], t) for size in ("m", "n", "k"))
+    digits = np.ceil(h.element / h.word)  # of a stored word, on cells of operands
     products = _column([gemm.count for gemm in gemms], t)
+    products = products * np.where(_column([gemm.wide for gemm in gemms], t) > 0, digits, 1.0)
     a_words = _column([gemm.a_distinct or gemm.m * gemm.k for gemm in gemms], t)
     shape = Shape(m, n, k, t["rows"], t["cols"], t.is_("dataflow", "ws"), t.is_("dataflow", "os"))
     times = _tiled(shape, a_words, t, h)
     moved, macs, z = array_traffic(shape), m * n * k, m * n
     crossing_a, crossing_z = _crossing(a_words * products, z * products, ends, t, h)
-    a, b = crossing_a * times.a * a_words * h.word, times.b * k * n * h.word
+    a, b = crossing_a * times.a * a_words * h.element, times.b * k * n * h.word
     spilled, result = (times.k - 1) * z * h.partial, crossing_z * z
     counts = {
         "compute_cycles": cycles(shape, t.is_("fill", "serial"), t.is_("fill", "overlapped")),
@@ -96,11 +103,11 @@ def _gemms(gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: Hardwa
         "weight_write": b,
         "output_read": (moved.reads_z + z) * h.partial
         + spilled
-        + (1 - crossing_a) * times.a * a_words * h.word,
+        + (1 - crossing_a) * times.a * a_words * h.element,
         "output_write": moved.writes_z * h.partial + spilled,
         "register_bits": macs * h.register_bits,
         "dram_reads": a + b + spilled,
-        "dram_writes": result * h.word + spilled,
+        "dram_writes": result * h.element + spilled,
     }
     return {name: value * products for name, value in _with_stalls(counts, t, m.shape).items()}
 
@@ -126,8 +133,8 @@ def _crossing(
     stays, room = t.is_("activations", "on_chip"), np.minimum(h.usable[0], h.usable[2])
     first = _column([end in ("first", "both") for end in ends[: len(a)]], t) > 0
     last = _column([end in ("last", "both") for end in ends[: len(a)]], t) > 0
-    keeps_a = stays & ~first & (a * h.word <= room)
-    keeps_z = stays & ~last & (z * h.word <= room)
+    keeps_a = stays & ~first & (a * h.element <= room)
+    keeps_z = stays & ~last & (z * h.element <= room)
     return np.where(keeps_a, 0.0, 1.0), np.where(keeps_z, 0.0, 1.0)
 
 
@@ -135,14 +142,15 @@ def _elements(operations: Sequence[Operation], workload: Workload, t: DesignTabl
     """Return the counts of each Hadamard, Lookup and Move."""
     elements = _column([op.elements for op in operations if not isinstance(op, Gemm)], t)
     lookup, move = (_column([isinstance(op, kind) for op in operations], t) for kind in (Lookup, Move))
-    table = _column([op.table_words if isinstance(op, Lookup) else 0 for op in operations], t)
+    entry = np.array([table_bytes(op, h) if isinstance(op, Lookup) else 0 * h.element for op in operations])
+    table = _column([op.table_words if isinstance(op, Lookup) else 0 for op in operations], t) * entry
     levels = _column([addressing_levels(op) if isinstance(op, Lookup) else 0 for op in operations], t)
     operands = _column([2 if isinstance(op, Hadamard) else 1 for op in operations], t)
     tensors = _column([1 if isinstance(op, Lookup) else 2 for op in operations], t)
 
-    data, sums = elements * h.word, np.where(move > 0, 0.0, elements)
+    data, sums = elements * h.element, np.where(move > 0, 0.0, elements)
     streams = np.where(tensors * data / workload.batch <= h.usable[2], 0.0, 1.0)
-    loads = np.where(table_words(workload) * h.word <= t["parameter_buffer"], 0.0, table * h.word)
+    loads = np.where(all_tables(workload, h) <= t["parameter_buffer"], 0.0, table)
     lanes = np.where(move > 0, np.minimum(t["rows"], t["cols"]), h.lanes)
     lanes = np.where(lookup > 0, np.minimum(lanes, h.copies), lanes)
     fill = np.where(t.is_("fill", "none"), 0.0, t["rows"] + t["cols"] - 2 + levels)
@@ -151,10 +159,10 @@ def _elements(operations: Sequence[Operation], workload: Workload, t: DesignTabl
         "multiply_adds": sums,
         "output_read": operands * data + streams * data,
         "output_write": data + streams * operands * data,
-        "parameter_read": lookup * 2 * data,
+        "parameter_read": lookup * 2 * elements * entry,
         "parameter_write": loads * h.copies,
         "adder_bits": levels * 8 * data,
-        "register_bits": sums * h.register_bits + levels * 8 * data,
+        "register_bits": sums * h.hadamard_bits + levels * 8 * data,
         "dram_reads": streams * operands * data + loads,
         "dram_writes": streams * data,
     }
@@ -167,14 +175,19 @@ def addressing_levels(lookup: Lookup) -> int:
     return {"shift": 1, "dyadic": 2, "exponent": 2, "comparator": tree}[lookup.addressing]
 
 
-def table_words(workload: Workload) -> int:
-    """Return the words of all distinct tables; lookups with one `table` (or name) share one."""
-    tables: dict[str, int] = {}
+def table_bytes(lookup: Lookup, h: Hardware) -> FloatArray:
+    """Return the bytes of each of a table's words: of its own width, or of a stored word."""
+    return h.element if lookup.width is None else np.full_like(h.element, lookup.width / 8)
+
+
+def all_tables(workload: Workload, h: Hardware) -> FloatArray:
+    """Return the bytes of all distinct tables; lookups with one `table` (or name) share one."""
+    tables: dict[str, FloatArray] = {}
     for index, op in enumerate(workload.operations):
         if isinstance(op, Lookup):
             key = op.table or op.name or f"#{index}"
-            tables[key] = max(tables.get(key, 0), op.table_words)
-    return sum(tables.values())
+            tables[key] = np.maximum(tables.get(key, 0.0), op.table_words * table_bytes(op, h))
+    return np.asarray(sum(tables.values(), np.zeros_like(h.element)))
 
 
 def _with_stalls(counts: Counts, t: DesignTable, shape: tuple[int, ...]) -> Counts:

@@ -14,6 +14,18 @@ KIB = 1024
 _BUFFER = IntRange(64, 1 << 30, "bytes")
 
 
+def elementwise_width(data_width: str, bits: int | None) -> str:
+    """Return the format of stored words; ValueError if the bits do not go with the operands' format."""
+    integer = data_width.startswith("int")
+    least = int(data_width.removeprefix("int")) if integer else 0
+    if bits is None:
+        return data_width
+    if not integer or bits < least:
+        allowed = f"at least {least}" if integer else "left out"
+        raise refuse("elementwise_bits", bits, f"{allowed} with data_width = {data_width}")
+    return f"int{bits}"
+
+
 def _field(default: Any, rule: Rule) -> Any:
     return field(default=default, metadata={"rule": rule})
 
@@ -40,7 +52,10 @@ class Design:
             words are freed as they are used, so the whole capacity holds tiles and transfers overlap
             (Pellauer et al., ASPLOS 2019; Timeloop's assumption); "single": whole capacity, transfers do not
             overlap with computing.
-        data_width: Format of operands and results.
+        data_width: Format of the operands of matrix products.
+        elementwise_bits: Width of stored words, which element-wise work, lookups, sums and moves use: 8 or
+            16, at least the operands'; none: the operands' own format. Wider words are narrowed on their way
+            into the input scratchpad.
         accumulator_bits: Width of partial sums.
         clock: Hz.
         dram: DRAM type, for energy.
@@ -71,6 +86,7 @@ class Design:
     banks: int = _field(1, IntRange(1, 1024))
     buffering: str = _field("double", Choice(("double", "buffet", "single")))
     data_width: str = _field("int8", Choice(("int8", "int16", "fp16", "bf16", "fp32")))
+    elementwise_bits: int | None = _field(None, IntRange(8, 16, "bits", optional=True))
     accumulator_bits: int = _field(32, Choice((16, 32, 48)))
     clock: float = _field(1e9, FloatRange(1e6, 1e10, "Hz"))
     dram: str = _field("LPDDR4", Choice(tuple(DRAMS)))
@@ -87,9 +103,15 @@ class Design:
         for name, rule in self.rules().items():
             object.__setattr__(self, name, rule.check(name, getattr(self, name)))
         check_mac(self.technology, self.data_width, self.accumulator_bits)
+        check_mac(self.technology, self.elementwise_width, self.accumulator_bits)
         three = ("input_buffer", "weight_buffer", "output_buffer")
         for name in (*(three if self.shared_buffer is None else ("shared_buffer",)), "parameter_buffer"):
             check_sram(self.technology, name, getattr(self, name), self.banks)
+
+    @property
+    def elementwise_width(self) -> str:
+        """Format of stored words, such as "int16"."""
+        return elementwise_width(self.data_width, self.elementwise_bits)
 
     @classmethod
     def rules(cls) -> dict[str, Rule]:

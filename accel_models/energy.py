@@ -11,7 +11,7 @@ def energy_parts(counts: Counts, seconds: FloatArray, h: Hardware) -> dict[str, 
     """Return joules by component: mac, hadamard, register, the scratchpads, addressing, dram, leakage."""
     parts = {
         "mac": counts["macs"] * h.mac_pj * PICO,
-        "hadamard": counts["multiply_adds"] * h.mac_pj * PICO,
+        "hadamard": counts["multiply_adds"] * h.hadamard_pj * PICO,
         "register": counts["register_bits"] * h.register_pj * PICO,
     }
     for name in BUFFERS:

@@ -1,11 +1,13 @@
 """Which designs can run a workload at all, and why not."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from accel_models.checks import refuse
+from accel_models.counting import table_bytes
 from accel_models.hardware import Hardware
 from accel_models.systolic import Shape, granules
 from accel_models.table import DesignTable, FloatArray
@@ -73,11 +75,12 @@ def _tables(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:
     lookups = [op for op in workload.operations if isinstance(op, Lookup)]
     if not lookups:
         return {}
-    worst = max(lookups, key=lambda op: op.table_words)
-    need = worst.table_words * h.word
+    sizes = np.array([op.table_words * table_bytes(op, h) for op in lookups])
+    need = sizes.max(axis=0)
     found = {}
     for row in np.flatnonzero(need > t["parameter_buffer"]):
-        allowed = f"at least {int(need[row])} bytes to hold the table of {worst.name or 'a lookup'}"
+        worst = lookups[int(sizes[:, row].argmax())]
+        allowed = f"at least {math.ceil(need[row])} bytes to hold the table of {worst.name or 'a lookup'}"
         found[int(row)] = str(refuse("parameter_buffer", int(t["parameter_buffer"][row]), allowed))
     trees = [op.segments for op in lookups if op.addressing == "comparator"]
     for row in np.flatnonzero(t["max_segments"] < max(trees, default=0)):

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from accel_models.design import elementwise_width
 from accel_models.table import DesignTable, FloatArray, options
 from accel_models.technology import check_mac, check_sram, dram_pj_per_byte, load_technology
 
@@ -18,11 +20,13 @@ class Hardware:
 
     Attributes:
         word: Bytes of an operand.
+        element: Bytes of a stored word, which element-wise work uses.
         partial: Bytes of a partial sum.
         usable: Bytes that tiles can fill of the input, weight and output scratchpads; a shared one in each.
         read_pj: pJ a byte read, by scratchpad name.
         write_pj: pJ a byte written, by scratchpad name.
-        mac_pj: pJ a multiply-add.
+        mac_pj: pJ a multiply-add of operands.
+        hadamard_pj: pJ a multiply-add of stored words.
         register_pj: pJ a register bit passed on.
         adder_pj: pJ a bit compared or added.
         dram_pj: pJ a byte to or from DRAM.
@@ -31,14 +35,17 @@ class Hardware:
         lanes: Element-wise multiply-adds a cycle.
         copies: Copies of the parameter buffer, which is as many table entries as can be read a cycle.
         register_bits: Register bits that one multiply-add passes on: two operands and a partial sum.
+        hadamard_bits: The same of a multiply-add of stored words.
     """
 
     word: FloatArray
+    element: FloatArray
     partial: FloatArray
     usable: tuple[FloatArray, FloatArray, FloatArray]
     read_pj: dict[str, FloatArray]
     write_pj: dict[str, FloatArray]
     mac_pj: FloatArray
+    hadamard_pj: FloatArray
     register_pj: FloatArray
     adder_pj: FloatArray
     dram_pj: FloatArray
@@ -47,6 +54,7 @@ class Hardware:
     lanes: FloatArray
     copies: FloatArray
     register_bits: FloatArray
+    hadamard_bits: FloatArray
 
 
 def derive(t: DesignTable) -> Hardware:
@@ -57,28 +65,41 @@ def derive(t: DesignTable) -> Hardware:
             SRAM figure.
     """
     word, partial = t.per_option("data_width", lambda width: BITS[width] / 8), accumulator_bytes(t)
-    mac, register, adder = _mac(t), _cell(t, "register"), _cell(t, "adder")
-    lanes, register_bits = _lanes(t), 8 * (2 * word + partial)
+    stored = _stored_width(t)
+    element = np.array([BITS[width] / 8 for width in options("data_width")])[stored]
+    mac, wide = _mac(t, t["data_width"]), _mac(t, stored)
+    register, adder = _cell(t, "register"), _cell(t, "adder")
+    lanes = _lanes(t)
+    register_bits, hadamard_bits = 8 * (2 * word + partial), 8 * (2 * element + partial)
     sram, copies = {name: _sram(t, name) for name in BUFFERS}, _copies(t)
-    address_bits = np.minimum(lanes, copies) * _levels(t) * 8 * word
+    address_bits = np.minimum(lanes, copies) * _levels(t) * 8 * element
     built = {name: copies if name == "parameter" else 1.0 for name in BUFFERS}
     cells = t["rows"] * t["cols"]
+
+    def of_cells(figure: int) -> FloatArray:
+        """Area or leakage of the array: the cells that do element-wise work are as wide as stored words."""
+        narrow = mac[figure] + register_bits * register[figure]
+        wider = wide[figure] + hadamard_bits * register[figure]
+        return np.asarray((cells - lanes) * narrow + lanes * wider)
+
     area = {
-        "array": cells * (mac[1] + register_bits * register[1]) * 1e-6,
+        "array": of_cells(1) * 1e-6,
         **{name: figures[2] * built[name] for name, figures in sram.items()},
         # A level of the addressing tree holds a comparator and a register for its knot, a lane.
         "addressing": address_bits * (adder[1] + register[1]) * 1e-6,
     }
-    leak_uw = cells * (mac[2] + register_bits * register[2]) + address_bits * (adder[2] + register[2])
+    leak_uw = of_cells(2) + address_bits * (adder[2] + register[2])
     for name, figures in sram.items():
         leak_uw = leak_uw + figures[3] * built[name] * 1e3
     return Hardware(
         word=word,
+        element=element,
         partial=partial,
         usable=_usable(t),
         read_pj={name: figures[0] for name, figures in sram.items()},
         write_pj={name: figures[1] for name, figures in sram.items()},
         mac_pj=mac[0],
+        hadamard_pj=wide[0],
         register_pj=register[0],
         adder_pj=adder[0],
         dram_pj=t.per_option("dram", dram_pj_per_byte),
@@ -87,6 +108,7 @@ def derive(t: DesignTable) -> Hardware:
         lanes=lanes,
         copies=copies,
         register_bits=register_bits,
+        hadamard_bits=hadamard_bits,
     )
 
 
@@ -131,12 +153,29 @@ Figures = tuple[FloatArray, FloatArray, FloatArray]
 """pJ an action, um2 and uW, a design."""
 
 
-def _mac(t: DesignTable) -> Figures:
-    index = (t["technology"], t["data_width"], t["accumulator_bits"])
+def _stored_width(t: DesignTable) -> NDArray[np.intp]:
+    """Return the format of stored words, as an index into the formats of `data_width`."""
+    formats, bits = options("data_width"), t["elementwise_bits"]
+    stored: NDArray[np.intp] = t["data_width"].copy()
+    given = ~np.isnan(bits)
+    pairs = np.unique(np.stack([stored[given], bits[given].astype(np.intp)]), axis=1)
+    for data, wanted in pairs.T.tolist():
+        rows = (t["data_width"] == data) & (bits == wanted)
+        name = elementwise_width(formats[data], wanted)
+        if name not in formats:
+            row = int(np.flatnonzero(rows)[0])
+            check_mac(t.show("technology", row), name, t.show("accumulator_bits", row))
+        stored[rows] = formats.index(name)
+    return stored
+
+
+def _mac(t: DesignTable, width: NDArray[np.intp]) -> Figures:
+    index = (t["technology"], width, t["accumulator_bits"])
     pj, area, leak = (np.asarray(figure[index]) for figure in _mac_figures(options("technology")))
     if np.isnan(pj).any():
         row = int(np.flatnonzero(np.isnan(pj))[0])
-        check_mac(*(t.show(name, row) for name in ("technology", "data_width", "accumulator_bits")))
+        bits = t.show("accumulator_bits", row)
+        check_mac(t.show("technology", row), options("data_width")[width[row]], bits)
     return pj, area, leak
 
 

@@ -15,6 +15,7 @@ from accel_models.checks import Choice, IntRange, refuse
 _SIZE = IntRange(1, 10**9)
 _ELEMENTS = IntRange(1, 10**12)
 _SEGMENTS = IntRange(1, 65536)
+_TABLE_WIDTH = IntRange(2, 32, "bits", optional=True)
 ADDRESSING = ("shift", "dyadic", "exponent", "comparator")
 _ADDRESSING = Choice(ADDRESSING)
 
@@ -36,6 +37,8 @@ class Gemm:
         count: How many such products.
         a_distinct: Distinct words in one product's A, where A repeats words (a convolution as im2col); DRAM
             traffic is then charged without the duplicates. Default m * k.
+        wide: Whether A is stored words, added up as they are (a sum's or mean's), not operands narrowed to
+            the array's width: they are then taken digit by digit.
     """
 
     kind: ClassVar[str] = "gemm"
@@ -45,12 +48,15 @@ class Gemm:
     name: str = ""
     count: int = 1
     a_distinct: int | None = None
+    wide: bool = False
 
     def __post_init__(self) -> None:
         for field in ("m", "n", "k", "count"):
             _SIZE.check(f"gemm.{field}", getattr(self, field))
         if self.a_distinct is not None:
             IntRange(1, self.m * self.k).check("gemm.a_distinct", self.a_distinct)
+        if not isinstance(self.wide, bool):
+            raise refuse("gemm.wide", self.wide, "true or false")
         _check_text("gemm.name", self.name)
 
     @property
@@ -83,6 +89,7 @@ class Lookup:
             extraction) or "comparator" (free knots).
         name: The site, for reports.
         table: Which table this is; lookups that share one name it alike. Default: the site's name.
+        width: Bits of each of the table's numbers; none: those of an element-wise word.
     """
 
     kind: ClassVar[str] = "lookup"
@@ -91,6 +98,7 @@ class Lookup:
     addressing: str = "comparator"
     name: str = ""
     table: str = ""
+    width: int | None = None
 
     def __post_init__(self) -> None:
         _ELEMENTS.check("lookup.elements", self.elements)
@@ -98,6 +106,7 @@ class Lookup:
         _ADDRESSING.check("lookup.addressing", self.addressing)
         _check_text("lookup.name", self.name)
         _check_text("lookup.table", self.table)
+        _TABLE_WIDTH.check("lookup.width", self.width)
 
     @property
     def table_words(self) -> int:

@@ -18,13 +18,11 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its threads
 
-import dse.nested
-import optuna
-
+import dse
+import dse.search.hardware
 from approx import ConvertedModule
 from approx.tasks import Evaluator
-from dse.config import load
-from dse.score import ConvertedNetwork
+from dse.progress import Silent
 from dse.study import Study
 
 STUDY = Path(__file__).parent.parent / "studies" / "bert_digits.toml"
@@ -53,30 +51,37 @@ class Watch:
         setattr(owner, name, timed)
 
 
+class Laps(Silent):
+    """Takes the seconds of each part at the end of every trial."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch, self.rows, self.start = watch, [], 0.0
+
+    def begin(self, study: Study, trials: int) -> None:
+        super().begin(study, trials)
+        self.watch.spent.clear()
+        self.start = time.perf_counter()
+
+    def trial(self, study: Study) -> None:
+        super().trial(study)
+        now = time.perf_counter()
+        self.rows.append({"trial": now - self.start, **self.watch.spent})
+        self.watch.spent.clear()
+        self.start = time.perf_counter()
+
+
 def run(folder: Path) -> list[dict[str, float]]:
     """Return the seconds of each part, a dict a trial."""
-    config = load(STUDY)
-    network = ConvertedNetwork(config)
-    study = Study.start(folder, config, STUDY.read_text(), network)
-    watch, rows = Watch(), []
+    watch = Watch()
     watch.over(ConvertedModule, "set_approximation", "tables")
     watch.over(Evaluator, "score", "evaluation")
-    watch.over(dse.nested, "best_design", "hardware")
-    start = time.perf_counter()
-
-    def on_trial(_: Study) -> None:
-        nonlocal start
-        now = time.perf_counter()
-        rows.append({"trial": now - start, **watch.spent})
-        watch.spent.clear()
-        start = now
-
-    study.optimize(network, TRIALS, on_trial)
-    return rows
+    watch.over(dse.search.hardware, "evaluate_many", "hardware")
+    laps = Laps(watch)
+    dse.run(STUDY, trials=TRIALS, out=folder, progress=laps)
+    return laps.rows
 
 
 def main() -> None:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         rows = run(Path(folder))
     parts = ("tables", "evaluation", "hardware")

@@ -74,7 +74,10 @@ class Sleeping:
         scale = {"uniform": 10.0, "dyadic": 3.0, "minimax": 1.0}[table["placement"]]
         return float(scale * len(key) * (2 if table["bias"] == "minimax" else 1) * table["segments"] ** -4)
 
-    def quality(self, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    def accumulator(self, chosen: Mapping[str, Any]) -> int:
+        return int(chosen.get("accumulator_bits", 32))
+
+    def quality(self, tables: Mapping[str, Mapping[str, Any]], _chosen: object) -> dict[str, float]:
         time.sleep(float(os.environ[SECONDS]))
         loss = sum(self.table_error(name, table) for name, table in tables.items())
         return {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}

@@ -20,6 +20,7 @@ from dse.score import Scorer, cost_figures
 from dse.screen import Screen
 from dse.space import Candidate
 from dse.timing import time_limit
+from dse.widths import widths
 
 REASON = "reason"
 
@@ -88,9 +89,10 @@ class Attempt:
         tables = candidates[0].tables
         workload = self._scorer.network.workload(tables)
         costs = [self._cost(candidate, workload) for candidate in candidates]
+        chosen = widths(costs[0][0])
         with self._interruption.at_once():
-            self._screen.check(tables, [figures for _, figures in costs])
-            quality = self._scorer.quality(tables)
+            self._screen.check(tables, chosen, [figures for _, figures in costs])
+            quality = self._scorer.quality(tables, chosen)
         return [self._scored(tables, workload, design, costs | quality) for design, costs in costs]
 
     def _cost(self, candidate: Candidate, workload: Workload) -> tuple[dict[str, Any], Figures]:

@@ -31,7 +31,7 @@ from dse.errors import UserError
 from dse.figures import FIGURES, HARDWARE, QUALITY, Figure
 from dse.files import read_text
 from dse.problems import explain
-from dse.rules import SamplerName, Text, axis, did_you_mean, fixed, limit, refusal
+from dse.rules import SamplerName, Table, Text, axis, did_you_mean, fixed, limit, refusal
 
 Axis = tuple[Any, ...]
 """The values of one search axis; of length one when it is fixed."""
@@ -43,11 +43,13 @@ SAME = (("fidelity", "kl_divergence"), ("throughput", "latency_s"), ("throughput
 """Figures that order designs alike, so that one cannot be traded for the other."""
 
 SEED = fixed(IntRange(0, 2**31 - 1))
-SEGMENTS, PLACEMENT, BIAS = (
+SEGMENTS, PLACEMENT, BIAS, WIDTH = (
     axis(IntRange(1, MAX_SEGMENTS)),
     axis(Choice(tuple(PLACEMENTS))),
     axis(Choice(tuple(BIASES))),
+    axis(IntRange(2, 32, "bits")),
 )
+_TABLE_WIDTH = "Bits of a table's numbers in fixed point; those of a stored word unless given"
 
 KIB = 1024
 SEARCHED: Mapping[str, Axis] = {
@@ -64,6 +66,12 @@ SEARCHED: Mapping[str, Axis] = {
 DERIVED = ("addressing", "max_segments")
 """Fields of a design that follow from its tables, so that a study file does not set them."""
 
+OPEN = {
+    "elementwise_bits": "; 16 with int8 unless given",
+    "accumulator_bits": "; the least enough unless given",
+}
+"""Fields of a design that follow from the network and the data's width unless a study file sets them."""
+
 
 class Section(BaseModel):
     """A table of a study file; refuses fields it does not know."""
@@ -76,11 +84,16 @@ class TaskSection(Section):
 
     name: Annotated[str, fixed(Text())] = Field(
         default="digits-bert",
-        description="A ready-made task (digits-bert, digits-roberta, digits-resnet, minilm), or your own "
-        "'module:function' that returns an approx.Task",
+        description="A ready-made task (digits-bert, digits-roberta, digits-resnet, minilm; with options "
+        "glue-sst2 and its like, huggingface), or your own 'module:function' that returns an approx.Task",
     )
     seed: Annotated[int | None, SEED] = Field(
         default=None, description="Seed of the network's training; the task's own unless given"
+    )
+    options: Annotated[dict[str, Any], fixed(Table())] = Field(
+        default={},
+        description="What else the task takes, as a table [task.options]: network, dataset, ... of "
+        "huggingface; arguments of your function",
     )
 
 
@@ -154,6 +167,7 @@ class Tables(Section):
     segments: Annotated[Axis | None, SEGMENTS] = Field(default=None, description="Segments of a table")
     placement: Annotated[Axis | None, PLACEMENT] = Field(default=None, description="Where the knots go")
     bias: Annotated[Axis | None, BIAS] = Field(default=None, description="How the lines are corrected")
+    width: Annotated[Axis | None, WIDTH] = Field(default=None, description=_TABLE_WIDTH)
 
 
 class ApproximationSection(Section):
@@ -173,6 +187,7 @@ class ApproximationSection(Section):
     bias: Annotated[Axis, BIAS] = Field(
         default=("none", "minimax", "least_squares"), description="How the lines are corrected"
     )
+    width: Annotated[Axis | None, WIDTH] = Field(default=None, description=_TABLE_WIDTH)
 
     @property
     def functions(self) -> tuple[str, ...]:
@@ -180,9 +195,10 @@ class ApproximationSection(Section):
         return tuple(self.__pydantic_extra__)
 
     def axes(self, function: str) -> dict[str, Axis]:
-        """Return the axes segments, placement and bias of one function's tables."""
+        """Return the axes segments, placement, bias and, if it is given, width of one function's tables."""
         own = self.__pydantic_extra__.get(function, Tables())
-        return {name: getattr(own, name) or getattr(self, name) for name in Tables.model_fields}
+        axes = {name: getattr(own, name) or getattr(self, name) for name in Tables.model_fields}
+        return {name: axis for name, axis in axes.items() if axis is not None}
 
 
 def _descriptions(kind: type) -> dict[str, str]:
@@ -197,8 +213,11 @@ def _hardware_section() -> type[Section]:
     described, defaults = _descriptions(Design), Design.defaults()
     fields: dict[str, Any] = {
         name: (
-            Annotated[Axis, axis(rule)],
-            Field(default=SEARCHED.get(name, (defaults[name],)), description=described[name]),
+            Annotated[Axis | None if name in OPEN else Axis, axis(rule)],
+            Field(
+                default=None if name in OPEN else SEARCHED.get(name, (defaults[name],)),
+                description=described[name] + OPEN.get(name, ""),
+            ),
         )
         for name, rule in Design.rules().items()
         if name not in DERIVED
@@ -263,7 +282,8 @@ class StudyConfig(Section):
     @property
     def design_axes(self) -> dict[str, Axis]:
         """The axes of a design's fields."""
-        return {name: getattr(self.hardware, name) for name in HardwareSection.model_fields}
+        axes = {name: getattr(self.hardware, name) for name in HardwareSection.model_fields}
+        return {name: axis for name, axis in axes.items() if axis is not None}
 
     def content(self) -> dict[str, Any]:
         """Return every field as plain values, for storing and comparing."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import optuna
 
-from dse import storage
+from dse import losses, storage, widths
 from dse.config import StudyConfig, load
 from dse.errors import NoStudyError, StorageLostError, UserError
 from dse.export import write_results
@@ -73,6 +73,7 @@ def run(
     with _naming(path):
         watcher.stage(f"Preparing {config.task.name}")
         network = make_network(config)
+        widths.check(config.design_axes, network.accumulator)
         _check_space(Space(config, network.functions, network.sites), network)
     database = _database(folder, url, config.name, new=new)
     wanted = config.search.trials if trials is None else trials
@@ -95,7 +96,7 @@ def _check_space(space: Space, network: Network) -> None:
     config = space.config
     samplers.check(config.search.sampler, config.figures, tried(config, space))
     if config.search.strategy == "nested" or (config.limits and _enumerable(config)):
-        feasibility.check(space, network, enumeration(space))
+        feasibility.check(space, network, enumeration(space, network))
 
 
 def _enumerable(config: StudyConfig) -> bool:
@@ -128,6 +129,7 @@ def _search(
         if study.config.search.finetune == "front":
             watcher.stage("Training the front's networks through their tables")
             study.finetune(network)
+        losses.record(study, network)
     except StorageLostError:
         raise
     except BaseException:

@@ -46,6 +46,21 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table with any fields; who takes them checks them."""
+
+    def check(self, field: str, value: Any) -> dict[str, Any]:
+        """Return the table, or raise ValueError."""
+        if not isinstance(value, dict):
+            raise refuse(field, value, self.text())
+        return value
+
+    def text(self) -> str:
+        """Return what is allowed, in words."""
+        return "a table"
+
+
+@dataclass(frozen=True)
 class SamplerName:
     """The name of a sampler."""
 

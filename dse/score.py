@@ -17,6 +17,7 @@ from dse.figures import HARDWARE, QUALITY
 from dse.fingerprint import code, fingerprint
 from dse.memo import Figures, Memo, memo_key
 from dse.space import Candidate, Tables
+from dse.widths import Widths, completed, numerics
 
 SITES = 3
 """Sites of a function, spread over the network, whose errors stand for all: a fit takes up to a second."""
@@ -52,11 +53,21 @@ class Network(Protocol):
     def workload(self, tables: Tables) -> Workload:
         """Return what the accelerator must run with these tables."""
 
-    def quality(self, tables: Tables) -> Figures:
-        """Score the network with these tables on held-out data."""
+    def quality(self, tables: Tables, chosen: Widths) -> Figures:
+        """Score the network with these tables, in the numbers of these widths, on held-out data."""
 
-    def quick_quality(self, tables: Tables, share: float) -> Figures:
-        """Score the network with these tables on the first batches of the held-out data, a share of them."""
+    def losses(self, tables: Tables, chosen: Widths) -> dict[str, Figures]:
+        """Score the network by its tables alone, by its widths alone, and by both."""
+
+    def accumulator(self, chosen: Widths) -> int:
+        """Return the accumulator's bits: those given, or the least that no layer can overflow.
+
+        Raises:
+            ValueError: If those given, or any, can be overflowed; names the layer.
+        """
+
+    def quick_quality(self, tables: Tables, chosen: Widths, share: float) -> Figures:
+        """Score as `quality` on the first batches of the held-out data, a share of them."""
 
     def table_error(self, key: str, table: Mapping[str, Any]) -> float:
         """Return how far a table is from its function: the mean squared error over the inputs it sees.
@@ -64,8 +75,8 @@ class Network(Protocol):
         Nothing is run for it. With a function as key it stands for all its sites, up to a factor.
         """
 
-    def finetuned(self, tables: Tables) -> Figures:
-        """Train the network through these tables, score it, and leave it as it was."""
+    def finetuned(self, tables: Tables, chosen: Widths) -> Figures:
+        """Train the network through these tables and widths, score it, and leave it as it was."""
 
 
 class ConvertedNetwork:
@@ -99,18 +110,38 @@ class ConvertedNetwork:
         """Return what the accelerator must run with these tables; nothing is fitted for it."""
         return self._converted.program.workload(self._batch, _approximation(tables))
 
-    def quality(self, tables: Tables) -> Figures:
-        """Score the network with these tables on the task's test data."""
-        return self._score(self._evaluator, tables)
+    def quality(self, tables: Tables, chosen: Widths) -> Figures:
+        """Score the network with these tables and widths on the task's test data."""
+        return self._score(self._evaluator, _approximation(tables), numerics(chosen))
 
-    def quick_quality(self, tables: Tables, share: float) -> Figures:
-        """Score the network with these tables on a share of the task's test batches, the first ones."""
-        return self._score(self._quick_evaluator(share), tables)
+    def quick_quality(self, tables: Tables, chosen: Widths, share: float) -> Figures:
+        """Score the network with these tables and widths on the first of the task's test batches."""
+        return self._score(self._quick_evaluator(share), _approximation(tables), numerics(chosen))
 
-    def _score(self, evaluator: Any, tables: Tables) -> Figures:
-        self._converted.set_approximation(_approximation(tables))
+    def losses(self, tables: Tables, chosen: Widths) -> dict[str, Figures]:
+        """Score the network by its tables alone, by its widths alone, and by both."""
+        import approx
+
+        floats, exact = approx.Numerics(), approx.Approximation.exact()
+        return {
+            "tables": self._score(self._evaluator, _approximation(tables), floats),
+            "widths": self._score(self._evaluator, exact, numerics(chosen)),
+            "both": self.quality(tables, chosen),
+        }
+
+    def accumulator(self, chosen: Widths) -> int:
+        """Return the accumulator's bits; see `Network`."""
+        return self._converted.accumulator_for(numerics(chosen)) or chosen.get("accumulator_bits", 32)
+
+    def _score(self, evaluator: Any, approximation: Any, numbers: Any) -> Figures:
+        self._set(approximation, numbers)
         figures: Figures = evaluator.score(self._converted).figures
         return figures
+
+    def _set(self, approximation: Any, numbers: Any) -> None:
+        self._converted.set_approximation(approximation)
+        if self._converted.numerics != numbers:
+            self._converted.set_numerics(numbers)
 
     @cache  # noqa: B019 - one network a process, and one share a study
     def _quick_evaluator(self, share: float) -> Any:
@@ -126,17 +157,22 @@ class ConvertedNetwork:
         return self._errors[named]
 
     def _table_error(self, key: str, table: Mapping[str, Any]) -> float:
-        names = [name for name, function in self.sites.items() if key in (name, function)]
-        some = {names[len(names) * part // (2 * SITES)] for part in range(1, 2 * SITES, 2)}
-        self._converted.set_approximation(_approximation(dict.fromkeys(sorted(some), table)))
-        tables = self._converted.tables
-        return float(sum(tables[name].mse(self._converted.density(name)) for name in sorted(some)))
-
-    def finetuned(self, tables: Tables) -> Figures:
-        """Train a copy of the network through these tables, `approx.finetune`, and score it."""
         import approx
 
-        self._converted.set_approximation(_approximation(tables))
+        names = [name for name, function in self.sites.items() if key in (name, function)]
+        some = sorted({names[len(names) * part // (2 * SITES)] for part in range(1, 2 * SITES, 2)})
+        self._set(_approximation(dict.fromkeys(some, table)), approx.Numerics())
+        tables, width = self._converted.tables, table.get("width")
+        stored = {
+            n: tables[n] if width is None else tables[n].quantize(width, storage="midpoint") for n in some
+        }
+        return float(sum(stored[name].mse(self._converted.density(name)) for name in some))
+
+    def finetuned(self, tables: Tables, chosen: Widths) -> Figures:
+        """Train a copy of the network through these tables and widths, `approx.finetune`, and score it."""
+        import approx
+
+        self._set(_approximation(tables), numerics(chosen))
         network = copy.deepcopy(self._converted)
         approx.finetune(network, self._task)
         figures: Figures = self._evaluator.score(network).figures
@@ -188,48 +224,47 @@ class Scorer:
         Raises:
             ValueError: If the design cannot run the network; says why.
         """
-        design = Design(**candidate.design, **needs(workload))
+        design = Design(**completed(candidate.design, self.network.accumulator), **needs(workload))
         return design, evaluate(design, workload)
 
-    def learn(self, tables: Tables, figures: Figures) -> None:
-        """Hear what a trial scored some tables with."""
-        self._known.setdefault(self.key(tables), figures)
+    def learn(self, tables: Tables, chosen: Widths, figures: Figures) -> None:
+        """Hear what a trial scored some tables with, in some widths."""
+        self._known.setdefault(self.key(tables, chosen), figures)
 
-    def quality(self, tables: Tables) -> Figures:
-        """Return the quality figures of some tables.
+    def quality(self, tables: Tables, chosen: Widths) -> Figures:
+        """Return the quality figures of some tables in the numbers of some widths.
 
         Raises:
             ValueError: If the network's outputs are unusable, or a figure is not finite.
         """
-        return self._remembered(self.key(tables), lambda: self._score(tables))
+        return self._remembered(self.key(tables, chosen), lambda: self._score(tables, chosen))
 
-    def quick_quality(self, tables: Tables, share: float) -> Figures:
-        """Return the quality figures of some tables on a share of the test batches.
+    def quick_quality(self, tables: Tables, chosen: Widths, share: float) -> Figures:
+        """Return the quality figures of some tables and widths on a share of the test batches.
 
         Raises:
             ValueError: As `quality`.
         """
-        score = lambda: finite(self.network.quick_quality(tables, share))  # noqa: E731 - as short as a name for it
-        return self._remembered(self.key(tables, share=share), score)
+        key = self.key(tables, chosen, share=share)
+        return self._remembered(key, lambda: finite(self.network.quick_quality(tables, chosen, share)))
 
-    def finetuned(self, tables: Tables) -> Figures:
-        """Return the quality figures after training through some tables."""
-        return self._remembered(
-            self.key(tables, finetuned=True), lambda: finite(self.network.finetuned(tables))
-        )
+    def finetuned(self, tables: Tables, chosen: Widths) -> Figures:
+        """Return the quality figures after training through some tables and widths."""
+        key = self.key(tables, chosen, finetuned=True)
+        return self._remembered(key, lambda: finite(self.network.finetuned(tables, chosen)))
 
-    def key(self, tables: Tables, **conditions: Any) -> str:
+    def key(self, tables: Tables, chosen: Widths, **conditions: Any) -> str:
         """Return what a score depends on, as a short text."""
-        return memo_key(network=self.network.fingerprint, tables=tables, **conditions)
+        return memo_key(network=self.network.fingerprint, tables=tables, widths=chosen, **conditions)
 
     def _remembered(self, key: str, score: Callable[[], Figures]) -> Figures:
         if key not in self._known:
             self._known[key] = self._memo.get_or_make(key, score) if self._memo else score()
         return self._known[key]
 
-    def _score(self, tables: Tables) -> Figures:
+    def _score(self, tables: Tables, chosen: Widths) -> Figures:
         self.evaluations += 1
-        return finite(self.network.quality(tables))
+        return finite(self.network.quality(tables, chosen))
 
 
 def cost_figures(report: CostReport) -> Figures:
@@ -256,9 +291,9 @@ def finite(figures: Figures) -> Figures:
 def _load_task(config: StudyConfig) -> Any:
     from approx import tasks
 
-    options = {} if config.task.seed is None else {"seed": config.task.seed}
+    seed = {} if config.task.seed is None else {"seed": config.task.seed}
     try:
-        return tasks.load(config.task.name, **options)
+        return tasks.load(config.task.name, **{**config.task.options, **seed})
     except ValueError as error:
         reason = str(error).removeprefix(f"task = {config.task.name!r}: ")
         raise UserError(f"[task] name = {json.dumps(config.task.name)}: {reason}") from None

@@ -18,6 +18,7 @@ from dse.memo import Figures
 from dse.pareto import Points
 from dse.score import Scorer
 from dse.space import Tables
+from dse.widths import Widths
 
 PAIRS = 10
 """Tables that are scored on both before any is ruled out."""
@@ -47,8 +48,8 @@ class Screen:
         others = self._front()
         return not bool(((others >= point).all(axis=1) & (others > point).any(axis=1)).any())
 
-    def check(self, tables: Tables, costs: Sequence[Mapping[str, float]]) -> None:
-        """Score tables on a share of the test data, if the study file says so.
+    def check(self, tables: Tables, chosen: Widths, costs: Sequence[Mapping[str, float]]) -> None:
+        """Score tables and widths on a share of the test data, if the study file says so.
 
         Raises:
             TrialPruned: If they could not join the front with any of these costs.
@@ -56,12 +57,12 @@ class Screen:
         share = self._config.search.subset
         if share == 1.0:
             return
-        quick = self._scorer.quick_quality(tables, share)
+        quick = self._scorer.quick_quality(tables, chosen, share)
         hopeful = self._hopeful(quick)
         if hopeful and not any(self._may_join({**hopeful, **figures}) for figures in costs):
             shown = ", ".join(f"{f.name} {quick[f.name]:.4g}" for f in self._config.figures if f in QUALITY)
             raise optuna.TrialPruned(f"cannot join the front: {shown} on {share:.0%} of the test batches")
-        full = self._scorer.quality(tables)
+        full = self._scorer.quality(tables, chosen)
         for figure in self._quality:
             ratio = self._distance(figure, full) / max(self._distance(figure, quick), 1e-12)
             self._factors.setdefault(figure.name, []).append(ratio)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dse.config import Axis, StudyConfig
 from dse.errors import UserError
+from dse.widths import WIDTHS
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -91,6 +92,15 @@ class Space:
         names = [f"{key}.{name}" for key, name, _ in self._table_axes()]
         return self._tables({name: _suggest(trial, name, self.axes[name]) for name in names})
 
+    def widths(self) -> list[dict[str, Any]]:
+        """Return every choice of the accelerator's widths, on which quality depends, but for what is open."""
+        axes = {name: self.design_axes[name] for name in WIDTHS if name in self.design_axes}
+        return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+    def suggest_widths(self, trial: Trial) -> dict[str, Any]:
+        """Let a trial choose the accelerator's widths alone."""
+        return {name: _suggest(trial, name, self.axes[name]) for name in WIDTHS if name in self.design_axes}
+
     def suggest_design(self, trial: Trial) -> Mapping[str, Any]:
         """Let a trial choose the accelerator alone; what does not apply is not asked for."""
         fields = {n: _suggest(trial, n, axis) for n, axis in self.design_axes.items() if n not in APPLIES}
@@ -123,21 +133,29 @@ class Space:
         params = {f"{key}.{name}": value for key, table in tables.items() for name, value in table.items()}
         return {name: value for name, value in params.items() if name in self.searched}
 
+    def widths_params(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that a trial is asked for to choose some widths."""
+        return {name: value for name, value in chosen.items() if name in self.searched}
+
     def plain(self) -> list[dict[str, Any]]:
-        """Return the parameters of the plain choices: all functions alike, each placement and segment count.
+        """Return the parameters of the plain choices, functions alike: each segment count, place and width.
 
         A search starts from them, so that it never ends below what one would set by hand. Bias correction is
         the last one listed; a function that does not have a choice open keeps to its own.
         """
         shared = self.config.approximation
+        formats = self.design_axes["data_width"]
         tables = [
-            {"segments": segments, "placement": placement, "bias": shared.bias[-1]}
+            ({"segments": segments, "placement": placement, "bias": shared.bias[-1]}, data)
             for segments in reversed(shared.segments)
             for placement in shared.placement
+            for data in formats
         ]
         searched = self.searched
         choices = [
-            {f"{key}.{name}": value for key in self.keys for name, value in table.items()} for table in tables
+            {f"{key}.{name}": value for key in self.keys for name, value in table.items()}
+            | {"data_width": data}
+            for table, data in tables
         ]
         return [{n: v for n, v in params.items() if v in searched.get(n, ())} for params in choices]
 

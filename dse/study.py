@@ -27,6 +27,7 @@ from dse.problems import differences
 from dse.score import Network, Scorer
 from dse.search.strategies import TABLES
 from dse.space import Space
+from dse.widths import widths
 from dse.worker import Worker
 
 DESCRIBED = "about"
@@ -238,7 +239,8 @@ class Study:
         found = dict(self.optuna.user_attrs.get(FINETUNED, {}))
         for number in map(int, self.pareto().number):
             if str(number) not in found:
-                found[str(number)] = scorer.finetuned(self.trials_in()[number].user_attrs[TABLES])
+                attrs = self.trials_in()[number].user_attrs
+                found[str(number)] = scorer.finetuned(attrs[TABLES], widths(attrs["design"]))
                 self.optuna.set_user_attr(FINETUNED, found)
 
     def finetuned(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from dse.runs import Run
 from dse.score import Network, Scorer
 from dse.screen import Screen
 from dse.search.strategies import TABLES, strategy
+from dse.widths import widths
 
 if TYPE_CHECKING:
     from dse.study import Study
@@ -84,7 +85,8 @@ class Worker:
             if trial.state is not TrialState.COMPLETE:
                 continue
             attrs = trial.user_attrs
-            self._scorer.learn(attrs[TABLES], {name: attrs[name] for name in self._study.original})
+            figures = {name: attrs[name] for name in self._study.original}
+            self._scorer.learn(attrs[TABLES], widths(attrs["design"]), figures)
             if max(trial.constraints.values(), default=0.0) <= 0:
                 self._screen.learn(trial.values)
 

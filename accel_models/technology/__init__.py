@@ -151,6 +151,9 @@ def check_mac(technology: str, data_width: str, accumulator_bits: int) -> None:
     known = load_technology(technology).mac
     if f"{data_width}-{accumulator_bits}" not in known:
         widths = [key.split("-")[1] for key in known if key.startswith(f"{data_width}-")]
+        if not widths:
+            formats = ", ".join(dict.fromkeys(key.split("-")[0] for key in known))
+            raise refuse("data_width", data_width, f"one of {formats}, for which {technology} has figures")
         allowed = (
             f"{' or '.join(widths)} with {data_width} in {technology}, which has no figure for other widths"
         )

@@ -10,10 +10,14 @@ selects by masks; of a float it knows the shape. Integers that it makes of resul
 with the output and are not computed with (`checks`). What the tests add: the result is the converted module's
 to 1e-4, and the multiply-accumulates and lookups executed are those of its workload.
 
-What it does not prove. That hardware rounds as float32 does here, how long an instruction takes, or that a
-table is a good approximation. A maximum is a tournament whose matches select by relu's slope, three
-multiply-adds where exact arithmetic needs two (`lookup.match`). What depends on no input may be any function
-of the weights: the host prepares it once.
+A program saved in fixed point runs in int64 instead (`integer`, `fixed`): the result is the converted
+module's bit for bit, no float lies between the rounding of an input and the output, and a sum that overflows
+the accumulators is an error.
+
+What it does not prove. That hardware rounds as float32, or as the program's plan, does here, how long an
+instruction takes, or that a table is a good approximation. A maximum is a tournament whose matches select by
+relu's slope, three multiply-adds where exact arithmetic needs two (`lookup.match`). What depends on no input
+may be any function of the weights: the host prepares it once.
 """
 
 from approx.machine.checks import TABLES

@@ -82,7 +82,7 @@ def transposed_convolution(
             whole.shape[2:], steps, taps, weight.shape[2:], each(output_padding, axes), strict=True
         )
     ]
-    start = np.zeros(pieces.shape[1], np.float32) if bias is None else bias
+    start = unit.numbers(np.zeros(pieces.shape[1])) if bias is None else bias
     added = _overlapped(unit, start, size, pieces, steps, taps)
     cut = [slice(p, n - p) for p, n in zip(margins, size, strict=True)]
     result = added[(slice(None), slice(None), *cut)]

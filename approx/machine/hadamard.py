@@ -26,7 +26,7 @@ def multiply(unit: Units, x: Any, y: Any) -> Words:
 
 def negative(unit: Units, x: Any) -> Words:
     """X times -1."""
-    return unit.multiply(x, -1.0)
+    return unit.multiply(x, unit.numbers(-1))
 
 
 def scatter_add(unit: Units, x: Any, dim: int, index: Any, part: Any) -> Any:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from approx.machine.units import Units, saturated
+from approx.machine.units import Units
 from approx.machine.windows import Array, axes_last, batched, each, windows
 
-_CHOICE = np.array([0.0], np.float32), np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)
+_CHOICE = [0], [[0, 1], [1, 0]]
 """relu's table with the complement of its slope beside it: (0, 1) below 0, (1, 0) from 0 on."""
 
 
@@ -23,13 +23,13 @@ def match(unit: Units, a: Array, b: Array) -> Array:
     The two are the same number but for rounding, which matters: a + relu(b - a) loses b altogether where a
     is a masked score of -3.4e38.
     """
-    slope, complement = unit.fetch(unit.subtract(b, a), *_CHOICE)
+    slope, complement = unit.fetch(unit.subtract(b, a), *map(unit.numbers, _CHOICE))
     return unit.add(unit.multiply(slope, b), unit.multiply(complement, a))
 
 
 def tournament(unit: Units, contestants: Array) -> Array:
     """The largest along the last axis, in ceil(log2(n)) rounds and n - 1 matches; (..., n) to (..., 1)."""
-    left: Array = saturated(contestants)
+    left: Array = unit.saturated(contestants)
     while (n := left.shape[-1]) > 1:
         half = n // 2
         winners = match(unit, left[..., :half], left[..., half : 2 * half])
@@ -45,23 +45,22 @@ def maximum(unit: Units, x: Array, dims: Sequence[int] | int = (), keepdim: bool
 
 def larger(unit: Units, a: Array, b: Array) -> Array:
     """max(a, b), element by element."""
-    return match(unit, saturated(a), saturated(b))
+    return match(unit, unit.saturated(a), unit.saturated(b))
 
 
 def smaller(unit: Units, a: Array, b: Array) -> Array:
     """min(a, b), element by element: the loser of the match."""
-    a, b = saturated(a), saturated(b)
-    slope, complement = unit.fetch(unit.subtract(b, a), *_CHOICE)
+    a, b = unit.saturated(a), unit.saturated(b)
+    slope, complement = unit.fetch(unit.subtract(b, a), *map(unit.numbers, _CHOICE))
     return unit.add(unit.multiply(slope, a), unit.multiply(complement, b))
 
 
 def clamp(unit: Units, x: Array, low: float | None = None, high: float | None = None) -> Array:
     """X inside bounds: a table of x itself, with a constant beyond each bound."""
     knots = [bound for bound in (low, high) if bound is not None]
-    below = [] if low is None else [(0.0, low)]
-    above = [] if high is None else [(0.0, high)]
-    lines = np.array([*below, (1.0, 0.0), *above], np.float32)
-    return unit.lookup(x, np.array(knots, np.float32), lines)
+    below = [] if low is None else [(0, low)]
+    above = [] if high is None else [(0, high)]
+    return unit.lookup(x, unit.numbers(knots), unit.numbers([*below, (1, 0), *above]))
 
 
 def clamp_max(unit: Units, x: Array, high: float) -> Array:
@@ -84,7 +83,7 @@ def max_pool(axes: int) -> Callable[..., Array]:
         whole = batched(x, axes)
         window, steps = each(kernel, axes), each(stride or kernel, axes)
         shape = each(padding, axes), each(dilation, axes)
-        taken = np.moveaxis(windows(whole, window, steps, *shape, -np.inf, ceil_mode), 1 + axes, 1)
+        taken = np.moveaxis(windows(whole, window, steps, *shape, unit.lowest, ceil_mode), 1 + axes, 1)
         result = tournament(unit, taken.reshape(*taken.shape[: 2 + axes], -1))[..., 0]
         return result if whole is x else result[0]
 

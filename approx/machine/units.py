@@ -20,7 +20,10 @@ class Units:
 
     Attributes:
         work: multiply-accumulates of `gemm`, elements of `hadamard`, `lookup` and `move`.
+        lowest: what lies beyond the border of a maximum.
     """
+
+    lowest: float = -np.inf
 
     def __init__(self) -> None:
         self.work: Counter[str] = Counter()
@@ -63,6 +66,14 @@ class Units:
         slope, intercept = (plain(word) for word in self.fetch(x, knots, lines))
         with np.errstate(over="ignore", invalid="ignore"):
             return _words(slope * plain(saturated(x)) + intercept)
+
+    def numbers(self, values: Any) -> NDArray[Any]:
+        """Numbers as the entries of a table."""
+        return np.array(values, np.float32)
+
+    def saturated(self, x: Any) -> Words:
+        """X with infinities at the largest finite float, as a lookup reads it; NaN stays."""
+        return saturated(x)
 
     def _hadamard(self, ufunc: np.ufunc, x: Any, y: Any) -> Words:
         with np.errstate(over="ignore", invalid="ignore"):

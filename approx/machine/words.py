@@ -1,8 +1,9 @@
-"""Float words: arrays that refuse arithmetic.
+"""Words: arrays that refuse arithmetic.
 
-All floats of a running program that depend on an input lie in `Words`. Moving them is numpy's business;
-computing with them is an error everywhere but in `approx.machine.units`, which unwraps them. That makes the
-interpreter a proof: whatever it ran, no other arithmetic touched such a float.
+All floats of a running program that depend on an input, or the integers that stand for them, lie in `Words`.
+Moving them is numpy's business; computing with them is an error everywhere but in `approx.machine.units` and
+`approx.machine.integer`, which unwrap them. That makes the interpreter a proof: whatever it ran, no other
+arithmetic touched such a word.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -48,7 +49,7 @@ _MOVES = {
 
 
 class Words(np.ndarray):
-    """A float array that can be moved but not computed with."""
+    """An array that can be moved but not computed with."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Refuse: every numpy arithmetic is a ufunc."""
@@ -64,7 +65,7 @@ class Words(np.ndarray):
         """Let data be moved, and keep what was moved from being computed with."""
         if func not in _MOVES:
             raise TypeError(f"numpy.{func.__name__} on float words: only the machine's units compute")
-        return guarded(super().__array_function__(func, types, args, kwargs))
+        return _kept(super().__array_function__(func, types, args, kwargs))
 
 
 def _refusal(method: str) -> Callable[..., Any]:
@@ -79,6 +80,13 @@ for _method in ("argmax", "argmin", "argpartition", "argsort", "choose", "cumpro
     setattr(Words, _method, _refusal(_method))
 for _method in ("partition", "round", "searchsorted", "sort", "tolist", "trace", "__float__", "__int__"):
     setattr(Words, _method, _refusal(_method))
+
+
+def _kept(value: Any) -> Any:
+    """What a move of words gives: words again, integers of fixed point too."""
+    if isinstance(value, list | tuple):
+        return type(value)(_kept(item) for item in value)
+    return value.view(Words) if isinstance(value, np.ndarray) else value
 
 
 def guarded(value: Any) -> Any:

@@ -4,6 +4,7 @@ from approx.network.approximation import Approximation, TableSpec
 from approx.network.certificate import Certificate
 from approx.network.convert import ConvertedModule, convert, trace
 from approx.network.legalize import UnsupportedOperator
+from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.saving import load
 from approx.network.site import Site
@@ -13,6 +14,7 @@ __all__ = [
     "Certificate",
     "ConvertedModule",
     "MatrixProgram",
+    "Numerics",
     "Site",
     "TableSpec",
     "UnsupportedOperator",

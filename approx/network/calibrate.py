@@ -57,7 +57,7 @@ class Histogram:
             return None
         if clip == 0.0:
             return self.lowest, self.highest
-        edges, counts = _ordered(self.counts.numpy())
+        edges, counts = ordered(self.counts.numpy())
         below = np.cumsum(counts) / counts.sum()
         low = edges[int(np.searchsorted(below, clip, side="right"))]
         high = edges[int(np.searchsorted(below, 1.0 - clip)) + 1]
@@ -69,7 +69,7 @@ class Histogram:
         Bins are merged to 16 an octave, around 0 to one of a thousandth of the domain: a few hundred in all.
         None if no input lies in the domain.
         """
-        edges, counts = _ordered(self.counts.numpy())
+        edges, counts = ordered(self.counts.numpy())
         first = int(np.searchsorted(edges, domain[0], side="right")) - 1
         last = int(np.searchsorted(edges, domain[1], side="left"))
         inner = np.arange(first + 1, last)
@@ -81,7 +81,7 @@ class Histogram:
         return Density(edges=np.clip([*edges[starts], edges[last]], *domain), counts=merged)
 
 
-def _ordered(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ordered(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bins in ascending order of value: edges (B+1,) and counts (B,) of the finite codes."""
     codes = np.arange(_FINITE + 1, dtype=np.uint32) << 16
     magnitudes = codes.view(np.float32).astype(np.float64)

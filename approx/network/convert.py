@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.utils import _pytree as pytree
 
 from accel_models import Workload
@@ -14,8 +14,11 @@ from approx.cpwl import CpwlTable, Density, fit, get_function
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.calibrate import Histogram, calibrated_domain
 from approx.network.export import ExampleInputs, bind, export, split
+from approx.network.fixed import Edge, Plan, Recorder, build, emulation
 from approx.network.fuse import fuse
+from approx.network.half import in_half_precision
 from approx.network.legalize import legalize
+from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.site import Site
 
@@ -40,6 +43,7 @@ def convert(
     example_inputs: ExampleInputs,
     approximation: Approximation | None = None,
     calibration: Iterable[ExampleInputs] | None = None,
+    numerics: Numerics | None = None,
 ) -> "ConvertedModule":
     """Convert `model` to matrix operations and CPWL tables.
 
@@ -49,11 +53,14 @@ def convert(
         approximation: the tables; 16 minimax segments a site if None.
         calibration: batches like `example_inputs` that show each site's range; without them every site
             gets its function's default domain.
+        numerics: the number formats; float32 if None. Fixed point needs the calibration.
     """
     converted = ConvertedModule(trace(model, example_inputs))
     if calibration is not None:
         converted.calibrate(calibration)
     converted.set_approximation(approximation or Approximation())
+    if numerics is not None:
+        converted.set_numerics(numerics)
     return converted
 
 
@@ -63,6 +70,9 @@ class ConvertedModule(nn.Module):
     Attributes:
         program: the matrix program that runs.
         approximation: the tables it runs with.
+        numerics: the number formats it runs in.
+        plan: the integers of every instruction, in fixed point; else empty.
+        accumulator: bits of partial sums in fixed point; else None.
     """
 
     def __init__(self, program: MatrixProgram) -> None:
@@ -70,6 +80,10 @@ class ConvertedModule(nn.Module):
         self.program = program
         self.graph_module = fuse(program.graph_module)
         self.approximation = Approximation.exact()
+        self.numerics = Numerics()
+        self.plan: Plan = {}
+        self.accumulator: int | None = None
+        self._edges: dict[str, Edge] = {}
         self._histograms: dict[str, Histogram] = {}
         self._fitted: dict[tuple[str, TableSpec, float], CpwlTable] = {}
 
@@ -79,24 +93,26 @@ class ConvertedModule(nn.Module):
         Raises:
             ValueError: an argument, or a number or text in its place, that the program was not traced with.
         """
+        named = self._named(args, kwargs)
+        if self.program.positional:
+            return self.graph_module(*named.values())
+        return self.graph_module(**{name: named[name] for name in self.program.inputs})
+
+    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The model's own arguments by name."""
         named = bind(self.program.signature, args, kwargs)
         if set(named) != set(self.program.inputs):
             traced = ", ".join(self.program.inputs)
             raise ValueError(f"inputs = {', '.join(named)}: must be {traced}, as the program was traced")
         if self.program.constants:
             self._check_constants([named[name] for name in self.program.inputs])
-        if self.program.positional:
-            return self.graph_module(*named.values())
-        return self.graph_module(**{name: named[name] for name in self.program.inputs})
+        return named
 
     def _check_constants(self, inputs: list[Any]) -> None:
         leaves = pytree.tree_leaves(inputs)
         for name, (position, value) in self.program.constants.items():
             given = leaves[position]
-            known = isinstance(given, bool | int | float | str) and isinstance(given, bool) == isinstance(
-                value, bool
-            )
-            if not known or given != value:
+            if not _same(given, value):
                 shown = "a tensor" if isinstance(given, torch.Tensor) else repr(given)
                 raise ValueError(f"{name} = {shown}: must be {value!r}, which the program was traced with")
 
@@ -107,7 +123,9 @@ class ConvertedModule(nn.Module):
         return {name: module.table for name, module in modules if module.table is not None}
 
     def calibrate(self, batches: Iterable[ExampleInputs]) -> None:
-        """See what every site's inputs are, under the true functions; tables are then fitted to that.
+        """See every value's range and every site's inputs, under the true functions, in float32.
+
+        Tables are then fitted to that, and words of fixed point have the fractions that hold it.
 
         A site that no finite input reached keeps its function's default domain, and a UserWarning names it.
 
@@ -115,12 +133,15 @@ class ConvertedModule(nn.Module):
             ValueError: there is no batch.
         """
         modules = self.program.site_modules()
-        present = self.approximation
+        present, numerics = self.approximation, self.numerics
+        self.set_numerics(Numerics())
         self.set_approximation(Approximation.exact())
         for module in modules.values():
             module.histogram = Histogram()
+        recorder = Recorder(self.program.graph_module)
         try:
-            self._run(batches)
+            self._run(recorder, batches)
+            self._edges = recorder.edges
             self._histograms = {name: m.histogram for name, m in modules.items() if m.histogram is not None}
         finally:
             for module in modules.values():
@@ -133,13 +154,16 @@ class ConvertedModule(nn.Module):
             )
         self._fitted.clear()
         self.set_approximation(present)
+        self.set_numerics(numerics)
 
     @torch.no_grad()
-    def _run(self, batches: Iterable[ExampleInputs]) -> None:
+    def _run(self, recorder: Recorder, batches: Iterable[ExampleInputs]) -> None:
         count = 0
         for count, batch in enumerate(batches, start=1):  # noqa: B007 - the count outlives the loop
             args, kwargs = split(batch)
-            self(*args, **kwargs)
+            named = self._named(args, kwargs)
+            leaves = pytree.tree_leaves([named[name] for name in self.program.inputs])
+            recorder.run(*leaves, enable_io_processing=False)
         if count == 0:
             raise ValueError("calibration = no batch: must hold at least one")
 
@@ -158,6 +182,56 @@ class ConvertedModule(nn.Module):
         for name, table in tables.items():
             modules[name].set_table(table)
         self.approximation = approximation
+        if self.numerics.is_fixed:
+            self.set_numerics(self.numerics)
+
+    def set_numerics(self, numerics: Numerics) -> None:
+        """Run in other number formats from now on; nothing is traced again, and float weights are kept.
+
+        Raises:
+            ValueError: fixed point without calibration, an op that has no fixed-point form, a table that so
+                few bits cannot hold, or an accumulator that some layer can overflow; names the layer and the
+                width that is enough.
+        """
+        if not numerics.is_fixed:
+            program, data = self.program.graph_module, numerics.data
+            module = fuse(program) if data == "fp32" else in_half_precision(program, data)
+            self._run_as(module, numerics, {}, None)
+            return
+        if not self._edges:
+            raise ValueError(
+                f"data = {numerics.data!r}: activations were never calibrated: convert with calibration "
+                "batches, or call calibrate"
+            )
+        self.set_plan(*build(self.program.graph_module, self._edges, numerics), numerics)
+
+    def accumulator_for(self, numerics: Numerics) -> int | None:
+        """Bits of partial sums that no layer can overflow in some numerics; None where they are floats.
+
+        Raises:
+            ValueError: as `set_numerics`.
+        """
+        if not numerics.is_fixed:
+            return None
+        return build(self.program.graph_module, self._edges, numerics)[1]
+
+    def set_plan(self, plan: Plan, accumulator: int, numerics: Numerics) -> None:
+        """Run in fixed point by a plan that `numerics` made; what a saved program does."""
+        widths = {site.name: self.table_bits(site, numerics) for site in self.program.sites}
+        module = emulation(self.program.graph_module, plan, widths.__getitem__)
+        self._run_as(module, numerics, plan, accumulator)
+
+    def _run_as(
+        self, module: fx.GraphModule, numerics: Numerics, plan: Plan, accumulator: int | None
+    ) -> None:
+        module.train(self.training)
+        self.graph_module, self.numerics = module, numerics
+        self.plan, self.accumulator = plan, accumulator
+
+    def table_bits(self, site: Site, numerics: Numerics | None = None) -> int:
+        """Bits of a site's table in fixed point: its own width, or that of the numerics."""
+        width = None if self.approximation.is_exact else self.approximation.spec(site).width
+        return width or (numerics or self.numerics).table_bits
 
     def workload(self, batch: int = 1) -> Workload:
         """The work of one pass over `batch` samples with the present tables."""
@@ -209,3 +283,9 @@ class ConvertedModule(nn.Module):
         if histogram is None or (spec.placement != "density" and spec.bias not in ("least_squares", "mean")):
             return None
         return histogram.density(domain)
+
+
+def _same(given: Any, value: Any) -> bool:
+    """Whether a number, text or flag is the one that a program was traced with: 2 is 2.0, 1 is not True."""
+    plain = isinstance(given, bool | int | float | str)
+    return plain and isinstance(given, bool) == isinstance(value, bool) and bool(given == value)

@@ -37,4 +37,9 @@ def decompose(target: Any, args: Any, kwargs: Any, fake_mode: Any) -> tuple[fx.G
     table: Any = torch._decomp.get_decompositions([target])
     with fake_mode, torch.no_grad():
         graph = make_fx(call, decomposition_table=table)(*[n.meta["val"] for n in inputs]).graph
+    for node in graph.nodes:
+        if (
+            node.target is torch.ops.aten.view.default
+        ):  # what memory layout allows while tracing may not later
+            node.target = torch.ops.aten.reshape.default
     return None if any(n.target is target for n in graph.nodes) else (graph, inputs)

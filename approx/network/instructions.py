@@ -152,16 +152,16 @@ def _batched(shape: tuple[int, ...], axes: int) -> tuple[int, ...]:
 
 @instruction(Kind.GEMM, aten.sum.dim_IntList, aten.mean.dim)
 def reduction(node: fx.Node, sizes: Sizes) -> list[Operation]:
-    """Each output is a row of inputs times a vector of ones, or of 1/n; a row of one is itself."""
+    """Each output is a row of stored words times a vector of ones, or of 1/n; a row of one is itself."""
     outputs = sizes.elements(node)
     inputs = sizes.elements(node.args[0]) // outputs
-    return [Gemm(m=outputs, n=1, k=inputs, name=label(node))] if inputs > 1 else []
+    return [Gemm(m=outputs, n=1, k=inputs, name=label(node), wide=True)] if inputs > 1 else []
 
 
 @instruction(Kind.GEMM, aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
 def average(node: fx.Node, sizes: Sizes) -> list[Operation]:
     """Each output is a window of inputs times a vector of 1/n."""
-    return [Gemm(m=sizes.elements(node), n=1, k=_window(node), name=label(node))]
+    return [Gemm(m=sizes.elements(node), n=1, k=_window(node), name=label(node), wide=True)]
 
 
 def _window(node: fx.Node) -> int:

@@ -30,6 +30,8 @@ _ASSERTIONS = {
     aten._assert_async.msg,
     aten.sym_constrain_range_for_size.default,
 }
+_TAKEN_APART = {torch.ops.aten.einsum.default}
+"""Ops of the host that are products and moves in one: it does them one by one."""
 _BLOCKS: dict[Any, int] = {
     torch.ops.higher_order.wrap_with_set_grad_enabled: 1,
     torch.ops.higher_order.wrap_with_autocast: 4,
@@ -160,6 +162,8 @@ class _Translation:
         inputs = _nodes(args, kwargs)
         if runs_on_host(target, node.meta.get("val"), inputs):
             self._check_host(node, inputs)
+            if target in _TAKEN_APART:
+                return self._taken_apart(node, target, args, kwargs)
             return self.b.op(target, *args, **kwargs)
         if target in RULES:
             return RULES[target](self.b, *args, **kwargs)

@@ -21,6 +21,11 @@ SHAPE_ONLY = {
 """Ops that read an argument's shape and none of its values."""
 
 
+def arguments(node: fx.Node) -> Any:
+    """The node's positional arguments: nodes, numbers and lists of them."""
+    return node.args
+
+
 def module_path(node: fx.Node | None) -> str:
     """Dotted path of the module whose forward emitted `node`; empty for the model itself."""
     stack = node.meta.get("nn_module_stack") if node is not None else None

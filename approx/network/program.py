@@ -121,5 +121,10 @@ def _lookup(site: Site, elements: int, tables: Approximation) -> Operation:
     spec = tables.spec(site)
     addressing = ADDRESSING.get(spec.placement, "comparator")
     return Lookup(
-        elements=elements, segments=spec.segments, addressing=addressing, name=site.name, table=site.name
+        elements=elements,
+        segments=spec.segments,
+        addressing=addressing,
+        name=site.name,
+        table=site.name,
+        width=spec.width,
     )

@@ -117,17 +117,22 @@ class SiteModule(nn.Module):
         """Make the trained values the table, which `table` then shows."""
         if self.table is None or self.values is None:
             return
+        self.set_table(self.present_table())
+
+    @torch.no_grad()
+    def present_table(self) -> CpwlTable | None:
+        """The table as it is now, in the midst of training too."""
+        if self.table is None or self.values is None:
+            return self.table
         left, *segments, right = self.trained_lines().double().tolist()
         slopes, intercepts = zip(*segments, strict=True)
-        self.set_table(
-            replace(
-                self.table,
-                slopes=np.array(slopes),
-                intercepts=np.array(intercepts),
-                left=tuple(left),
-                right=tuple(right),
-                bias="trained",
-            )
+        return replace(
+            self.table,
+            slopes=np.array(slopes),
+            intercepts=np.array(intercepts),
+            left=tuple(left),
+            right=tuple(right),
+            bias="trained",
         )
 
     def trained_lines(self) -> torch.Tensor:

@@ -30,7 +30,7 @@ class HuggingFace:
     Attributes:
         network: Folder or hub name of a model with tokenizer or image processor.
         dataset: Folder (CSV, JSON, Parquet, or images in a folder a class) or hub name.
-        subset: Configuration of the data set: "sst2" of "nyu-mll/glue".
+        subset: Configuration of the data set: "sst2" of "nyu-mll/glue"; None or empty for its only one.
         columns: One or two text columns, or one image column; empty for all there are.
         label: Column of the classes, as names or indices.
         train_split: Split for calibration and tuning; slices such as "train[:80%]" are allowed.
@@ -68,6 +68,7 @@ class HuggingFace:
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{field} = {value!r}: must be an integer of at least 1")
+        object.__setattr__(self, "columns", _columns(self.columns))
         if self.train_split == self.test_split:
             raise ValueError(f"test_split = {self.test_split!r}: must differ from train_split")
 
@@ -127,7 +128,7 @@ class HuggingFace:
                 "pip install 'neuralmatrix[huggingface]'"
             ) from None
         try:
-            rows = datasets.load_dataset(self.dataset, self.subset, split=split)
+            rows = datasets.load_dataset(self.dataset, self.subset or None, split=split)
         except (OSError, ValueError, datasets.exceptions.DatasetGenerationError) as error:
             raise ValueError(f"dataset = {self.dataset!r}, {field} = {split!r}: {_line(error)}") from None
         if self.label not in rows.features:
@@ -206,6 +207,17 @@ class HuggingFace:
         if names and 0 <= label < len(names) and set(names) <= set(known):
             return known[names[label]]
         return int(label) if 0 <= label < self._config.num_labels else None
+
+
+def _columns(columns: Any) -> tuple[str, ...]:
+    """Columns as a tuple, given as a list as well.
+
+    Raises:
+        ValueError: If they are anything else.
+    """
+    if not isinstance(columns, tuple | list) or not all(isinstance(name, str) for name in columns):
+        raise ValueError(f"columns = {columns!r}: must be a list of texts")
+    return tuple(columns)
 
 
 def _read(field: str, name: str, read: Callable[..., Any], **options: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from approx.tasks.base import Task
 from approx.tasks.digits import Digits
+from approx.tasks.glue import GLUE
 from approx.tasks.huggingface import HuggingFace
 from approx.tasks.minilm import minilm
 
@@ -19,8 +20,9 @@ TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
         "digits-bert": partial(Digits, "bert"),
         "digits-roberta": partial(Digits, "roberta"),
         "digits-resnet": partial(Digits, "resnet"),
-        "huggingface": HuggingFace,
         "minilm": minilm,
+        "huggingface": HuggingFace,
+        **GLUE,
     }
 )
 
@@ -31,7 +33,7 @@ def load(task: str, **options: Any) -> Task:
     Args:
         task: A key of `TASKS`, or `module:function`, a function of the user's that returns a `Task`.
         **options: Passed on: the digits tasks take `seed` (an integer, 0 unless given), "huggingface" the
-            fields of `HuggingFace`.
+            fields of `HuggingFace`, and "glue-sst2" and its like `network` and any other of those.
 
     Raises:
         ValueError: If there is no such task, it does not take these options, or it returns no `Task`.

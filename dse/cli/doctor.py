@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import typer
 
@@ -20,21 +22,31 @@ GIVES = {
 }
 
 
-def doctor() -> None:
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
     """Show what is installed here and what each part gives; exit status 1 if a needed one is missing."""
+    needed = [*_packages(), _accelerator(), _cache(), ("SQLite", sqlite3.sqlite_version, "keeping trials")]
+    optional = list(_optional())
+    if as_json:
+        print(json.dumps({part: found for part, found, _ in [*needed, *optional]}))
+    else:
+        _show(needed, optional)
+    if not all(found for _, found, _ in needed):
+        raise typer.Exit(1)
+
+
+def _show(needed: Sequence[tuple[str, str | None, str]], optional: Sequence[tuple[str, str, str]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("part", "found", "gives"):
         table.add_column(heading)
-    rows = [*_packages(), _accelerator(), _cache(), ("SQLite", sqlite3.sqlite_version, "keeping trials")]
-    for part, found, gives in rows:
+    for part, found, gives in needed:
         table.add_row(part, found or "[red]missing[/red]", gives)
-    for part, found, gives in _optional():
+    for part, found, gives in optional:
         table.add_row(part, found, gives, style="dim" if found.startswith("none: ") else "")
     output().print(table)
-    if not all(found for _, found, _ in rows):
-        raise typer.Exit(1)
 
 
 def _optional() -> Iterator[tuple[str, str, str]]:

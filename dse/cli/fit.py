@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,6 +13,10 @@ from dse.cli.console import output, say
 
 if TYPE_CHECKING:
     from approx.cpwl import CpwlTable, ReducedTable
+
+
+LIMIT = "limit: best free knots"
+"""The row of what the best tables of that size reach, one for each of the two errors."""
 
 
 def fit(
@@ -42,6 +46,7 @@ def fit(
         bool, typer.Option("--midpoint", help="With --bits: store values at the middle of segments.")
     ] = False,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to write.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the errors as JSON.")] = False,
 ) -> None:
     """Fit a table, print its errors beside the limit, write it as JSON and as a picture.
 
@@ -62,24 +67,38 @@ def fit(
     if bits is not None:
         table = table.quantize(bits, storage="midpoint" if midpoint else "intercept")
         rows.append((f"in {bits} bits", table))
-    _show(rows, best.max_error(), least.mse())
+    errors = {name: Errors(fitted.max_error(), fitted.mse()) for name, fitted in rows}
+    errors[LIMIT] = Errors(best.max_error(), least.mse())
+    if as_json:
+        print(json.dumps({"error": table.error, **{name: row._asdict() for name, row in errors.items()}}))
+    else:
+        _show(table, errors)
     _write(table, out)
 
 
-def _show(rows: list[tuple[str, CpwlTable | ReducedTable]], max_error: float, mse: float) -> None:
+class Errors(NamedTuple):
+    """A table's largest error, in its own kind, and its mean squared error."""
+
+    largest: float
+    mean_squared: float
+
+
+def _show(table: CpwlTable | ReducedTable, errors: dict[str, Errors]) -> None:
     from rich.table import Table
 
-    kind = rows[0][1].error
-    shown = Table(title=_title(rows[0][1]), title_justify="left", header_style="bold")
+    kind, limit = table.error, errors[LIMIT]
+    shown = Table(title=_title(table), title_justify="left", header_style="bold")
     shown.add_column("table")
     for name in (f"largest {kind} error", "of the limit", "mean squared error", "of the limit"):
         shown.add_column(name, justify="right")
-    for name, table in rows:
-        largest, squared = table.max_error(), table.mse()
+    for name, (largest, squared) in errors.items():
         shown.add_row(
-            name, f"{largest:.4g}", _ratio(largest, max_error), f"{squared:.4g}", _ratio(squared, mse)
+            name,
+            f"{largest:.4g}",
+            _ratio(largest, limit.largest),
+            f"{squared:.4g}",
+            _ratio(squared, limit.mean_squared),
         )
-    shown.add_row("limit: best free knots", f"{max_error:.4g}", "1", f"{mse:.4g}", "1")
     output().print(shown)
 
 

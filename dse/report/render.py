@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from dse import losses
 from dse.export import drawn
 from dse.figures import Figure
 from dse.platforms import compared
@@ -70,7 +71,9 @@ def _content(study: Study) -> dict[str, Any]:
         "counts": trials.state.value_counts().to_dict(),
         "total": len(trials),
         "original": study.original,
-        "widths": " and ".join(study.config.design_axes["data_width"]),
+        "widths": " or ".join(study.config.design_axes["data_width"]),
+        "losses": losses.shown(study),
+        "lost": study.figures[losses.quality(study)],
         "front": _front_rows(study, front),
         "columns": columns(study),
         "drawings": drawings | ({"growth": growth_data(grown)} if grown else {}),

@@ -29,6 +29,7 @@ from dse.search.additive import LEAST, AdditiveLoss
 from dse.search.hardware import Hardware
 from dse.search.merging import merged
 from dse.space import Space, Tables
+from dse.widths import Widths
 
 Array = NDArray[np.float64]
 Need = tuple[int, int]
@@ -49,6 +50,7 @@ class Guide:
         objectives: What is traded off; at least one figure of quality and one of hardware.
         limits: Constraints.
         rng: For draws.
+        chosen: The widths that the hardware has, for which it proposes tables.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Guide:
         objectives: Sequence[Figure],
         limits: Sequence[Constraint],
         rng: np.random.Generator,
+        chosen: Widths | None = None,
     ) -> None:
+        self.chosen = dict(chosen or {})
         self._space, self._network, self._hardware, self._rng = space, network, hardware, rng
         self._costs = [figure for figure in objectives if figure in HARDWARE]
         self._quality = [figure for figure in objectives if figure in QUALITY]
@@ -77,7 +81,12 @@ class Guide:
         self._asked.add(choice)
         if figures is None:
             return
-        self._scored[choice] = loss = loss_of(figures)
+        self._scored[choice] = loss_of(figures)
+        self.learn_point(figures)
+
+    def learn_point(self, figures: Mapping[str, Any]) -> None:
+        """Hear of a trial with other widths: what it reached need not be reached again."""
+        loss = loss_of(figures)
         if all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
             self._points.append(np.array([-loss, *(f.sign * figures[f.name] for f in self._costs)]))
 
@@ -85,7 +94,7 @@ class Guide:
         """Return tables that were not asked for yet, or None where nothing promises to add to the front."""
         if opening := [choice for choice in self._opening if choice not in self._asked]:
             return self._tables(opening[0])
-        if not self._scored:
+        if not self._scored or not self._units:
             return None
         self._model.fit(np.array(list(self._scored)), np.array(list(self._scored.values())))
         fronts = [(scale, self._front(scale)) for scale in (_linear, _logarithmic)]

@@ -22,38 +22,53 @@ from dse.errors import UserError
 from dse.figures import Figure
 from dse.pareto import non_dominated
 from dse.space import Space
+from dse.widths import Least, Widths, completed_all
 
 MOST_DESIGNS = 100_000
 """Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""
 
 
 class Hardware:
-    """All designs that a study file describes.
+    """All designs that a study file describes, or those of some widths.
 
     Args:
         space: Says which.
+        least: The accumulator that a network needs, for what the study file leaves open.
         figures: Hardware figures among the objectives, the first one first.
         constraints: On hardware figures.
+        chosen: Values of the width fields that the designs shall have; of those not named, any.
     """
 
     def __init__(
-        self, space: Space, figures: Sequence[Figure], constraints: Sequence[Constraint] = ()
+        self,
+        space: Space,
+        least: Least,
+        figures: Sequence[Figure],
+        constraints: Sequence[Constraint] = (),
+        chosen: Widths | None = None,
     ) -> None:
         self._space, self._figures, self._constraints = space, figures, constraints
+        self._least, self._chosen = least, dict(chosen or {})
         self._known: dict[Workload, list[int] | str] = {}
 
     @cached_property
     def fields(self) -> list[dict[str, Any]]:
         """Every design's fields; of those that differ only in a field that does not apply, one."""
-        axes = self._space.design_axes
+        axes = {**self._space.design_axes, **{name: (value,) for name, value in self._chosen.items()}}
         designs = (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
         applied = map(self._space.applied, designs)
         return [dict(items) for items in dict.fromkeys(tuple(fields.items()) for fields in applied)]
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The designs as a table; a field that is nothing everywhere is left out."""
-        return pd.DataFrame(self.fields, dtype=object).dropna(axis="columns", how="all").infer_objects()
+        """The designs as a table, their widths completed; a field that is nothing everywhere is left out."""
+        return self._completed[0]
+
+    @cached_property
+    def _completed(self) -> tuple[pd.DataFrame, pd.Series[Any]]:
+        """The designs, and why the widths of each cannot serve the network, or an empty text."""
+        plain = pd.DataFrame(self.fields, dtype=object).dropna(axis="columns", how="all").infer_objects()
+        return completed_all(plain, self._least)
 
     def best(self, workload: Workload) -> list[dict[str, Any]]:
         """Return the fields of the designs that no other beats, best in the first figure first.
@@ -78,8 +93,11 @@ class Hardware:
 
     def costs(self, workload: Workload, rows: Sequence[int] | None = None) -> pd.DataFrame:
         """Evaluate all designs, or those in some rows; see `accel_models.evaluate_many`."""
-        designs = self.frame if rows is None else self.frame.iloc[list(rows)]
-        return evaluate_many(designs.assign(**needs(workload)), workload)
+        designs, refused = self._completed
+        if rows is not None:
+            designs, refused = designs.iloc[list(rows)], refused.iloc[list(rows)]
+        costs = evaluate_many(designs.assign(**needs(workload)), workload)
+        return costs.assign(reason=refused.where(refused != "", costs.reason))
 
     def _enumerate(self, workload: Workload) -> list[int] | str:
         costs = self.costs(workload)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,21 @@ from dse.search.guide import Guide
 from dse.search.hardware import Hardware
 from dse.search.samplers import fixing, make
 from dse.space import Candidate, Space
+from dse.widths import Widths, usable
 
 TABLES = "tables"
 """A trial's attribute: what it chose, there as soon as it is chosen."""
 
 
-def enumeration(space: Space) -> Hardware:
-    """Return the hardware of a study, to be enumerated for its objectives and constraints."""
+CHOSEN = "widths"
+"""A trial's attribute: the widths that it chose; what is open is left out."""
+
+
+def enumeration(space: Space, network: Network, chosen: Widths | None = None) -> Hardware:
+    """Return the hardware of a study, or that of some widths, to be enumerated for its objectives."""
     figures = [figure for figure in space.config.figures if figure in HARDWARE]
-    return Hardware(space, figures, [c for c in space.config.limits if c.figure not in QUALITY])
+    limits = [c for c in space.config.limits if c.figure not in QUALITY]
+    return Hardware(space, network.accumulator, figures, limits, chosen)
 
 
 class Joint:
@@ -50,24 +57,31 @@ class Joint:
 
 
 class Nested:
-    """Tables are chosen, and all hardware that no other beats for them is found by enumeration.
+    """Tables and widths are chosen, and all hardware that no other beats for them is found by enumeration.
 
     Args:
         space: What can be chosen.
         network: Gives workloads.
-        sampler: Chooses tables where the guide has none to propose.
-        guide: Proposes tables; without one the sampler chooses, after the plain choices.
+        sampler: Chooses where the guides have nothing to propose.
+        guides: Propose tables, one for each choice of widths, and take turns; without any the sampler
+            chooses, after the plain choices.
     """
 
-    def __init__(self, space: Space, network: Network, sampler: BaseSampler, guide: Guide | None) -> None:
-        self._space, self._network, self.sampler, self._guide = space, network, sampler, guide
-        self._hardware, self._plain = enumeration(space), space.plain()
+    def __init__(self, space: Space, network: Network, sampler: BaseSampler, guides: Sequence[Guide]) -> None:
+        self._space, self._network, self.sampler, self._guides = space, network, sampler, guides
+        self._hardware = {_text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
+        self._plain = space.plain()
 
     def learn(self, trial: FrozenTrial) -> None:
         """Hear of a trial that ended."""
-        tables = trial.user_attrs.get(TABLES)
-        if self._guide is not None and tables is not None:
-            self._guide.learn(tables, trial.user_attrs if trial.values else None)
+        tables, chosen = (trial.user_attrs.get(name) for name in (TABLES, CHOSEN))
+        if tables is None:
+            return
+        for guide in self._guides:
+            if guide.chosen == chosen:
+                guide.learn(tables, trial.user_attrs if trial.values else None)
+            elif trial.values:
+                guide.learn_point(trial.user_attrs)
 
     def choose(self, trial: Trial, number: int) -> list[Candidate]:
         """Let a trial, the study's so-manieth, choose; the first design is the trial's own.
@@ -76,18 +90,22 @@ class Nested:
             TrialPruned: If no design can run the network with the tables, within the constraints.
         """
         with fixing(trial, self._proposed(number)):
-            tables = self._space.suggest_tables(trial)
+            tables, chosen = self._space.suggest_tables(trial), self._space.suggest_widths(trial)
         trial.set_user_attr(TABLES, tables)
-        best = self._hardware.best(self._network.workload(tables))
+        trial.set_user_attr(CHOSEN, chosen)
+        best = self._hardware[_text(chosen)].best(self._network.workload(tables))
         with fixing(trial, self._space.design_params(best[0])):
             self._space.suggest_design(trial)
         return [Candidate(tables, fields) for fields in best]
 
     def _proposed(self, number: int) -> dict[str, Any]:
-        if self._guide is None:
+        if not self._guides:
             return self._plain[number] if number < len(self._plain) else {}
-        tables = self._guide.propose()
-        return {} if tables is None else self._space.tables_params(tables)
+        turn = number % len(self._guides)
+        for guide in (*self._guides[turn:], *self._guides[:turn]):
+            if (tables := guide.propose()) is not None:
+                return self._space.tables_params(tables) | self._space.widths_params(guide.chosen)
+        return {}
 
 
 Strategy = Joint | Nested
@@ -106,12 +124,21 @@ def strategy(config: StudyConfig, space: Space, network: Network, *stream: int) 
     if search.strategy == "joint":
         return Joint(space, make(search.sampler, search.seed, *stream))
     if search.sampler != "auto":
-        return Nested(space, network, make(search.sampler, search.seed, *stream), None)
+        return Nested(space, network, make(search.sampler, search.seed, *stream), ())
     rng = np.random.default_rng([search.seed, *stream])
-    guide = Guide(space, network, enumeration(space), config.figures, config.limits, rng)
-    return Nested(space, network, make("tpe", search.seed, *stream), guide)
+    guides = [
+        Guide(space, network, enumeration(space, network, chosen), config.figures, config.limits, rng, chosen)
+        for chosen in usable(space.widths(), network.accumulator)
+    ]
+    return Nested(space, network, make("tpe", search.seed, *stream), guides)
 
 
 def tried(config: StudyConfig, space: Space) -> Callable[[Trial], Any]:
     """Return what the sampler of a study is asked to suggest."""
-    return space.suggest if config.search.strategy == "joint" else space.suggest_tables
+    if config.search.strategy == "joint":
+        return space.suggest
+    return lambda trial: (space.suggest_tables(trial), space.suggest_widths(trial))
+
+
+def _text(chosen: Widths) -> str:
+    return json.dumps(chosen, sort_keys=True)

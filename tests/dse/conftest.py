@@ -63,11 +63,18 @@ class FakeNetwork:
     def table_error(self, key, table):
         return (1 if table["placement"] == "minimax" else 4) / table["segments"] ** 4
 
-    def quality(self, tables):
-        self.scored.append(json.dumps(tables, sort_keys=True))
+    def accumulator(self, chosen):
+        return chosen.get("accumulator_bits", 48 if chosen["data_width"] == "int16" else 32)
+
+    def losses(self, tables, chosen):
+        return {name: self.quality(tables, chosen) for name in ("tables", "widths", "both")}
+
+    def quality(self, tables, chosen):
+        self.scored.append(json.dumps([tables, chosen], sort_keys=True))
         divergence = sum(
             (1 if t["placement"] == "minimax" else 4) / t["segments"] ** 2 for t in tables.values()
         )
+        divergence += 1e-3 if chosen.get("data_width") == "int8" else 0.0
         return {
             "accuracy": 0.96 * math.exp(-divergence / 4),
             "fidelity": math.exp(-divergence),
@@ -141,7 +148,7 @@ def unfinished(tmp_path_factory):
     class Broken(FakeNetwork):
         fingerprint = "broken"
 
-        def quality(self, tables):
+        def quality(self, tables, chosen):
             raise RuntimeError("broken")
 
     folder = tmp_path_factory.mktemp("unfinished")

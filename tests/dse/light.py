@@ -44,7 +44,13 @@ class Light:
     def table_error(self, key, table):
         return table["segments"] ** -4.0
 
-    def quality(self, tables):
+    def accumulator(self, chosen):
+        return chosen.get("accumulator_bits", 32)
+
+    def losses(self, tables, chosen):
+        return dict.fromkeys(("tables", "widths", "both"), self.original)
+
+    def quality(self, tables, chosen):
         self._note("begin", tables)
         time.sleep(float(os.environ.get("LIGHT_SECONDS", "0.02")))
         loss = sum(self.table_error(name, table) for name, table in tables.items())

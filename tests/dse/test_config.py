@@ -29,7 +29,7 @@ def test_hardware_has_the_fields_of_a_design_and_their_defaults_are_allowed():
     fields = HardwareSection.model_fields
     assert set(fields) == set(Design.rules()) - set(DERIVED)
     for name, field in fields.items():
-        for value in field.default:
+        for value in field.default or ():
             Design(**{name: value})
 
 
@@ -148,3 +148,17 @@ def test_files_that_cannot_be_read(tmp_path):
         with pytest.raises(UserError) as error:
             load(path)
         assert str(error.value) == f"{path}: {reason}"
+
+
+def test_a_tasks_options_are_passed_on(monkeypatch):
+    from dse.score import _load_task
+
+    given = {}
+    monkeypatch.setattr("approx.tasks.load", lambda name, **options: given.update(options, name=name))
+    text = '[task]\nname = "glue-sst2"\nseed = 3\n[task.options]\nnetwork = "mine"\ncolumns = ["a", "b"]'
+    config = parse(text)
+    _load_task(config)
+    assert given == {"name": "glue-sst2", "seed": 3, "network": "mine", "columns": ["a", "b"]}
+    assert parse(text).content() == config.content()
+    with pytest.raises(UserError, match=r"^\[task\] options = 3: must be a table$"):
+        parse("[task]\noptions = 3")

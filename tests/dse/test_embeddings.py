@@ -16,8 +16,8 @@ def embeddings(tmp_path_factory, fake_network):
     class Embedder(fake_network):
         original = {"cosine": 1.0}  # noqa: RUF012
 
-        def quality(self, tables):
-            return {"cosine": super().quality(tables)["fidelity"]}
+        def quality(self, tables, chosen):
+            return {"cosine": super().quality(tables, chosen)["fidelity"]}
 
     folder = tmp_path_factory.mktemp("embeddings")
     (folder / "small.toml").write_text(

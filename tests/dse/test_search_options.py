@@ -29,10 +29,10 @@ def run(study_file, tmp_path, fake_network, no_results):
 
 def test_a_trial_that_takes_too_long_is_recorded_with_its_reason_and_the_study_goes_on(run, fake_network):
     class Slow(fake_network):
-        def quality(self, tables):
+        def quality(self, tables, chosen):
             if tables["exp"]["segments"] < 8:
                 time.sleep(60)
-            return super().quality(tables)
+            return super().quality(tables, chosen)
 
     trials = run(6, Slow, search="time_limit = 0.5").trials()
     assert len(trials) == 6
@@ -45,7 +45,9 @@ def test_a_trial_that_takes_too_long_is_recorded_with_its_reason_and_the_study_g
 @pytest.mark.parametrize("strategy", ["nested", "joint"])
 def test_designs_keep_to_the_constraints(run, strategy, study_file, fake_network):
     space = Space(parse(study_file.read_text()), fake_network.functions)
-    costs = enumeration(space).costs(fake_network().workload(space.candidate(space.plain()[0]).tables))
+    costs = enumeration(space, fake_network()).costs(
+        fake_network().workload(space.candidate(space.plain()[0]).tables)
+    )
     limit = round(costs.area_mm2.quantile(0.5), 4)
     study = run(20, search=f'strategy = "{strategy}"', constraints=f"area_mm2 = {limit}")
     trials = study.trials()
@@ -96,9 +98,9 @@ def test_only_what_could_join_the_front_is_scored_on_all_data(run, fake_network)
     class Quick(fake_network):
         quick = ()
 
-        def quick_quality(self, tables, share):
+        def quick_quality(self, tables, chosen, share):
             assert share == 0.25
-            figures = fake_network.quality(fake_network(), tables)
+            figures = fake_network.quality(fake_network(), tables, chosen)
             self.quick = (*self.quick, tables)
             return figures | {"fidelity": figures["fidelity"] ** 1.1}
 
@@ -116,13 +118,14 @@ def test_only_what_could_join_the_front_is_scored_on_all_data(run, fake_network)
     assert ruled_out.fidelity.isna().all()
     complete = study.optuna.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     for trial in complete:  # figures that are reported are those of all data
-        assert trial.user_attrs["fidelity"] == fake_network().quality(trial.user_attrs["tables"])["fidelity"]
+        full = fake_network().quality(trial.user_attrs["tables"], {"data_width": "int16"})
+        assert trial.user_attrs["fidelity"] == full["fidelity"]
     assert len(networks[0].scored) < len({str(tables) for tables in networks[0].quick})
 
 
 def test_the_fronts_networks_are_trained_after_the_search(run, fake_network):
     class Trained(fake_network):
-        def finetuned(self, tables):
+        def finetuned(self, tables, chosen):
             return fake_network.original | {"accuracy": 0.97}
 
     study = run(6, Trained, search='finetune = "front"')

@@ -14,12 +14,12 @@ from dse.study import Study
 class Failing:
     """Mixed into a network: some tables cannot be scored."""
 
-    def quality(self, tables):
+    def quality(self, tables, chosen):
         if tables["exp"]["placement"] == "uniform":
             raise RuntimeError("no such luck")
         if tables["exp"]["segments"] < 8:
-            return super().quality(tables) | {"accuracy": float("nan")}
-        return super().quality(tables)
+            return super().quality(tables, chosen) | {"accuracy": float("nan")}
+        return super().quality(tables, chosen)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_every_figure_of_a_finished_trial_is_recorded_and_is_the_models_own(stud
         assert attrs["tables"] == candidate.tables
         report = evaluate(Design.from_dict(attrs["design"]), fake_network().workload(candidate.tables))
         assert attrs["throughput_per_watt"] == pytest.approx(report.throughput_per_watt, rel=1e-12)
-        assert attrs["fidelity"] == fake_network().quality(candidate.tables)["fidelity"]
+        assert attrs["fidelity"] == fake_network().quality(candidate.tables, {})["fidelity"]
         assert set(study.figures) <= set(attrs)
 
 
@@ -149,10 +149,10 @@ def test_new_keeps_the_old_study_aside(own_study, study_file, fake_network, no_r
 
 def test_ctrl_c_keeps_finished_trials_and_writes_the_results(study_file, tmp_path, fake_network):
     class Interrupted(fake_network):
-        def quality(self, tables):
+        def quality(self, tables, chosen):
             if len(self.scored) == 5:
                 raise KeyboardInterrupt
-            return super().quality(tables)
+            return super().quality(tables, chosen)
 
     with pytest.raises(KeyboardInterrupt):
         dse.run(study_file, trials=50, out=tmp_path / "out", make_network=Interrupted)

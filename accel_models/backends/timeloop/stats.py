@@ -94,7 +94,8 @@ def _level(name: str, lines: list[str]) -> Level:
         computes, used = (int(_number(own, key, name)) for key in ("Computes (total)", "Utilized instances"))
         area, energy, matrices = _number(own, "Area (total)", name), _number(own, "Energy (total)", name), {}
     else:
-        computes, used, area = 0, 0, _number(own, "Area", name) * instances
+        computes, used = 0, 0
+        area = 0.0 if own.get("Area") == "-" else _number(own, "Area", name) * instances
         matrices = {matrix: _traffic(f"{name}.{matrix}", values) for matrix, values in by_matrix.items()}
         energy = sum(traffic.energy_pj for traffic in matrices.values())
     cycles = int(_number(own, "Cycles", name))

@@ -56,6 +56,11 @@ def op_name(target: Any) -> str:
     return name
 
 
+def knows(target: Any) -> bool:
+    """Whether the machine knows an op."""
+    return (_NAMES.get(target) or str(target)) in OPS
+
+
 def op_named(name: str) -> Any:
     """The op of that name, overload included.
 

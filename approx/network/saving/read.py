@@ -17,6 +17,8 @@ from approx.network.calibrate import Histogram
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
 from approx.network.export import Exported
+from approx.network.fixed import Edge, Step
+from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.saving.arguments import call, decode, identifier, place
 from approx.network.saving.sizes import FreeSizes
@@ -61,7 +63,20 @@ def _rebuilt(document: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -
     converted._histograms = reader.histograms
     converted.approximation = Approximation(**document["approximation"])
     _remember_fits(converted)
+    converted._edges = {name: reader.edge(stated) for name, stated in document.get("edges", {}).items()}
+    _restore_numerics(converted, document)
     return converted
+
+
+def _restore_numerics(converted: ConvertedModule, document: Mapping[str, Any]) -> None:
+    """Run in the numbers that were saved, by the plan that was saved."""
+    numerics = Numerics(**document.get("numerics", {}))
+    if "fixed" not in document:
+        converted.set_numerics(numerics)
+        return
+    fixed = document["fixed"]
+    plan = {str(name): Step.from_dict(step) for name, step in fixed["plan"].items()}
+    converted.set_plan(plan, int(fixed["accumulator"]), numerics)
 
 
 def _check_kinds(graph_module: fx.GraphModule, document: Mapping[str, Any]) -> None:
@@ -176,6 +191,11 @@ class _Reader:
         for name in ("knots", "lines"):
             if not torch.equal(getattr(site, name), self._tensors[stated[name]]):
                 raise ValueError(f"site {site.name}: its {name} are not those of its table")
+
+    def edge(self, stated: list[Any]) -> Edge:
+        """The range that `_Writer.edges` wrote."""
+        lowest, highest, masked, seen = stated
+        return Edge(lowest, highest, masked, None if seen is None else self._histogram(seen))
 
     def _histogram(self, seen: Mapping[str, Any]) -> Histogram:
         histogram = Histogram(lowest=decode(seen["lowest"], {}), highest=decode(seen["highest"], {}))

@@ -12,11 +12,14 @@ from torch import fx, nn
 from torch.fx.graph import _PyTreeInfo
 
 from approx.machine.file import metadata, refused, write
-from approx.network.certificate import kind_of
+from approx.network.calibrate import Histogram
+from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
+from approx.network.fixed.table import saved_table
 from approx.network.nodes import module_path
 from approx.network.program import MatrixProgram
 from approx.network.saving.arguments import by_position, encode, kwargs_json, op_name
+from approx.network.saving.constants import with_known_ops
 from approx.network.saving.sizes import value_json
 from approx.network.saving.structure import signature_json, structure_json
 from approx.network.site import SiteModule
@@ -42,19 +45,28 @@ def _document(path: Path, converted: ConvertedModule, tensors: dict[str, torch.T
     program = converted.program
     symbol = program._batch_symbol
     names: dict[sympy.Symbol, str] = {} if symbol is None else {symbol: "batch"}
-    writer = _Writer(converted, names, tensors)
-    codegen: Any = converted.program.graph_module.graph._codegen
+    root = with_known_ops(program.graph_module)
+    writer = _Writer(converted, root, names, tensors)
+    codegen: Any = root.graph._codegen
     try:
         return {
             "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},
             "call": _call(program, codegen.pytree_info, batch_is_free=symbol is not None),
-            "nodes": [writer.node(node) for node in converted.program.graph_module.graph.nodes],
+            "nodes": [writer.node(node) for node in root.graph.nodes],
             "output": structure_json(codegen.pytree_info.out_spec),
             "approximation": asdict(converted.approximation),
-            "certificate": program.certificate().counts,
+            "certificate": certify(root).counts,
+            "numerics": asdict(converted.numerics),
+            "edges": writer.edges(),
+            **({"fixed": _fixed(converted)} if converted.plan else {}),
         }
     except ValueError as error:
         raise refused(path, f"cannot be written: {error}") from None
+
+
+def _fixed(converted: ConvertedModule) -> dict[str, Any]:
+    plan = {name: step.to_dict() for name, step in converted.plan.items()}
+    return {"accumulator": converted.accumulator, "plan": plan}
 
 
 def _version(package: str) -> str | None:
@@ -83,9 +95,14 @@ class _Writer:
     """Nodes as JSON, their tensors put aside."""
 
     def __init__(
-        self, converted: ConvertedModule, names: dict[sympy.Symbol, str], tensors: dict[str, torch.Tensor]
+        self,
+        converted: ConvertedModule,
+        root: fx.GraphModule,
+        names: dict[sympy.Symbol, str],
+        tensors: dict[str, torch.Tensor],
     ) -> None:
-        self.root = converted.program.graph_module
+        self.converted = converted
+        self.root = root
         self.histograms = converted._histograms
         self.names = names
         self.tensors = tensors
@@ -134,7 +151,24 @@ class _Writer:
             "value": value_json(node.meta.get("val"), self.names),
             "module": module_path(node),
             **self._table(str(node.target), site),
-            "seen": self._histogram(str(node.target), site),
+            "seen": self._histogram(str(node.target), self.histograms.get(site.name)),
+            **self._integers(node, site),
+        }
+
+    def _integers(self, node: fx.Node, site: SiteModule) -> dict[str, Any]:
+        """The table's integers, in fixed point; they depend on the word that this call reads."""
+        source: Any = node.args[0]
+        if site.table is None or node.name not in self.converted.plan:
+            return {}
+        bits = self.converted.table_bits(next(s for s in self.converted.program.sites if s.name == site.name))
+        return {"fixed": saved_table(site.table, bits, self.converted.plan[source.name].word)}
+
+    def edges(self) -> dict[str, Any]:
+        """The calibrated range of every value, and the histogram of those that matrix products read."""
+        return {
+            name: [edge.lowest, edge.highest, edge.masked, self._histogram(f"edges.{name}", edge.histogram)]
+            for name, edge in self.converted._edges.items()
+            if edge.seen
         }
 
     def _table(self, target: str, site: SiteModule) -> dict[str, Any]:
@@ -144,8 +178,7 @@ class _Writer:
         self.tensors.update({key: _stored(getattr(site, name)) for name, key in keys.items()})
         return {"table": site.table.to_dict(), **keys}
 
-    def _histogram(self, target: str, site: SiteModule) -> dict[str, Any] | None:
-        histogram = self.histograms.get(site.name)
+    def _histogram(self, target: str, histogram: Histogram | None) -> dict[str, Any] | None:
         if histogram is None:
             return None
         codes = histogram.counts.nonzero().flatten()

@@ -1,5 +1,6 @@
 """Statistics files of real runs, read; and what is no such file, refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def test_the_mappers_file_is_read_alike(golden_timeloop: Path) -> None:
         "GLB",
         "DRAM",
     }
+
+
+def test_an_area_that_the_tool_does_not_know_is_none(golden_timeloop: Path) -> None:
+    content = re.sub(r"(?m)^( *Area +:) [0-9.].*$", r"\1 -", text(golden_timeloop))
+    assert parse(content)["GLB"].area_um2 == 0.0
 
 
 @pytest.mark.parametrize("content", ["", "garbage", "=== mac ===\n", "Networks\n--------\n", "\x00\xff" * 50])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from approx.tasks import Evaluator, HuggingFace, Task, accuracy, load
+from approx.tasks.glue import COLUMNS, GLUE
 
 WORDS = ["good", "fine", "great", "bad", "poor", "awful", "film", "plot"]
 FIELDS = {"network": "n", "dataset": "d"}
@@ -157,6 +158,43 @@ def test_two_text_columns_make_pairs(datasets, text_network, tmp_path):
         ValueError, match=r"columns = \['absent'\]: must be one or two of \['premise', 'hypothesis'\]"
     ):
         HuggingFace(str(text_network), str(folder), columns=("absent",)).test_batches()
+
+
+@pytest.mark.parametrize("name", sorted(GLUE))
+def test_glue_is_known_by_name(datasets, text_network, tmp_path, name):
+    """Local files stand in for the hub: the task's own columns, and its labelled held-out split."""
+    folder = tmp_path / "glue"
+    folder.mkdir()
+    columns = COLUMNS[name.removeprefix("glue-")]
+    split = "validation_matched" if name == "glue-mnli" else "validation"
+    for part, word in (("train", "bad"), (split, "good")):
+        row = dict.fromkeys(columns, word) | {"label": 1, "idx": 7, "note": "not a column of the task"}
+        (folder / f"{part}.jsonl").write_text(json.dumps(row) + "\n")
+    if name == "glue-mnli":  # the library takes a file's name for its split only where it knows the name
+        files = [{"split": part, "path": f"{part}.jsonl"} for part in ("train", split)]
+        configs = json.dumps([{"config_name": "default", "data_files": files}])
+        (folder / "README.md").write_text(f"---\nconfigs: {configs}\n---\n")
+    task = load(name, network=str(text_network), dataset=str(folder), subset=None, max_length=8)
+    (batch,) = task.test_batches()
+    good, bad = (WORDS.index(word) + 5 for word in ("good", "bad"))
+    assert batch.inputs["input_ids"][0].tolist().count(good) == len(columns)
+    assert task.calibration_batches()[0].inputs["input_ids"][0].tolist().count(bad) == len(columns)
+    assert batch.targets.tolist() == [1]
+
+
+def test_glue_comes_from_the_hub_unless_told_otherwise():
+    task = load("glue-mnli", network="bert")
+    assert (task.dataset, task.subset, task.test_split) == ("nyu-mll/glue", "mnli", "validation_matched")
+    assert task.columns == ("premise", "hypothesis")
+    with pytest.raises(ValueError, match="task = 'glue-sst2': missing a required argument: 'network'"):
+        load("glue-sst2")
+
+
+@pytest.mark.parametrize("columns", ["text", 3, ["text", 4]])
+def test_columns_are_a_list_of_texts(columns):
+    with pytest.raises(ValueError, match="must be a list of texts"):
+        HuggingFace(**FIELDS, columns=columns)
+    assert HuggingFace(**FIELDS, columns=["a", "b"]).columns == ("a", "b")
 
 
 @pytest.mark.parametrize("label", [-1, 2, "unknown"])

@@ -65,6 +65,12 @@ def test_reports_side_by_side(cli, study, tmp_path, monkeypatch):
     assert err.startswith("--out = r.html: must be left out with more than one study")
 
 
+def test_doctor_as_json(cli):
+    status, out, _ = cli("doctor", "--json")
+    assert status == 0
+    assert json.loads(out)["SQLite"]
+
+
 def test_report_and_plot_write_again_what_a_run_wrote(cli, study, tmp_path):
     assert cli("report", study.folder, "--out", tmp_path / "r.html")[0] == 0
     assert (tmp_path / "r.html").read_text() == (study.folder / "report.html").read_text()

@@ -28,6 +28,13 @@ def test_fixed_point_and_range_reduction_are_written_too(tmp_path, capsys):
     assert table.table.fixed_point.bits == 12
 
 
+def test_json_holds_the_errors(cli, tmp_path):
+    status, out, _ = cli("fit", "gelu", "-p", "uniform", "--bits", 12, "--out", tmp_path, "--json")
+    found = json.loads(out)
+    assert (status, list(found)) == (0, ["error", "uniform, minimax", "in 12 bits", "limit: best free knots"])
+    assert found["limit: best free knots"]["largest"] == pytest.approx(2.11e-3, rel=1e-2)
+
+
 def test_bad_input_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="segments = 0"):
         fit("gelu", segments=0, out=tmp_path / "new")

@@ -37,14 +37,14 @@ def guided(fake_network):
     def search(seed, evaluations, text=TEXT, limits=()):
         config, network = parse(text), fake_network()
         space = Space(config, network.functions, network.sites)
-        hardware = enumeration(space)
+        hardware = enumeration(space, network)
         guide = Guide(space, network, hardware, config.figures, limits, np.random.default_rng(seed))
         found = []
         while len(found) < evaluations and (tables := guide.propose()) is not None:
             workload = network.workload(tables)
             row = hardware.best_rows(workload)[:1]
             rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
-            figures = {**network.quality(tables), "throughput_per_watt": rate}
+            figures = {**network.quality(tables, {}), "throughput_per_watt": rate}
             guide.learn(tables, figures)
             found.append((tables, figures["kl_divergence"], rate))
         return space, network, hardware, found
@@ -60,7 +60,7 @@ def _true_front(space, network, hardware):
         workload = network.workload(tables)
         row = hardware.best_rows(workload)[:1]
         rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
-        points.append((-np.log10(network.quality(tables)["kl_divergence"]), rate))
+        points.append((-np.log10(network.quality(tables, {})["kl_divergence"]), rate))
     return np.array(points)
 
 
@@ -102,7 +102,7 @@ def test_after_the_opening_it_keeps_to_a_limit_on_quality(guided):
 def test_a_choice_that_failed_is_not_proposed_again(fake_network):
     config, network = parse(TEXT), fake_network()
     space = Space(config, network.functions, network.sites)
-    guide = Guide(space, network, enumeration(space), config.figures, (), np.random.default_rng(0))
+    guide = Guide(space, network, enumeration(space, network), config.figures, (), np.random.default_rng(0))
     first = guide.propose()
     guide.learn(first, None)
     assert guide.propose() != first

@@ -12,18 +12,27 @@ from dse.figures import FIGURES
 from dse.pareto import non_dominated
 from dse.search.hardware import Hardware, check_size
 from dse.space import Space
+from dse.widths import completed
 
 AXES = {"rows": (4, 8, 16), "cols": (4, 16), "dataflow": ("ws", "os"), "weight_buffer": (64, 65536)}
 TEXT = (
     "[hardware]\nrows = [4, 8, 16]\ncols = [4, 16]\ndataflow = ['ws', 'os']\nweight_buffer = [64, 65536]\n"
     "input_buffer = 16384\noutput_buffer = 16384\nparameter_buffer = 1024\n"
 )
-OTHERS = {"input_buffer": 16384, "output_buffer": 16384, "parameter_buffer": 1024}
+OTHERS = {"data_width": "int8", "input_buffer": 16384, "output_buffer": 16384, "parameter_buffer": 1024}
 WORKLOAD = Workload([Gemm(m=64, n=64, k=64)])
 
 
+def least(chosen):
+    return 48 if chosen["data_width"] == "int16" else 32
+
+
 def _hardware(figures, constraints=(), text=TEXT):
-    return Hardware(Space(parse(text), ("exp",)), [FIGURES[name] for name in figures], constraints)
+    return Hardware(Space(parse(text), ("exp",)), least, [FIGURES[name] for name in figures], constraints)
+
+
+def _design(fields):
+    return Design(**completed(fields, least), **needs(WORKLOAD))
 
 
 def _evaluated():
@@ -32,7 +41,7 @@ def _evaluated():
     for choice in itertools.product(*AXES.values()):
         fields = {**dict(zip(AXES, choice, strict=True)), **OTHERS}
         try:
-            found.append((fields, evaluate(Design(**fields, **needs(WORKLOAD)), WORKLOAD)))
+            found.append((fields, evaluate(_design(fields), WORKLOAD)))
         except ValueError:
             continue
     return found
@@ -42,7 +51,7 @@ def _evaluated():
 def test_the_best_design_is_the_best_of_all(name):
     figure = FIGURES[name]
     (best,) = _hardware([name]).best(WORKLOAD)
-    report = evaluate(Design(**best, **needs(WORKLOAD)), WORKLOAD)
+    report = evaluate(_design(best), WORKLOAD)
     highest = max(figure.sign * getattr(other, name) for _, other in _evaluated())
     assert figure.sign * getattr(report, name) == pytest.approx(highest, rel=1e-12)
     assert {type(value) for value in best.values() if value is not None} <= {int, str, float}
@@ -53,7 +62,7 @@ def test_of_two_figures_every_design_that_no_other_beats_is_found():
 
     names = ["throughput_per_watt", "area_mm2"]
     best = _hardware(names).best(WORKLOAD)
-    reports = [evaluate(Design(**fields, **needs(WORKLOAD)), WORKLOAD) for fields in best]
+    reports = [evaluate(_design(fields), WORKLOAD) for fields in best]
     points = np.array([[r.throughput_per_watt, -r.area_mm2] for _, r in _evaluated()])
     front = {tuple(point) for point in points[non_dominated(points)]}
     assert {(r.throughput_per_watt, -r.area_mm2) for r in reports} == front
@@ -65,7 +74,7 @@ def test_designs_outside_the_constraints_are_left_out():
     limit = sorted(r.area_mm2 for _, r in _evaluated())[4]
     (best,) = _hardware(["throughput_per_watt"], [Constraint(FIGURES["area_mm2"], limit)]).best(WORKLOAD)
     inside = [r for _, r in _evaluated() if r.area_mm2 <= limit]
-    report = evaluate(Design(**best, **needs(WORKLOAD)), WORKLOAD)
+    report = evaluate(_design(best), WORKLOAD)
     assert report.area_mm2 <= limit
     assert report.throughput_per_watt == max(r.throughput_per_watt for r in inside)
 
@@ -113,7 +122,7 @@ def test_a_nested_study_records_every_parameter_and_takes_the_best_hardware(
     study = dse.run(study_file, trials=12, out=tmp_path / "out", make_network=fake_network)
     trials = study.optuna.trials
     assert len(trials) == 12
-    hardware = Hardware(study.space, [FIGURES["throughput_per_watt"]])
+    hardware = Hardware(study.space, fake_network().accumulator, [FIGURES["throughput_per_watt"]])
     for trial in trials:
         assert set(trial.params) == set(study.space.searched)
         workload = fake_network().workload(trial.user_attrs["tables"])
@@ -126,7 +135,9 @@ def test_with_three_objectives_each_choice_of_tables_gives_its_whole_hardware_fr
     objectives = "objectives = ['fidelity', 'throughput_per_watt', 'area_mm2']"
     study_file.write_text(study_file.read_text().replace('"joint"', f'"nested"\n{objectives}'))
     study = dse.run(study_file, trials=5, out=tmp_path / "out", make_network=fake_network)
-    hardware = Hardware(study.space, [FIGURES["throughput_per_watt"], FIGURES["area_mm2"]])
+    hardware = Hardware(
+        study.space, fake_network().accumulator, [FIGURES["throughput_per_watt"], FIGURES["area_mm2"]]
+    )
     by_tables = {}
     for trial in study.optuna.trials:
         assert set(trial.params) == set(study.space.searched)
@@ -139,6 +150,22 @@ def test_with_three_objectives_each_choice_of_tables_gives_its_whole_hardware_fr
         assert sorted(map(str, found)) == sorted(map(str, best))
     assert len(study.optuna.trials) > 5
     assert len(study.optuna.best_trials)
+
+
+def test_widths_are_searched_and_each_design_is_scored_in_its_own(
+    study_file, tmp_path, fake_network, no_results
+):
+    text = study_file.read_text().replace('"joint"', '"nested"')
+    study_file.write_text(text.replace('data_width = "int16"', 'data_width = ["int8", "int16"]'))
+    study = dse.run(study_file, trials=12, out=tmp_path / "out", make_network=fake_network)
+    for trial in study.optuna.trials:
+        attrs, width = trial.user_attrs, trial.params["data_width"]
+        chosen = {"data_width": width}
+        assert attrs["design"]["data_width"] == width
+        assert attrs["design"]["accumulator_bits"] == fake_network().accumulator(chosen)
+        assert attrs["fidelity"] == fake_network().quality(attrs["tables"], chosen)["fidelity"]
+    assert {trial.params["data_width"] for trial in study.optuna.trials} == {"int8", "int16"}
+    assert len(study.optuna.trials) == 12
 
 
 def test_a_space_too_large_to_enumerate_is_refused():

@@ -1,0 +1,212 @@
+"""A saved program in fixed point, run in integers alone.
+
+An input becomes integers on the way in, a result numbers on the way out; between them nothing is a float but
+what the host knows beforehand: weights, masks and Python's numbers, which it makes integers of, by the
+program's plan, before a unit reads them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from approx.machine.checks import TABLES
+from approx.machine.copies import COPIES
+from approx.machine.execution import Execution
+from approx.machine.gemm import GEMM
+from approx.machine.integer import IntegerUnits
+from approx.machine.move import MOVE
+from approx.machine.windows import axes_last, batched, each, windows
+from approx.machine.words import Words, plain
+
+Step = Mapping[str, Any]
+_SUMS = ("aten.sum.dim_IntList", "aten.mean.dim")
+_MULTIPLY = ("aten.mul.Tensor", "aten.mul.Scalar")
+_SUBTRACT = ("aten.sub.Tensor", "aten.sub.Scalar")
+
+
+class FixedExecution(Execution):
+    """One execution in integers.
+
+    Attributes:
+        unit: computes.
+    """
+
+    unit: IntegerUnits
+
+    def __init__(self, plan: Mapping[str, Step], accumulator: int, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.unit = IntegerUnits(accumulator)
+        self._plan = plan
+
+    def _input(self, node: Mapping[str, Any]) -> Any:
+        given = super()._input(node)
+        step = self._plan.get(node["name"])
+        return given if step is None else _quantised(plain(given), step["word"])
+
+    def _output(self, node: Mapping[str, Any]) -> None:
+        self.results = [self._number(value) for value in node["args"]]
+
+    def _number(self, value: Any) -> Any:
+        result = self._argument(value)
+        step = self._plan.get(value["node"]) if isinstance(value, dict) and "node" in value else None
+        if step is None:
+            return result
+        return (plain(result) * 2.0 ** -step["word"]["fraction"]).astype(np.float32)
+
+    def _site(self, node: Mapping[str, Any]) -> Any:
+        self.instructions["lookup"] += 1
+        (source,), step, table = node["args"], self._plan[node["name"]], node["fixed"]
+        return _site(self.unit, self._argument(source), self._word(source), step["word"], table)
+
+    def _call(self, node: Mapping[str, Any]) -> Any:
+        step = self._plan.get(node["name"])
+        if step is None:
+            return super()._call(node)
+        self.instructions[node["kind"]] += 1
+        result = self._planned(node, step)
+        if node["target"] in COPIES:
+            self.unit.work["move"] += np.size(plain(result))
+        return _guarded(result)
+
+    def _planned(self, node: Mapping[str, Any], step: Step) -> Any:
+        target = node["target"]
+        if step["fraction"] is not None:
+            return self._product(node, step)
+        if target in _SUMS or target.startswith("aten.avg_pool"):
+            return self._sum(node, step)
+        if node["kind"] == "hadamard" and target != "aten.neg.default":
+            return self._hadamard(node, step)
+        return self._chosen(node, step)
+
+    def _product(self, node: Mapping[str, Any], step: Step) -> Any:
+        """A matrix product of integers, rounded by each output channel's shift."""
+        arguments = [self._operand(value, step, i) for i, value in enumerate(node["args"])]
+        sums = GEMM[node["target"]](self.unit, *arguments, **node["kwargs"])
+        word = step["word"]
+        shift = np.array(step["fraction"], dtype=np.int64) - word["fraction"]
+        if shift.ndim and not node["target"].startswith("aten.linear"):
+            shift = shift.reshape([-1] + [1] * (np.ndim(arguments[1]) - 2))
+        return self.unit.rounded(sums, shift, _limit(word))
+
+    def _operand(self, value: Any, step: Step, position: int) -> Any:
+        argument, operand = self._argument(value), step["operands"].get(str(position))
+        if operand is None:
+            return argument
+        if "multiplier" in operand:
+            multiplier, limit = operand["multiplier"], 2 ** (operand["bits"] - 1) - 1
+            return self.unit.rounded(argument, operand["shift"], limit, multiplier)
+        return _constant(argument, operand)
+
+    def _sum(self, node: Mapping[str, Any], step: Step) -> Any:
+        """Rows, or windows, times a vector of ones; times 1/n and rounded."""
+        x, *rest = map(self._argument, node["args"])
+        named = {name: self._argument(value) for name, value in node["kwargs"].items()}
+        layout = _rows if node["target"] in _SUMS else _windows
+        rows, shape = layout(node["target"], x, *rest, **named)
+        sums = self.unit.product(rows, np.ones((rows.shape[-1], 1), np.int64)) if rows.shape[-1] > 1 else rows
+        shift = step["shift"] + self._word(node["args"][0])["fraction"] - step["word"]["fraction"]
+        result = self.unit.rounded(sums, shift, _limit(step["word"]), step["multiplier"])
+        return result.reshape(shape)
+
+    def _hadamard(self, node: Mapping[str, Any], step: Step) -> Any:
+        arguments = [self._operand(value, step, i) for i, value in enumerate(node["args"][:2])]
+        fractions = [self._fraction(value, step, i) for i, value in enumerate(node["args"][:2])]
+        if node["target"] in _MULTIPLY:
+            exact, fraction = self.unit.multiply(*arguments), sum(fractions)
+        else:
+            fraction = max(fractions)
+            a, b = (self.unit.aligned(x, fraction - own) for x, own in zip(arguments, fractions, strict=True))
+            exact = (self.unit.subtract if node["target"] in _SUBTRACT else self.unit.add)(a, b)
+        return self.unit.rounded(exact, fraction - step["word"]["fraction"], _limit(step["word"]))
+
+    def _fraction(self, value: Any, step: Step, position: int) -> int:
+        operand = step["operands"].get(str(position))
+        if operand is not None and "fraction" in operand:
+            return int(operand["fraction"])
+        return int(self._word(value)["fraction"] - (0 if operand is None else operand["shift"]))
+
+    def _chosen(self, node: Mapping[str, Any], step: Step) -> Any:
+        """A move or a maximum: all that joins in is brought to the result's word."""
+        arguments = [self._in_word(value, step["word"]) for value in node["args"]]
+        named = {name: self._in_word(value, step["word"]) for name, value in node["kwargs"].items()}
+        if node["kind"] == "move":
+            return MOVE[node["target"]](*arguments, **named)
+        return TABLES[node["kind"]][node["target"]](self.unit, *arguments, **named)
+
+    def _in_word(self, value: Any, word: Mapping[str, int]) -> Any:
+        if isinstance(value, list):
+            return [self._in_word(item, word) for item in value]
+        argument = self._argument(value)
+        if isinstance(value, dict) and value.get("node") in self._plan and isinstance(argument, Words):
+            shift = self._word(value)["fraction"] - word["fraction"]
+            same = self._word(value) == word
+            return argument if same else self.unit.rounded(argument, shift, _limit(word))
+        if isinstance(argument, float) or (
+            isinstance(argument, np.ndarray) and np.issubdtype(argument.dtype, np.floating)
+        ):
+            return _quantised(np.asarray(argument, np.float32), word)
+        return argument
+
+    def _word(self, value: Mapping[str, Any]) -> Mapping[str, int]:
+        word: Mapping[str, int] = self._plan[value["node"]]["word"]
+        return word
+
+
+def _limit(word: Mapping[str, int]) -> int:
+    return int(2 ** (word["bits"] - 1) - 1)
+
+
+def _quantised(values: NDArray[Any], word: Mapping[str, int]) -> Any:
+    """Numbers that the host knows, or a program's input, as integers of a word."""
+    scaled = np.rint(np.asarray(values, np.float64) * 2.0 ** word["fraction"])
+    integers = np.clip(scaled, -_limit(word), _limit(word)).astype(np.int64)
+    return integers.view(Words) if integers.ndim else int(integers)
+
+
+def _constant(values: Any, operand: Mapping[str, Any]) -> Any:
+    """Weights, biases and numbers as integers, a step for each output channel where there are several."""
+    numbers, limit = np.asarray(values, np.float64), 2 ** (operand["bits"] - 1) - 1
+    factor = 2.0 ** np.array(operand["fraction"], np.float64) / operand["divisor"]
+    if factor.ndim:
+        factor = factor.reshape([-1] + [1] * (numbers.ndim - 1))
+    return np.clip(np.rint(numbers * factor), -limit, limit).astype(np.int64)
+
+
+def _site(
+    unit: IntegerUnits, x: Any, source: Mapping[str, int], word: Mapping[str, int], table: Mapping[str, Any]
+) -> Words:
+    """A table's value at integers, all parts brought to one scale by shifts to the left."""
+    t, k, o = table["fractions"]
+    knots, slopes, offsets = (np.array(table[part], np.int64) for part in ("knots", "slopes", "offsets"))
+    common = max(source["fraction"], t + 1)
+    finest = max(k + common, o)
+    middles = np.concatenate([[0], (knots[:-1] + knots[1:]) << (common - t - 1), [0]])
+    rows = np.stack([slopes, middles, offsets << (finest - o)], axis=1)
+    aligned = unit.aligned(x, common - source["fraction"])
+    value = unit.table(aligned, knots << (common - t), rows, finest - k - common)
+    return unit.rounded(value, finest - word["fraction"], _limit(word))
+
+
+def _rows(_: str, x: Any, dims: Any = None, keepdim: bool = False, **__: Any) -> tuple[Any, Sequence[int]]:
+    return axes_last(x, dims, keepdim)
+
+
+def _windows(
+    target: str, x: Any, kernel: Any, stride: Any = (), padding: Any = (0,), *_: Any, **__: Any
+) -> tuple[Any, Sequence[int]]:
+    axes = int(target.removeprefix("aten.avg_pool")[0])
+    whole, window = batched(x, axes), each(kernel, axes)
+    steps = each(stride or kernel, axes)
+    taken = windows(whole, window, steps, each(padding, axes), each(1, axes), 0)
+    rows = np.moveaxis(taken, 1 + axes, 1)
+    shape = rows.shape[: 2 + axes]
+    return rows.reshape(*shape, -1), shape if whole is x else shape[1:]
+
+
+def _guarded(value: Any) -> Any:
+    """Every array of a planned value is words."""
+    if isinstance(value, list | tuple):
+        return type(value)(_guarded(item) for item in value)
+    return value.view(Words) if isinstance(value, np.ndarray) else value

@@ -1,0 +1,307 @@
+"""How each instruction is planned: a rule for each kind."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from approx.network.fixed.narrow import narrow_for
+from approx.network.fixed.plan import Constant, Fractions, Narrow, Operand, Step, narrow_step, reciprocal
+from approx.network.fixed.planner import MASK_MARGIN, Planner, rule
+from approx.network.fixed.words import Word
+from approx.network.nodes import arguments, aten, is_float, label, shape
+
+ALIGNMENT = 14
+"""Most digits by which two words are shifted against each other to be added: 16-bit words fill 31 bits."""
+CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
+TRANSPOSED = (aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
+PRODUCTS = (aten.matmul.default, aten.mm.default, aten.bmm.default)
+SUMS = (aten.sum.dim_IntList, aten.mean.dim)
+POOLS = (aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
+
+HADAMARD = (
+    aten.add.Scalar,
+    aten.add.Tensor,
+    aten.mul.Scalar,
+    aten.mul.Tensor,
+    aten.sub.Scalar,
+    aten.sub.Tensor,
+)
+BOUNDED = (
+    aten.clamp.default,
+    aten.clamp_min.default,
+    aten.clamp_max.default,
+    aten.masked_fill.Scalar,
+    aten.where.ScalarSelf,
+    aten.where.ScalarOther,
+    aten.scatter.value,
+    aten.pad.default,
+    aten.constant_pad_nd.default,
+)
+"""Ops that put a number of the host's beside what they choose or move."""
+
+
+# Matrix products
+
+
+@rule(aten.linear.default, *CONVOLUTIONS, *TRANSPOSED, aten.convolution.default)
+def layer(p: Planner, node: fx.Node) -> Step:
+    """Narrowed activations times weights with a step for each output channel; a bias starts the sums."""
+    x, weight = arguments(node)[0], arguments(node)[1]
+    by_channel = isinstance(weight, fx.Node) and weight.op == "get_attr" and not _is_transposed(node)
+    if not by_channel:
+        return product(p, node)
+    word = p.word_of(x)
+    if word is None:
+        raise ValueError(f"{label(node)}: its input is the host's")
+    narrow = narrow_for(word, p.edge(x), p.numerics, free=True)
+    values = p.tensor(weight).double().flatten(1)
+    operand, fraction = _weights(p, word, narrow, values.abs().amax(1).tolist())
+    limit = word.limit if narrow is None else 2 ** (narrow.bits - 1) - 1
+    integers = _integers(values, operand)
+    sums = integers.abs().sum(1) * limit
+    operands: dict[int, Operand] = {1: operand} | ({} if narrow is None else {0: narrow})
+    bias, start = _bias(node), torch.zeros(1)
+    if bias is not None:
+        operands[2] = Constant(48, fraction)
+        start = (p.tensor(bias).double().abs() * 2.0 ** torch.tensor(fraction).double()).ceil()
+        sums = sums + start
+    p.need(node, values.shape[1], float(sums.max()))
+    # What training may make of the weights: no integer of theirs grows beyond its bits
+    largest = values.shape[1] * limit * (2 ** (operand.bits - 1) - 1) + 2 * math.ceil(float(start.max()))
+    return Step(p.word(node), operands, fraction, largest=largest)
+
+
+def _is_transposed(node: fx.Node) -> bool:
+    return node.target in TRANSPOSED or (node.target is aten.convolution.default and bool(arguments(node)[6]))
+
+
+def _bias(node: fx.Node) -> fx.Node | None:
+    """The node's bias, if it is a parameter or constant."""
+    bias = arguments(node)[2] if len(arguments(node)) > 2 else node.kwargs.get("bias")
+    return bias if isinstance(bias, fx.Node) else None
+
+
+def _weights(
+    p: Planner, word: Word, narrow: Narrow | None, largest: list[float]
+) -> tuple[Constant, tuple[int, ...]]:
+    """The weights' integers, and the fraction of each output channel's accumulators."""
+    bits = min(p.numerics.operand_bits, p.numerics.word_bits)
+    step, divisor = (word.fraction, 1) if narrow is None else narrow_step(word, narrow)
+    limit = 2 ** (bits - 1) - 1
+    own = tuple(math.floor(math.log2(limit * divisor / (w or 1.0))) for w in largest)
+    return Constant(bits, own, divisor), tuple(step + digits for digits in own)
+
+
+def _integers(values: Tensor, operand: Constant) -> Tensor:
+    factor = 2.0 ** torch.tensor(operand.fraction).double() / operand.divisor
+    limit = 2 ** (operand.bits - 1) - 1
+    return (values * factor[:, None]).round().clamp(-limit, limit)
+
+
+@rule(*PRODUCTS)
+def product(p: Planner, node: fx.Node) -> Step:
+    """A product of two activations, or whose weights are not a layer's: steps are powers of two."""
+    operands: dict[int, Operand] = {}
+    fraction, limits = 0, []
+    for position in (0, 1):
+        argument = arguments(node)[position]
+        word, bits = p.word_of(argument), min(p.numerics.operand_bits, p.numerics.word_bits)
+        if word is None:
+            found = Word.holding(bits, p.magnitude(argument))
+            operands[position] = Constant(bits, found.fraction)
+            fraction += found.fraction
+        else:
+            narrow = narrow_for(word, p.edge(argument), p.numerics, free=False)
+            if narrow is not None:
+                operands[position] = narrow
+            fraction += word.fraction if narrow is None else narrow_step(word, narrow)[0]
+        limits.append(2 ** (bits - 1) - 1)
+    terms = _terms(node)
+    magnitude = float(terms * limits[0] * limits[1])
+    bias = _bias(node) if node.target not in PRODUCTS else None
+    if bias is not None:
+        operands[2] = Constant(48, fraction)
+        magnitude += p.magnitude(bias) * 2.0**fraction
+    return Step(p.word(node), operands, fraction, largest=p.need(node, terms, magnitude))
+
+
+def _terms(node: fx.Node) -> int:
+    """K of a matrix product: the terms of one output."""
+    a, b = arguments(node)[0], arguments(node)[1]
+    if node.target in (*PRODUCTS, aten.linear.default):
+        return int(shape(a)[-1])
+    return math.prod(int(n) for n in shape(b)[1:])
+
+
+# Sums
+
+
+@rule(*SUMS)
+def total(p: Planner, node: fx.Node) -> Step:
+    """A sum of words, times 1/n for a mean."""
+    x = arguments(node)[0]
+    terms = _summed(node)
+    word = p.word_of(x)
+    assert word is not None  # noqa: S101 - a program's sum reads a value
+    largest = terms * word.limit if x.name in p._unrounded else p.need(node, terms, float(terms * word.limit))
+    multiplier, shift = reciprocal(terms) if node.target is aten.mean.dim else (1, 0)
+    return Step(p.word(node), {}, None, multiplier, shift, largest)
+
+
+def _summed(node: fx.Node) -> int:
+    """Terms of each sum; of a free size, as many as the largest in the trace."""
+    sizes = list(shape(arguments(node)[0]))
+    dims: Any = arguments(node)[1] if len(arguments(node)) > 1 and arguments(node)[1] else range(len(sizes))
+    dims = [dims] if isinstance(dims, int) else dims
+    summed = [sizes[d] for d in dims]
+    if not all(isinstance(n, int) for n in summed) and node.target is aten.mean.dim:
+        raise ValueError(f"{label(node)}: a mean over a free size has no fixed-point form")
+    return math.prod(int(n) for n in summed)
+
+
+@rule(*POOLS)
+def average(p: Planner, node: fx.Node) -> Step:
+    """A sum over windows of one size, times 1/n."""
+    names = ("ceil_mode", "count_include_pad", "divisor_override")
+    given = dict(zip(names, arguments(node)[4:], strict=False)) | {
+        k: v for k, v in node.kwargs.items() if k in names
+    }
+    padding: Any = arguments(node)[3] if len(arguments(node)) > 3 else node.kwargs.get("padding", 0)
+    padded = any(padding) if isinstance(padding, list | tuple) else bool(padding)
+    varies = given.get("ceil_mode", False) or (padded and not given.get("count_include_pad", True))
+    if varies or given.get("divisor_override") is not None:
+        raise ValueError(f"{label(node)}: windows of different sizes have no fixed-point form")
+    window: Any = arguments(node)[1]
+    terms = terms_of_window(node.target, window)
+    word = p.word_of(arguments(node)[0])
+    assert word is not None  # noqa: S101 - a program's average reads a value
+    largest = p.need(node, terms, float(terms * word.limit))
+    multiplier, shift = reciprocal(terms)
+    return Step(p.word(node), {}, None, multiplier, shift, largest)
+
+
+def terms_of_window(target: Any, window: Any) -> int:
+    """Words under an average's window."""
+    axes = int(str(target._opname)[-2])
+    return int(math.prod(window) if len(window) == axes else window[0] ** axes)
+
+
+# Hadamard
+
+
+@rule(aten.mul.Tensor, aten.mul.Scalar)
+def multiply(p: Planner, node: fx.Node) -> Step:
+    """An exact product, rounded; not rounded if only sums read it."""
+    operands: dict[int, Operand] = {}
+    fraction, bits = 0, 1
+    for position in (0, 1):
+        argument = arguments(node)[position]
+        word = p.word_of(argument)
+        if word is None:
+            constant = p.constant(argument, 62)
+            operands[position] = constant
+            word = Word(constant.bits, _one(constant.fraction))
+        fraction, bits = fraction + word.fraction, bits + word.bits - 1
+    users = list(node.users)
+    if users and not operands and all(u.target in SUMS for u in users):
+        p.unrounded(node, max(_summed(u) for u in users))
+        return Step(Word(bits, fraction), operands, largest=2 ** (bits - 1))
+    return Step(p.word(node), operands, largest=p.need(node, 1, 2.0 ** (bits - 1)))
+
+
+@rule(aten.add.Tensor, aten.add.Scalar, aten.sub.Tensor, aten.sub.Scalar)
+def add(p: Planner, node: fx.Node) -> Step:
+    """An exact sum of two words, aligned, and rounded."""
+    alpha: Any = node.kwargs.get("alpha", arguments(node)[2] if len(arguments(node)) > 2 else 1)
+    if alpha != 1:
+        raise ValueError(f"{label(node)}: alpha = {alpha} has no fixed-point form")
+    result = p.word(node)
+    operands: dict[int, Operand] = {}
+    words = []
+    known = [word.fraction for word in map(p.word_of, arguments(node)[:2]) if word is not None]
+    for position in (0, 1):
+        argument = arguments(node)[position]
+        word = p.word_of(argument)
+        if word is None:
+            constant = _addend(p, node, argument, min(max(*known, result.fraction), min(known) + ALIGNMENT))
+            operands[position] = constant
+            word = Word(constant.bits, _one(constant.fraction))
+        words.append(word)
+    words = _within_reach(words, operands)
+    finest = max(word.fraction for word in words)
+    largest = sum(word.limit * 2.0 ** (finest - word.fraction) for word in words)
+    return Step(result, operands, largest=p.need(node, 2, largest))
+
+
+def _within_reach(words: list[Word], operands: dict[int, Operand]) -> list[Word]:
+    """The words of two operands, the finer one shortened where the other lies too far above to align them."""
+    coarsest = min(word.fraction for word in words)
+    most = coarsest + ALIGNMENT
+    shortened = []
+    for position, word in enumerate(words):
+        excess = word.fraction - most
+        if excess > 0 and position not in operands:
+            operands[position] = Narrow(word.bits, 1, excess)
+        shortened.append(Word(word.bits, min(word.fraction, most)))
+    return shortened
+
+
+def _addend(p: Planner, node: fx.Node, argument: Any, finest: int) -> Constant:
+    """A constant's word; a mask's reaches below the least score by the margin, whatever is added to it."""
+    if isinstance(argument, fx.Node) and argument.op != "get_attr":
+        edge, mask = p.edge(node), p.edges.get(argument.name)
+        if edge.masked and edge.seen and mask is not None:
+            reach = edge.highest - edge.lowest + MASK_MARGIN + mask.magnitude
+            word = Word.holding(p.numerics.word_bits, reach)
+            return Constant(word.bits, min(word.fraction, finest))
+    return p.constant(argument, finest)
+
+
+def _one(fraction: Fractions) -> int:
+    assert isinstance(fraction, int)  # noqa: S101 - only weights have one for each channel
+    return fraction
+
+
+@rule(aten.neg.default)
+def negative(p: Planner, node: fx.Node) -> Step:
+    """The same word."""
+    return move(p, node)
+
+
+# Lookups
+
+
+@rule("site")
+def site(p: Planner, node: fx.Node) -> Step:
+    """The table's value at an integer, rounded."""
+    return Step(p.word(node))
+
+
+@rule(
+    aten.clamp.default,
+    aten.clamp_min.default,
+    aten.clamp_max.default,
+    aten.maximum.default,
+    aten.minimum.default,
+    aten.amax.default,
+    aten.max_pool1d.default,
+    aten.max_pool2d.default,
+    aten.max_pool3d.default,
+)
+def choose(p: Planner, node: fx.Node) -> Step:
+    """One of the words given; bounds and words of other steps are rounded to the first one's."""
+    return move(p, node)
+
+
+@rule("move")
+def move(p: Planner, node: fx.Node) -> Step:
+    """The word of the one value that is moved; where others or the host's numbers join it, one for all."""
+    sources = [n for n in node.all_input_nodes if is_float(n.meta.get("val"))]
+    alone = len(sources) == 1 and sources[0].name in p.steps
+    if alone and node.target not in BOUNDED[3:]:
+        return Step(p.steps[sources[0].name].word)
+    return Step(p.word(node))

@@ -1,0 +1,107 @@
+"""Numerics: the number formats that a converted network computes in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+ACCUMULATORS = (16, 32, 48)
+"""Widths of partial sums that an accelerator of `accel_models` can have."""
+FLOATS = ("fp32", "bf16", "fp16")
+SCALES = ("error", "range")
+MOST_WORD_BITS = 16
+"""Widest stored word: what a lookup's input may have, and what the emulation holds exactly."""
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """Number formats. Values and scales: see `approx.network.fixed`.
+
+    Attributes:
+        data: "fp32"; "bf16" or "fp16", every operand and result rounded to it and sums kept in fp32; or
+            "int8", "int16" and other "intN": fixed point, the operands of matrix products N bits wide.
+        elementwise: bits of a stored word, which Hadamard products, lookups, sums and moves work on: from
+            the data's width to 16. None: 16 where the data are narrower, else theirs.
+        accumulator: bits of partial sums, 16, 32 or 48; None: the least that no layer can overflow.
+        table: bits of knots, slopes and midpoint values where a table does not say its own; None: as
+            `elementwise`.
+        scale: how a narrowed activation's step is chosen from its calibrated histogram: "error", the least
+            squared error, or "range", the least that clips nothing.
+
+    Raises:
+        ValueError: a width is none of these.
+    """
+
+    data: str = "fp32"
+    elementwise: int | None = None
+    accumulator: int | None = None
+    table: int | None = None
+    scale: str = "error"
+
+    def __post_init__(self) -> None:
+        """Refuse what no number has."""
+        self._check_data()
+        if self.accumulator is not None and self.accumulator not in ACCUMULATORS:
+            allowed = ", ".join(map(str, ACCUMULATORS))
+            raise ValueError(f"accumulator = {self.accumulator!r}: must be one of {allowed}")
+        if self.table is not None:
+            check_width("table", self.table, 2, 32)
+        if self.scale not in SCALES:
+            raise ValueError(f"scale = {self.scale!r}: must be one of {', '.join(SCALES)}")
+
+    def _check_data(self) -> None:
+        if self.data in FLOATS:
+            if self.elementwise is not None:
+                raise ValueError(f"elementwise = {self.elementwise!r}: must be left out with {self.data}")
+            return
+        found = re.fullmatch(r"int([0-9]{1,3})", self.data) if isinstance(self.data, str) else None
+        if found is None:
+            raise ValueError(f"data = {self.data!r}: must be fp32, bf16, fp16, int8, int16 or another intN")
+        bits = int(found[1])
+        if not 2 <= bits <= 32:
+            raise ValueError(f"data = {self.data!r}: must be from 2 to 32 bits wide")
+        if bits > MOST_WORD_BITS:
+            raise ValueError(
+                f"data = {self.data!r}: must be at most int{MOST_WORD_BITS}: the product of two wider words "
+                f"overflows an accumulator of {ACCUMULATORS[-1]} bits within a few additions"
+            )
+        if self.elementwise is not None:
+            check_width("elementwise", self.elementwise, bits, MOST_WORD_BITS)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether values are integers times a scale."""
+        return self.data not in FLOATS
+
+    @property
+    def operand_bits(self) -> int:
+        """Bits of an operand of a matrix product, in fixed point."""
+        return int(self.data.removeprefix("int"))
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of a stored word, in fixed point."""
+        return MOST_WORD_BITS if self.elementwise is None else self.elementwise
+
+    @property
+    def table_bits(self) -> int:
+        """Bits of a table's numbers where the table does not say its own."""
+        return self.word_bits if self.table is None else self.table
+
+    @property
+    def label(self) -> str:
+        """What people call it: "int8 (16-bit words)"."""
+        wider = self.is_fixed and self.word_bits != self.operand_bits
+        return f"{self.data} ({self.word_bits}-bit words)" if wider else self.data
+
+
+def check_width(name: str, bits: Any, least: int, most: int) -> None:
+    """Refuse a width outside its range.
+
+    Raises:
+        ValueError: naming the field, the value and the range.
+    """
+    whole = isinstance(bits, int) and not isinstance(bits, bool)
+    if not whole or not least <= bits <= most:
+        raise ValueError(f"{name} = {bits!r}: must be an integer from {least} to {most}, bits")

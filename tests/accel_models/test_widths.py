@@ -1,0 +1,101 @@
+"""Stored words, sums and tables at widths of their own beside the operands'."""
+
+import pandas as pd
+import pytest
+
+from accel_models import Design, Gemm, Hadamard, Lookup, Workload, evaluate, evaluate_many
+from accel_models.technology import load_technology
+
+WORDS = {"elementwise_bits": 16}
+
+
+def test_none_is_the_operands_own_width() -> None:
+    workload = Workload([Gemm(64, 64, 64), Hadamard(4096), Lookup(4096, 16)])
+    own, same = (evaluate(Design(elementwise_bits=bits), workload) for bits in (None, 8))
+    assert own.energy_parts == same.energy_parts
+    assert own.area_parts == same.area_parts
+    assert Design(data_width="int16").elementwise_width == "int16"
+
+
+def test_element_wise_work_is_charged_at_the_width_of_stored_words() -> None:
+    work = Workload([Hadamard(4096)])
+    narrow, wide, int16 = (
+        evaluate(Design(**fields), work) for fields in ({}, WORDS, {"data_width": "int16"})
+    )
+    mac = load_technology("45nm").mac
+    assert narrow.energy_parts["hadamard"] == pytest.approx(4096 * mac["int8-32"].pj * 1e-12)
+    assert wide.energy_parts["hadamard"] == pytest.approx(4096 * mac["int16-32"].pj * 1e-12)
+    for part in ("hadamard", "output", "dram"):
+        assert wide.energy_parts[part] == int16.energy_parts[part]
+    assert narrow.area_parts["array"] < wide.area_parts["array"] < int16.area_parts["array"]
+
+
+def test_products_keep_the_operands_width_in_array_and_input_scratchpads_and_cross_dram_as_words() -> None:
+    one = Workload([Gemm(64, 64, 64)])
+    narrow, wide = (evaluate(Design(**fields), one) for fields in ({}, WORDS))
+    for part in ("mac", "input", "weight"):
+        assert narrow.energy_parts[part] == wide.energy_parts[part]
+    assert wide.dram_reads - narrow.dram_reads == 64 * 64  # A; B has the operands' width
+    assert wide.dram_writes == 2 * narrow.dram_writes
+
+
+def test_a_sum_of_words_runs_digit_by_digit() -> None:
+    operands, words = (Workload([Gemm(64, 1, 64, wide=wide)]) for wide in (False, True))
+    assert evaluate(Design(**WORDS), words).macs == 2 * evaluate(Design(**WORDS), operands).macs
+    assert evaluate(Design(), words).macs == evaluate(Design(), operands).macs
+    int16 = Design(data_width="int16")
+    assert evaluate(int16, words).energy_j == evaluate(int16, operands).energy_j
+
+
+def test_a_table_has_its_own_width() -> None:
+    tables = {width: Workload([Lookup(4096, 62, width=width)]) for width in (None, 8, 16)}
+    fits = evaluate(Design(parameter_buffer=128, **WORDS), tables[8])
+    with pytest.raises(
+        ValueError, match="parameter_buffer = 128: must be at least 256 bytes to hold the table"
+    ):
+        evaluate(Design(parameter_buffer=128, **WORDS), tables[None])
+    assert fits.energy_parts["parameter"] > 0
+    read = {
+        width: evaluate(Design(**WORDS), work).energy_parts["parameter"] for width, work in tables.items()
+    }
+    assert read[8] == pytest.approx(read[16] / 2) == pytest.approx(read[None] / 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        (
+            {"elementwise_bits": 12},
+            "data_width = int12: must be one of int8, int16, int32, fp16, bf16, fp32, for",
+        ),
+        ({"elementwise_bits": 8, "data_width": "int16"}, "elementwise_bits = 8: must be at least 16 with"),
+        (
+            {"elementwise_bits": 16, "data_width": "fp32"},
+            "elementwise_bits = 16: must be left out with data_",
+        ),
+        ({"elementwise_bits": 17}, "elementwise_bits = 17: must be an integer from 8 to 16 bits or none"),
+        ({"accumulator_bits": 48}, "accumulator_bits = 48: must be 16 or 32 with int8 in 45nm"),
+    ],
+)
+def test_widths_without_a_figure_are_refused(fields: dict[str, object], line: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Design(**fields)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(line)
+
+
+def test_many_designs_are_each_designs_own() -> None:
+    work = Workload([Gemm(64, 64, 64), Gemm(64, 1, 64, wide=True), Hadamard(999), Lookup(999, 16, width=8)])
+    frame = pd.DataFrame({"data_width": ["int8", "int8", "int16"], "elementwise_bits": [None, 16, None]})
+    found = evaluate_many(frame, work)
+    for row, (data, bits) in enumerate([("int8", None), ("int8", 16), ("int16", None)]):
+        design = Design(data_width=data, elementwise_bits=bits)
+        assert found.energy_j[row] == evaluate(design, work).energy_j
+
+
+def test_a_lookups_width_is_checked_and_survives_json() -> None:
+    with pytest.raises(ValueError, match=r"lookup.width = 1: must be an integer from 2 to 32 bits or none"):
+        Lookup(1, 4, width=1)
+    with pytest.raises(ValueError, match=r"gemm.wide = 1: must be true or false"):
+        Gemm(1, 1, 1, wide=1)  # type: ignore[arg-type]
+    work = Workload([Lookup(4, 4, width=8), Gemm(4, 1, 4, wide=True)])
+    assert Workload.from_dict(work.to_dict()) == work
