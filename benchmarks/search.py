@@ -41,7 +41,7 @@ from dse.search.guide import loss_of
 from dse.search.strategies import enumeration
 from dse.space import Space, Tables
 from dse.study import Study
-from dse.widths import widths
+from dse.widths import completed, widths
 
 ROOT = Path(__file__).parent
 KEPT = ROOT / "search"
@@ -76,7 +76,7 @@ def problem(name: str, strategy: str = "nested", seed: int = 0) -> tuple[StudyCo
 def network(name: str) -> ConvertedNetwork:
     made = ConvertedNetwork(problem(name)[0])
     if name in SUBSETS:
-        made.quality = lambda tables, chosen: made.quick_quality(tables, chosen, SUBSETS[name])  # type: ignore[method-assign]
+        made.quality = lambda *what: made.quick_quality(*what, SUBSETS[name])  # type: ignore[method-assign]
         made.fingerprint += f", {SUBSETS[name]} of the test batches"
     return made
 
@@ -130,12 +130,12 @@ class Atlas:
         self.space = Space(problem(name)[0], self.network.functions, self.network.sites)
         self.known: dict[str, tuple[float, float, Tables]] = {}
         self._hardware = enumeration(self.space, self.network)
-        self._chosen = widths(self._hardware.frame.iloc[0].dropna().to_dict())
+        self._widths = widths(completed(self._hardware.fields[0], self.network.accumulator))
         self._scorer = Scorer(self.network, storage.open_sqlite(folder / "study.db").memo)
         self._rates: dict[str, float] = {}
 
     def loss(self, tables: Tables) -> float:
-        return loss_of(self._scorer.quality(tables, self._chosen))
+        return loss_of(self._scorer.quality(tables, self._widths))
 
     def rate(self, tables: Tables) -> float:
         shape = json.dumps([(key, t["segments"], t["placement"]) for key, t in sorted(tables.items())])

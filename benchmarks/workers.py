@@ -77,10 +77,7 @@ class Sleeping:
     def accumulator(self, chosen: Mapping[str, Any]) -> int:
         return int(chosen.get("accumulator_bits", 32))
 
-    def losses(self, *_: Any) -> dict[str, dict[str, float]]:
-        return {}
-
-    def quality(self, tables: Mapping[str, Mapping[str, Any]], _: Mapping[str, Any]) -> dict[str, float]:
+    def quality(self, tables: Mapping[str, Mapping[str, Any]], _chosen: object) -> dict[str, float]:
         time.sleep(float(os.environ[SECONDS]))
         loss = sum(self.table_error(name, table) for name, table in tables.items())
         return {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}

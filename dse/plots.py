@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from dse.figures import Figure
 
@@ -33,6 +33,9 @@ LABEL_INCHES = 0.055
 
 AROUND_INCHES = 0.8
 """What a drawing needs beside its axes."""
+
+WIDE = 0.05
+"""Above this span, ticks of an accuracy need no decimals."""
 
 RASTERIZED = 1000
 """Above so many trials their points become one image inside an SVG or PDF, which stays small."""
@@ -89,13 +92,15 @@ def labels(study: Study, front: pd.DataFrame) -> list[str]:
 
 
 def label(attrs: Mapping[str, Any]) -> str:
-    """Name a design by its array, dataflow and tables: `16x32 ws, 4-16 uniform`, `8x8 os, 32 mixed`."""
+    """Name a design by its array and tables: `16x32 ws int8, 4-16 uniform`, `8x8 os int16, 32 mixed`."""
     design, tables = attrs["design"], list(attrs["tables"].values())
     segments, placements = [t["segments"] for t in tables], {t["placement"] for t in tables}
     low, high = min(segments, default=0), max(segments, default=0)
     span = f"{low}" if low == high else f"{low}\N{EN DASH}{high}"
     placement = placements.pop() if len(placements) == 1 else "mixed"
-    array = f"{design['rows']}\N{MULTIPLICATION SIGN}{design['cols']} {design['dataflow']}"
+    array = (
+        f"{design['rows']}\N{MULTIPLICATION SIGN}{design['cols']} {design['dataflow']} {design['data_width']}"
+    )
     return f"{array}, {span} {placement}"
 
 
@@ -186,7 +191,8 @@ def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:
         axis.set_minor_formatter(NullFormatter())
         axis.set_major_formatter(FuncFormatter(_from_one if figure.name in NEAR_ONE else _plain))
     elif figure.name == "accuracy":
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        digits = 0 if np.ptp(values) > WIDE else 1
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=digits, symbol="%"))
 
 
 def _from_one(distance: float, _: int) -> str:

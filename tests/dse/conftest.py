@@ -188,9 +188,7 @@ class Server:
         while True:  # until the last of the killed server's processes has noticed
             try:
                 self._server.ensure_postgres_running()
-                self.sql(
-                    "SELECT 1;"
-                )  # a killed server that nobody has waited for yet passes for a running one
+                self.sql("SELECT 1;")  # a killed server that nobody has waited for yet passes for a live one
                 return
             except Exception:
                 if time.monotonic() > deadline:

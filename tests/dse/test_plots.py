@@ -44,15 +44,15 @@ def test_labels_stay_inside_the_drawing(study):
 
 def test_a_design_is_named_by_array_dataflow_and_tables():
     attrs = {
-        "design": {"rows": 8, "cols": 16, "dataflow": "ws"},
+        "design": {"rows": 8, "cols": 16, "dataflow": "ws", "data_width": "int8"},
         "tables": {
             "exp": {"segments": 4, "placement": "uniform"},
             "gelu": {"segments": 16, "placement": "uniform"},
         },
     }
-    assert label(attrs) == "8×16 ws, 4–16 uniform"
+    assert label(attrs) == "8×16 ws int8, 4–16 uniform"
     attrs["tables"]["exp"]["placement"] = "dyadic"
-    assert label(attrs) == "8×16 ws, 4–16 mixed"
+    assert label(attrs) == "8×16 ws int8, 4–16 mixed"
 
 
 def test_a_study_without_a_finished_trial_can_be_drawn(unfinished):
