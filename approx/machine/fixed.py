@@ -101,12 +101,13 @@ class FixedExecution(Execution):
 
     def _sum(self, node: Mapping[str, Any], step: Step) -> Any:
         """Rows, or windows, times a vector of ones; times 1/n and rounded."""
-        x, *rest = map(self._argument, node["args"])
+        x = self._operand(node["args"][0], step, 0)
+        rest = map(self._argument, node["args"][1:])
         named = {name: self._argument(value) for name, value in node["kwargs"].items()}
         layout = _rows if node["target"] in _SUMS else _windows
         rows, shape = layout(node["target"], x, *rest, **named)
         sums = self.unit.product(rows, np.ones((rows.shape[-1], 1), np.int64)) if rows.shape[-1] > 1 else rows
-        shift = step["shift"] + self._word(node["args"][0])["fraction"] - step["word"]["fraction"]
+        shift = step["shift"] + self._fraction(node["args"][0], step, 0) - step["word"]["fraction"]
         result = self.unit.rounded(sums, shift, _limit(step["word"]), step["multiplier"])
         return result.reshape(shape)
 

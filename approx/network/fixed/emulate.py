@@ -275,7 +275,7 @@ class _Writer:
         elif step.fraction is not None:
             given, made = self._layer(node, step, here)
         elif node.target in (*SUMS, *POOLS):
-            made = FixedSum(node.target, step, self.plan[arguments(node)[0].name].word)
+            given, made = self._sum(node, step, here)
         elif node.target in HADAMARD:
             given, made = self._hadamard(node, step, here)
         elif self._keeps_word(node, step):
@@ -308,6 +308,16 @@ class _Writer:
     def _site(self, node: fx.Node, step: Step) -> nn.Module:
         site: Any = self.program.get_submodule(str(node.target))
         return FixedSite(site, self.bits_of(site.name), self.plan[arguments(node)[0].name].word, step.word)
+
+    def _sum(self, node: fx.Node, step: Step, here: fx.Node) -> tuple[tuple[Any, ...], nn.Module]:
+        """A sum; numbers that the host knows become words first."""
+        operand: Any = step.operands.get(0)
+        if operand is None:
+            return here.args, FixedSum(node.target, step, self.plan[arguments(node)[0].name].word)
+        with self.module.graph.inserting_before(here):
+            numbers = Constants(operand, kind_of(step), values=True, kept=False)
+            words = self._call(f"operands.{node.name}.argument0", numbers, (here.args[0],))
+        return (words, *here.args[1:]), FixedSum(node.target, step, Word(operand.bits, operand.fraction))
 
     def _layer(self, node: fx.Node, step: Step, here: fx.Node) -> tuple[tuple[Any, ...], nn.Module]:
         axes = (

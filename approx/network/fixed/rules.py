@@ -145,11 +145,13 @@ def total(p: Planner, node: fx.Node) -> Step:
     """A sum of words, times 1/n for a mean."""
     x = arguments(node)[0]
     terms = _summed(node)
-    word = p.word_of(x)
-    assert word is not None  # noqa: S101 - a program's sum reads a value
+    word, operands = p.word_of(x), dict[int, Operand]()
+    if word is None:  # a mask's sum, of numbers that the host knows
+        constant = p.constant(x, 62)
+        operands[0], word = constant, Word(constant.bits, _one(constant.fraction))
     largest = terms * word.limit if x.name in p._unrounded else p.need(node, terms, float(terms * word.limit))
     multiplier, shift = reciprocal(terms) if node.target is aten.mean.dim else (1, 0)
-    return Step(p.word(node), {}, None, multiplier, shift, largest)
+    return Step(p.word(node), operands, None, multiplier, shift, largest)
 
 
 def _summed(node: fx.Node) -> int:
