@@ -136,12 +136,15 @@ class Design:
                 raise refuse(key, values[key], f"left out; fields are {', '.join(names)}")
         return cls(**values)
 
+    def to_toml(self) -> str:
+        """Return the design as the text of a TOML file."""
+        return "".join(f"{name} = {json.dumps(value)}\n" for name, value in self.to_dict().items())
+
     def save(self, path: str | Path) -> None:
         """Write the design as TOML, or as JSON where the name ends in .json."""
-        lines = [f"{name} = {json.dumps(value)}" for name, value in self.to_dict().items()]
         as_json = Path(path).suffix == ".json"
-        text = json.dumps(self.to_dict(), indent=1) if as_json else "\n".join(lines)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(self.to_dict(), indent=1) + "\n" if as_json else self.to_toml()
+        Path(path).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> "Design":

@@ -138,6 +138,11 @@ class ConvertedNetwork:
         figures: Figures = evaluator.score(self._converted).figures
         return figures
 
+    def built(self, tables: Tables, chosen: Widths) -> Any:
+        """Return the converted network, an `approx.ConvertedModule`, with these tables and widths."""
+        self._set(_approximation(tables), numerics(chosen))
+        return self._converted
+
     def _set(self, approximation: Any, numbers: Any) -> None:
         self._converted.set_approximation(approximation)
         if self._converted.numerics != numbers:

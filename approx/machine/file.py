@@ -64,6 +64,11 @@ def metadata(document: Mapping[str, Any]) -> dict[str, str]:
     return {NAME: json.dumps(sealed, allow_nan=False, separators=(",", ":"))}
 
 
+def seal(content: bytes) -> tuple[bytes, memoryview]:
+    """Return a program file in two parts, made of a safetensors file with `metadata`; nothing is copied."""
+    return _sealed_header(content), memoryview(content)[_header_end(content) :]
+
+
 def write(path: Path, content: bytes) -> None:
     """Seal a safetensors file made with `metadata` and write it whole or not at all.
 
@@ -73,8 +78,7 @@ def write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with temporary.open("wb") as file:
-            file.write(_sealed_header(content))
-            file.write(memoryview(content)[_header_end(content) :])
+            file.writelines(seal(content))
         temporary.replace(path)
     except OSError as error:
         raise refused(path, f"cannot be written ({error.strerror})") from None

@@ -15,6 +15,7 @@ from approx.network.approximation import Approximation, TableSpec
 from approx.network.calibrate import Histogram, calibrated_domain
 from approx.network.export import ExampleInputs, bind, export, split
 from approx.network.fixed import Edge, Plan, Recorder, build, emulation
+from approx.network.fixed.table import quantised
 from approx.network.fuse import fuse
 from approx.network.half import in_half_precision
 from approx.network.legalize import legalize
@@ -232,6 +233,26 @@ class ConvertedModule(nn.Module):
         """Bits of a site's table in fixed point: its own width, or that of the numerics."""
         width = None if self.approximation.is_exact else self.approximation.spec(site).width
         return width or (numerics or self.numerics).table_bits
+
+    def stored_tables(self) -> dict[str, CpwlTable]:
+        """The tables as a parameter buffer holds them: in integers in fixed point, else as they are.
+
+        By the site's name; where one is evaluated several times on words of other steps, by name and number.
+        """
+        if not self.plan:
+            return self.tables
+        sites = {site.name: site for site in self.program.sites}
+        found: dict[str, dict[CpwlTable, None]] = {}
+        for node, module in self.program.site_nodes():
+            source: Any = node.args[0]
+            if module.table is not None and source.name in self.plan:
+                bits, word = self.table_bits(sites[module.name]), self.plan[source.name].word
+                found.setdefault(module.name, {})[quantised(module.table, bits, word)] = None
+        return {
+            name if number == 0 else f"{name}.{number + 1}": table
+            for name, tables in found.items()
+            for number, table in enumerate(tables)
+        }
 
     def workload(self, batch: int = 1) -> Workload:
         """The work of one pass over `batch` samples with the present tables."""

@@ -43,7 +43,7 @@ class MatrixProgram:
         """
         example = self._sizes(self._batch)
         elements: dict[str, int] = {}
-        for node, module in self._site_nodes():
+        for node, module in self.site_nodes():
             elements[module.name] = elements.get(module.name, 0) + example.elements(node)
         modules = self.site_modules().values()
         return tuple(
@@ -67,7 +67,7 @@ class MatrixProgram:
 
     def site_modules(self) -> dict[str, SiteModule]:
         """The module that serves each site, by the site's name."""
-        return {module.name: module for _, module in self._site_nodes()}
+        return {module.name: module for _, module in self.site_nodes()}
 
     def certificate(self) -> Certificate:
         """What every node became; nothing nonlinear is left."""
@@ -102,9 +102,10 @@ class MatrixProgram:
     @functools.cached_property
     def _site_of(self) -> dict[str, Site]:
         named = {site.name: site for site in self.sites}
-        return {str(node.target): named[module.name] for node, module in self._site_nodes()}
+        return {str(node.target): named[module.name] for node, module in self.site_nodes()}
 
-    def _site_nodes(self) -> list[tuple[fx.Node, SiteModule]]:
+    def site_nodes(self) -> list[tuple[fx.Node, SiteModule]]:
+        """Every evaluation of a site, in order: its node, and the module that serves it."""
         modules = dict(self.graph_module.named_modules())
         calls = [n for n in self.graph_module.graph.nodes if n.op == "call_module"]
         return [(node, m) for node in calls if isinstance(m := modules[str(node.target)], SiteModule)]

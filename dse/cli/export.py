@@ -14,7 +14,7 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/bert_digits.")],
     kind: Annotated[
         str,
-        typer.Option("--format", "-f", metavar="FORMAT", help="timeloop or scalesim.", show_default=False),
+        typer.Option("--format", "-f", metavar="FORMAT", help="Of the list below.", show_default=False),
     ],
     design: Annotated[
         str,
@@ -31,6 +31,11 @@ def export(
 
     **Formats**
 
+    - tables: tables.json, every site's table, with its integers where the design computes in fixed point
+    - c: tables.h, the same integers for C99, with a function that evaluates a table
+    - verilog: tables.mem for `$readmemh`, and a SystemVerilog package of widths and offsets
+    - model: the converted network, for `approx.load` and for `approx.machine.load`
+    - design: design.toml and workload.json, which `neuralmatrix estimate` costs to the same figures
     - timeloop: a folder a distinct matrix product, for timeloop-model with our mapping and for
       timeloop-mapper
     - scalesim: configuration and topology for SCALE-Sim 3.0.0

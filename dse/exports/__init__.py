@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from dse.exports import formats
 from dse.exports.chosen import Chosen, choose
 from dse.exports.scalesim import scalesim
 from dse.exports.timeloop import timeloop
@@ -15,7 +16,15 @@ from dse.exports.timeloop import timeloop
 Files = Mapping[str, str | bytes]
 """Contents by path, relative to the output folder."""
 
-FORMATS: Mapping[str, Callable[[Chosen], Files]] = {"timeloop": timeloop, "scalesim": scalesim}
+FORMATS: Mapping[str, Callable[[Chosen], Files]] = {
+    "tables": formats.tables,
+    "c": formats.c,
+    "verilog": formats.verilog,
+    "model": formats.model,
+    "design": formats.design,
+    "timeloop": timeloop,
+    "scalesim": scalesim,
+}
 """By the names that `neuralmatrix export --format` takes."""
 
 __all__ = ["FORMATS", "Chosen", "Files", "choose"]

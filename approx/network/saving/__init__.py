@@ -6,6 +6,6 @@ evaluated.
 """
 
 from approx.network.saving.read import load
-from approx.network.saving.write import save
+from approx.network.saving.write import dumps, save
 
-__all__ = ["load", "save"]
+__all__ = ["dumps", "load", "save"]

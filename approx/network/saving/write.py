@@ -11,7 +11,7 @@ from safetensors import torch as safetensors
 from torch import fx, nn
 from torch.fx.graph import _PyTreeInfo
 
-from approx.machine.file import metadata, refused, write
+from approx.machine.file import metadata, refused, seal, write
 from approx.network.calibrate import Histogram
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
@@ -36,32 +36,46 @@ def save(converted: ConvertedModule, path: str | Path) -> None:
         ValueError: the program holds something that a file cannot, or the file cannot be written.
     """
     path = Path(path)
+    try:
+        content = _content(converted)
+    except ValueError as error:
+        raise refused(path, f"cannot be written: {error}") from None
+    write(path, content)
+
+
+def dumps(converted: ConvertedModule) -> bytes:
+    """Return what `save` writes.
+
+    Raises:
+        ValueError: the program holds something that a file cannot.
+    """
+    return b"".join(seal(_content(converted)))
+
+
+def _content(converted: ConvertedModule) -> bytes:
     tensors: dict[str, torch.Tensor] = {}
-    document = _document(path, converted, tensors)
-    write(path, safetensors.save(tensors, metadata(document)))
+    document = _document(converted, tensors)
+    return safetensors.save(tensors, metadata(document))
 
 
-def _document(path: Path, converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+def _document(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     program = converted.program
     symbol = program._batch_symbol
     names: dict[sympy.Symbol, str] = {} if symbol is None else {symbol: "batch"}
     root = with_known_ops(program.graph_module)
     writer = _Writer(converted, root, names, tensors)
     codegen: Any = root.graph._codegen
-    try:
-        return {
-            "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},
-            "call": _call(program, codegen.pytree_info, batch_is_free=symbol is not None),
-            "nodes": [writer.node(node) for node in root.graph.nodes],
-            "output": structure_json(codegen.pytree_info.out_spec),
-            "approximation": asdict(converted.approximation),
-            "certificate": certify(root).counts,
-            "numerics": asdict(converted.numerics),
-            "edges": writer.edges(),
-            **({"fixed": _fixed(converted)} if converted.plan else {}),
-        }
-    except ValueError as error:
-        raise refused(path, f"cannot be written: {error}") from None
+    return {
+        "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},
+        "call": _call(program, codegen.pytree_info, batch_is_free=symbol is not None),
+        "nodes": [writer.node(node) for node in root.graph.nodes],
+        "output": structure_json(codegen.pytree_info.out_spec),
+        "approximation": asdict(converted.approximation),
+        "certificate": certify(root).counts,
+        "numerics": asdict(converted.numerics),
+        "edges": writer.edges(),
+        **({"fixed": _fixed(converted)} if converted.plan else {}),
+    }
 
 
 def _fixed(converted: ConvertedModule) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""What a design is built from: its tables for software and for hardware, its network, its accelerator."""
+
+from __future__ import annotations
+
+import json
+
+from approx.network import saving
+from dse.exports.c_header import c_header
+from dse.exports.chosen import Chosen
+from dse.exports.memory import PACKAGE, memory
+from dse.exports.network import converted, tables_in_integers
+
+
+def tables(chosen: Chosen) -> dict[str, str]:
+    """Return tables.json: every site's table, of real numbers, and in integers where the design has them."""
+    found = {site: table.to_dict() for site, table in converted(chosen).stored_tables().items()}
+    return {"tables.json": json.dumps(found, indent=1) + "\n"}
+
+
+def c(chosen: Chosen) -> dict[str, str]:
+    """Return tables.h: every site's table in integers, and a function that evaluates one."""
+    return {"tables.h": c_header(tables_in_integers(chosen))}
+
+
+def verilog(chosen: Chosen) -> dict[str, str]:
+    """Return tables.mem for `$readmemh`, and the SystemVerilog package that says what lies where."""
+    image, package = memory(tables_in_integers(chosen))
+    return {"tables.mem": image, f"{PACKAGE}.sv": package}
+
+
+def model(chosen: Chosen) -> dict[str, str | bytes]:
+    """Return the converted network for `approx.load` and `approx.machine.load`, and what each node became."""
+    network = converted(chosen)
+    return {
+        "model.safetensors": saving.dumps(network),
+        "certificate.txt": f"{network.program.certificate()}\n",
+    }
+
+
+def design(chosen: Chosen) -> dict[str, str]:
+    """Return the accelerator and its work: `neuralmatrix estimate workload.json --design design.toml`."""
+    return {
+        "design.toml": chosen.design.to_toml(),
+        "workload.json": json.dumps(chosen.workload.to_dict()) + "\n",
+    }
