@@ -34,6 +34,8 @@ class MatrixProgram:
         self.positional = exported.positional
         self._batch_symbol: sympy.Symbol | None = exported.batch_symbol
         self._batch = exported.batch
+        # What nodes ask for by batch size, which tables do not change: a search asks for many workloads.
+        self._steps: dict[int, list[list[Operation] | tuple[Site, int]]] = {}
 
     @functools.cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -88,13 +90,18 @@ class MatrixProgram:
         if self._batch_symbol is None and batch != self._batch:
             raise ValueError(f"batch = {batch}: must be {self._batch}, which the model fixes")
         tables = approximation or Approximation()
-        sizes = self._sizes(batch)
-        operations = [op for node in self.graph_module.graph.nodes for op in self._work(node, sizes, tables)]
+        if batch not in self._steps:
+            sizes = self._sizes(batch)
+            self._steps[batch] = [self._step(node, sizes) for node in self.graph_module.graph.nodes]
+        operations: list[Operation] = []
+        for step in self._steps[batch]:
+            operations += step if isinstance(step, list) else [_lookup(*step, tables)]
         return Workload(operations, batch=batch)
 
-    def _work(self, node: fx.Node, sizes: Sizes, tables: Approximation) -> list[Operation]:
+    def _step(self, node: fx.Node, sizes: Sizes) -> list[Operation] | tuple[Site, int]:
+        """The work of a node, or, where that depends on the tables, its site and elements."""
         if node.op == "call_module":
-            return [_lookup(self._site_of[str(node.target)], sizes.elements(node), tables)]
+            return self._site_of[str(node.target)], sizes.elements(node)
         if node.op != "call_function" or kind_of(node) is Kind.HOST or node.target not in INSTRUCTIONS:
             return []
         return INSTRUCTIONS[node.target].work(node, sizes)
