@@ -45,7 +45,7 @@ def long_study(folder: Path, trials: int) -> Study:
             )
         )
     study.add_trials(made)
-    return Study(folder, short.database, study)
+    return Study(folder, study, short.database)
 
 
 def opened(page: Path, chromium: str, runs: int = 5) -> float:
