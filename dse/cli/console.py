@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+INTERRUPTED = 130
+"""The exit status that shells report for a program ended by Ctrl-C."""
+
+
 def say(text: str) -> None:
     """Print a message for people on standard error, as it is: no wrapping that would cut a path in two."""
     print(text, file=sys.stderr)

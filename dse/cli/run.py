@@ -8,10 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dse.cli.console import say
-
-INTERRUPTED = 130
-"""What shells report for a program ended by Ctrl-C."""
+from dse.cli.console import INTERRUPTED, say
 
 STORAGE = "NEURALMATRIX_STORAGE"
 """The environment variable that can hold the storage's URL: no list of processes then shows its password."""

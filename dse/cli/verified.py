@@ -6,8 +6,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dse.cli.console import output, say
-from dse.cli.run import INTERRUPTED
+from dse.cli.console import INTERRUPTED, output, say
 from dse.figures import FIGURES
 from dse.study import Study
 from dse.verify import COMPARED, FILE, verified, verify

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import typer
 
-from dse.cli.console import say
-from dse.cli.run import INTERRUPTED, STORAGE, use_one_thread
+from dse.cli.console import INTERRUPTED, say
+from dse.cli.run import STORAGE, use_one_thread
 
 
 def worker(
