@@ -60,10 +60,13 @@ class Command:
         return Study.load(storage.open_url(self.url), "light")
 
     def finished(self):
+        database = storage.open_url(self.url)
         try:
-            return len(runs.tickets(self.study().optuna))
+            return len(runs.tickets(Study.load(database, "light").optuna))
         except UserError:  # not begun yet
             return 0
+        finally:  # asked often: a server has a hundred connections
+            database.optuna.engine.dispose()
 
 
 def kill_a_worker(command, server):

@@ -19,7 +19,8 @@ def test_the_folder_is_written_whole(cli, study, tmp_path, kind):
     [
         (
             ("--format", "timelop"),
-            "--format timelop: must be one of timeloop, scalesim (did you mean timeloop?)",
+            "--format timelop: must be one of tables, c, verilog, model, design, timeloop, scalesim "
+            "(did you mean timeloop?)",
         ),
         (("--format", "scalesim", "--design", "x"), "--design x: must be the number of a finished trial"),
         (("--format", "scalesim", "--out", "/proc/nowhere"), "/proc/nowhere: cannot be written to: "),
