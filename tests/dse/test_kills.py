@@ -119,7 +119,7 @@ def kill_again_and_again(command, server, victim, times):
     assert command.finished() == before + TRIALS
 
 
-def check_nothing_is_lost(command, kills):
+def check_nothing_is_lost(command, victim, kills):
     study = command.study()
     tickets = runs.tickets(study.optuna)
     assert len(set(tickets)) == len(tickets)
@@ -134,11 +134,15 @@ def check_nothing_is_lost(command, kills):
     done = Counter(
         line for line in (command.folder / "log").read_text().splitlines() if line.startswith("done")
     )
-    assert sum(done.values()) - len(done) <= kills  # scored, and killed before it was kept
+    # Scored, and killed before it was kept: with the database every worker loses the score it is at.
+    assert sum(done.values()) - len(done) <= kills * (WORKERS if victim == "database" else 1)
     assert len(kept) >= len({str(trial.user_attrs["tables"]) for trial in study.optuna.trials})
 
 
-ONCE = [("worker", 1), ("database", 1)]  # that of the coordinator is tested with the command line
+ONCE = [
+    ("worker", 1),  # that of the coordinator is tested with the command line
+    pytest.param("database", 1, marks=pytest.mark.slow),  # a server's recovery takes from seconds to a minute
+]
 OFTEN = [pytest.param(victim, 20, marks=pytest.mark.slow) for victim in KILLS]
 
 
@@ -146,7 +150,7 @@ OFTEN = [pytest.param(victim, 20, marks=pytest.mark.slow) for victim in KILLS]
 def test_whatever_is_killed_nothing_that_was_finished_is_lost(light, tmp_path, postgresql, victim, times):
     command = Command(tmp_path, postgresql.new_database())
     kill_again_and_again(command, postgresql, victim, times)
-    check_nothing_is_lost(command, times)
+    check_nothing_is_lost(command, victim, times)
 
 
 @pytest.mark.slow
@@ -154,4 +158,4 @@ def test_whatever_is_killed_nothing_that_was_finished_is_lost(light, tmp_path, p
 def test_the_same_on_sqlite(light, tmp_path, victim):
     command = Command(tmp_path, f"sqlite:///{tmp_path}/kept.db")
     kill_again_and_again(command, None, victim, 20)
-    check_nothing_is_lost(command, 20)
+    check_nothing_is_lost(command, victim, 20)
