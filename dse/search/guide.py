@@ -66,7 +66,6 @@ class Guide:
         self.chosen = dict(chosen or {})
         self._space, self._network, self._hardware, self._rng = space, network, hardware, rng
         self._costs = [figure for figure in objectives if figure in HARDWARE]
-        self._quality = [figure for figure in objectives if figure in QUALITY]
         self._limits = [limit for limit in limits if limit.figure in QUALITY]
         self._keys = list(space.keys)
         self._specs = {key: space.specs(key) for key in self._keys}
