@@ -40,8 +40,8 @@ from dse.score import ConvertedNetwork, Scorer
 from dse.search.guide import loss_of
 from dse.search.strategies import enumeration
 from dse.space import Space, Tables
+from dse.space.widths import completed, widths
 from dse.study import Study
-from dse.widths import completed, widths
 
 ROOT = Path(__file__).parent
 KEPT = ROOT / "search"

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from importlib import metadata
 
-from dse.redaction import without_password
+from dse.storage.redaction import without_password
 
 PACKAGES = ("neuralmatrix", "torch", "transformers", "optuna", "numpy", "scipy", "pandas")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import optuna
 
-from dse import losses, storage, widths
+from dse import storage
 from dse.config import StudyConfig, load
 from dse.errors import NoStudyError, StorageLostError, UserError
 from dse.export import write_results
@@ -19,8 +19,8 @@ from dse.score import ConvertedNetwork, Network
 from dse.search import feasibility, samplers
 from dse.search.hardware import MOST_DESIGNS, check_size
 from dse.search.strategies import enumeration, tried
-from dse.space import Space
-from dse.study import Study, changes
+from dse.space import Space, widths
+from dse.study import Study, changes, losses
 
 RUNS = Path("runs")
 

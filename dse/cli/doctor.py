@@ -53,7 +53,7 @@ def _optional() -> Iterator[tuple[str, str, str]]:
     """What the toolkit does without; missing parts say in full what is missing."""
     from accel_models.backends.timeloop import TimeloopError, find
     from dse.errors import UserError
-    from dse.power import Nvml, Rapl
+    from dse.measuring.power import Nvml, Rapl
 
     try:
         found = find(needs=("timeloop-model", "timeloop-mapper", "accelergy"))

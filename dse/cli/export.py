@@ -42,10 +42,10 @@ def export(
 
     Example: neuralmatrix export runs/bert_digits --format timeloop --design knee --out knee
     """
+    from dse.config.rules import did_you_mean
     from dse.errors import UserError
     from dse.exports import FORMATS, choose
     from dse.files import check_writable, write_whole
-    from dse.rules import did_you_mean
     from dse.study import Study
 
     if kind not in FORMATS:

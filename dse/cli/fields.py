@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dse.config import SECTIONS, Section
-from dse.problems import as_toml
+from dse.config.problems import as_toml
 
 
 def fields() -> Group:

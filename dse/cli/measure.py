@@ -48,8 +48,8 @@ def measure(
     from dse.files import write_whole
     from dse.measuring import Setting, check
     from dse.measuring import measure as run
-    from dse.networks import FULL_SIZE, find, of_task
-    from dse.power import meter
+    from dse.measuring.networks import FULL_SIZE, find, of_task
+    from dse.measuring.power import meter
 
     precisions = precision.split(",")
     check(device, precisions)

@@ -107,12 +107,12 @@ def run(
         run_hardware(study_file, out, platforms)
         return
     if verify is not None:
-        from dse.verify import check
+        from dse.study.verify import check
 
         check(verify)
     if platforms is not None:
         from dse.config import load
-        from dse.platforms import check as check_platforms
+        from dse.study.platforms import check as check_platforms
 
         check_platforms(platforms, load(study_file).task.name)
     with Display() as display:
@@ -123,7 +123,7 @@ def run(
             raise typer.Exit(INTERRUPTED) from None
     summary(study)
     if platforms is not None:
-        from dse.platforms import keep
+        from dse.study.platforms import keep
 
         keep(study, platforms)
         study.report(study.folder / "report.html")

@@ -9,7 +9,7 @@ from rich.table import Table
 from dse.cli.console import INTERRUPTED, output, say
 from dse.figures import FIGURES
 from dse.study import Study
-from dse.verify import COMPARED, FILE, verified, verify
+from dse.study.verify import COMPARED, FILE, verified, verify
 
 
 def verify_and_show(study: Study) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from approx.cpwl import CpwlTable
 from dse.exports.chosen import Chosen
 from dse.score import ConvertedNetwork
-from dse.widths import widths
+from dse.space.widths import widths
 
 FLOAT_BITS = 16
 """Bits that tables of a design with floating-point numbers are rounded to for hardware."""

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate, evaluate_many, needs
-from dse import networks
 from dse.errors import UserError
 from dse.figures import FIGURES
 from dse.hardware_study.config import HardwareStudy, NetworkSection
+from dse.measuring import networks
 
 KNOWN, BEST, COMMON = "known", "best", "common"
 """The preset; the best design of its area for one network; and the one that is best for all together. The

@@ -10,9 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dse import pareto
+from dse.config.problems import differences
 from dse.errors import UserError
 from dse.plots import labels, shown
-from dse.problems import differences
 from dse.report.front import HOVER, axis, hover, step
 from dse.report.render import columns, fill
 from dse.study import Study

@@ -14,16 +14,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from dse import losses
 from dse.export import drawn
 from dse.figures import Figure
-from dse.platforms import compared
 from dse.plots import labels, pareto_figure
 from dse.report.cards import cards
 from dse.report.front import front_data
 from dse.report.search import growth, growth_data, importances, unfinished
-from dse.study import Study
-from dse.verify import verified
+from dse.study import Study, losses
+from dse.study.platforms import compared
+from dse.study.verify import verified
 from dse.written import field_value, written
 
 COLUMNS = ("accuracy", "fidelity", "throughput_per_watt", "latency_s", "power_w", "area_mm2")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from optuna import TrialPruned
 
 from accel_models import Design, Workload, needs
-from dse.constraints import Constraint
+from dse.config.constraints import Constraint
 from dse.figures import HARDWARE, QUALITY, Figure
 from dse.pareto import hypervolume, non_dominated
 from dse.score import Network
@@ -29,7 +29,7 @@ from dse.search.additive import LEAST, AdditiveLoss
 from dse.search.hardware import Hardware
 from dse.search.merging import merged
 from dse.space import Space, Tables
-from dse.widths import Widths
+from dse.space.widths import Widths
 
 Array = NDArray[np.float64]
 Need = tuple[int, int]

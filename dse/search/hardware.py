@@ -17,12 +17,12 @@ import optuna
 import pandas as pd
 
 from accel_models import Workload, evaluate_many, needs
-from dse.constraints import Constraint
+from dse.config.constraints import Constraint
 from dse.errors import UserError
 from dse.figures import Figure
 from dse.pareto import non_dominated
 from dse.space import Space
-from dse.widths import Least, Widths, completed_all
+from dse.space.widths import Least, Widths, completed_all
 
 MOST_DESIGNS = 100_000
 """Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""

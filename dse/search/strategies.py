@@ -17,7 +17,7 @@ from dse.search.guide import Guide
 from dse.search.hardware import Hardware
 from dse.search.samplers import fixing, make
 from dse.space import Candidate, Space
-from dse.widths import Widths, usable
+from dse.space.widths import Widths, usable
 
 TABLES = "tables"
 """A trial's attribute: what it chose, there as soon as it is chosen."""

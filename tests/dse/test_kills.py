@@ -17,8 +17,9 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from dse import runs, storage
+from dse import storage
 from dse.errors import UserError
+from dse.storage import runs
 from dse.study import Study
 
 TRIALS = 6

@@ -11,8 +11,9 @@ import optuna
 import pytest
 
 import dse
-from dse import runs, storage
+from dse import storage
 from dse.errors import NoStudyError, UserError
+from dse.storage import runs
 from dse.study import Study
 
 
@@ -132,7 +133,7 @@ def test_a_study_that_is_not_there(place):
 
 
 def test_workers_that_all_end_at_once_end_the_run(light, tmp_path, monkeypatch):
-    monkeypatch.setattr("dse.pool.MOST_LOSSES", 1)
+    monkeypatch.setattr("dse.worker.pool.MOST_LOSSES", 1)
     with pytest.raises(UserError, match="workers end before they finish a trial: exit status"):
         dse.run(tmp_path / "light.toml", 2, tmp_path / "out", workers=2, make_network=_once_only(light))
 

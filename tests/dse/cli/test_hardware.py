@@ -16,7 +16,7 @@ name = "resnet50"
 @pytest.fixture
 def file(tmp_path, monkeypatch):
     workload = Workload([Gemm(64, 64, 64), Lookup(64, 16, "shift")])
-    monkeypatch.setattr("dse.networks.workload", lambda *_: workload)
+    monkeypatch.setattr("dse.measuring.networks.workload", lambda *_: workload)
     (tmp_path / "small.toml").write_text(STUDY)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "small.toml"

@@ -3,7 +3,7 @@
 import pytest
 
 from accel_models.platforms import load
-from dse.networks import FULL_SIZE, FullSize
+from dse.measuring.networks import FULL_SIZE, FullSize
 
 
 def small(batch, size):

@@ -42,7 +42,7 @@ def small(name, size, approximation, batch=1):
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setattr("dse.networks.workload", small)
+    monkeypatch.setattr("dse.measuring.networks.workload", small)
     path = tmp_path / "small.toml"
     path.write_text(STUDY)
     return path

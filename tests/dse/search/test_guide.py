@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dse.config import parse
-from dse.constraints import Constraint
+from dse.config.constraints import Constraint
 from dse.figures import FIGURES
 from dse.pareto import hypervolume, non_dominated
 from dse.search.guide import Guide

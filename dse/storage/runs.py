@@ -1,0 +1,85 @@
+"""How many trials are left to do, for workers that share a run, come and go, and are killed.
+
+Each run adds a number of trials to its study, its tickets. A worker takes a ticket by locking it, and the
+ticket is used up by the finished trial that bears it. If the worker is killed its lock is gone, the trial is
+not there, and the ticket is taken up by another. So a run adds exactly its number of trials, however many
+workers it had or lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from dse.storage.locks import Locks
+from dse.storage.mirror import TICKET
+
+RUNS = "runs"
+"""The study's attribute that lists its runs: how many trials each adds to how many, and versions."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Trials that are added to a study together.
+
+    Attributes:
+        study: The Optuna study.
+        locks: Of all processes that work on it.
+        number: Which of the study's runs.
+        trials: How many it adds.
+        before: Trials that the study had, as counted by tickets.
+    """
+
+    study: optuna.Study
+    locks: Locks
+    number: int
+    trials: int
+    before: int
+
+    @property
+    def done(self) -> set[int]:
+        """The tickets that are used up."""
+        return {ticket for run, ticket in tickets(self.study) if run == self.number}
+
+    @contextmanager
+    def take(self) -> Iterator[int | None]:
+        """Hold a ticket that nobody else holds; None where all that are left are held by others."""
+        done = self.done
+        for ticket in (ticket for ticket in range(self.trials) if ticket not in done):
+            name = f"{self.study.study_name}: run {self.number}, ticket {ticket}"
+            with self.locks.hold(name, wait=False) as held:
+                if held and ticket not in self.done:
+                    yield ticket
+                    self.locks.forget(name)
+                    return
+        yield None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all tickets are used up."""
+        return len(self.done) >= self.trials
+
+
+def begin(study: optuna.Study, locks: Locks, trials: int, about: dict[str, Any]) -> Run:
+    """Begin a run of so many trials."""
+    with locks.hold(f"{study.study_name}: {RUNS}"):
+        runs = list(study.user_attrs.get(RUNS, ()))
+        before = len(set(tickets(study)))
+        study.set_user_attr(RUNS, [*runs, {"trials": trials, "before": before, "about": about}])
+    return Run(study, locks, len(runs), trials, before)
+
+
+def latest(study: optuna.Study, locks: Locks) -> Run | None:
+    """Return the run that was begun last, or None."""
+    runs = study.user_attrs.get(RUNS, ())
+    return Run(study, locks, len(runs) - 1, runs[-1]["trials"], runs[-1]["before"]) if runs else None
+
+
+def tickets(study: optuna.Study) -> list[tuple[int, int]]:
+    """Return run and ticket of each trial that was asked for; other designs of its tables bear none."""
+    borne = (trial.user_attrs.get(TICKET) for trial in study.get_trials(deepcopy=False))
+    return [(ticket[0], ticket[1]) for ticket in borne if ticket and ticket[2] == 0]

@@ -1,0 +1,130 @@
+"""One trial: tables and hardware are chosen, scored, and made into what the study keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from accel_models import Workload
+from dse.config import StudyConfig
+from dse.errors import UserError
+from dse.figures import QUALITY
+from dse.score import Scorer, cost_figures
+from dse.space import Candidate
+from dse.space.widths import widths
+from dse.storage.memo import Figures
+from dse.worker.interruption import Interruption
+from dse.worker.screen import Screen
+from dse.worker.timing import time_limit
+
+REASON = "reason"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A design with all its figures.
+
+    Attributes:
+        values: The objectives.
+        constraints: By which share each limit is missed, by its figure; at most 0 where it is kept to.
+        record: The trial's attributes: tables, design, workload, and every figure by its name.
+    """
+
+    values: tuple[float, ...]
+    constraints: Mapping[str, float]
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        state: Complete, pruned or failed.
+        designs: What it found, the trial's own first.
+        reason: Why it found nothing, in a line.
+        error: What the reason comes from.
+    """
+
+    state: TrialState
+    designs: tuple[Scored, ...] = ()
+    reason: str = ""
+    error: BaseException | None = field(default=None, repr=False)
+
+
+class Attempt:
+    """Runs trials of one study.
+
+    Args:
+        config: The study file.
+        scorer: Scores what is chosen.
+        screen: Says which tables could join the front.
+        interruption: Ends the scoring when a signal comes.
+    """
+
+    def __init__(
+        self, config: StudyConfig, scorer: Scorer, screen: Screen, interruption: Interruption
+    ) -> None:
+        self._config, self._scorer, self._screen = config, scorer, screen
+        self._interruption = interruption
+
+    def __call__(self, trial: Trial, choose: Callable[[Trial], list[Candidate]]) -> Outcome:
+        """Choose and score; whatever goes wrong is an outcome too, but for a storage that is lost."""
+        try:
+            with time_limit(self._config.search.time_limit):
+                return Outcome(TrialState.COMPLETE, tuple(self._score(choose(trial))))
+        except optuna.TrialPruned as pruned:
+            return Outcome(TrialState.PRUNED, reason=reason(pruned), error=pruned)
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            return Outcome(TrialState.FAIL, reason=reason(error), error=error)
+
+    def _score(self, candidates: Sequence[Candidate]) -> list[Scored]:
+        tables = candidates[0].tables
+        workload = self._scorer.network.workload(tables)
+        costs = [self._cost(candidate, workload) for candidate in candidates]
+        chosen = widths(costs[0][0])
+        with self._interruption.at_once():
+            self._screen.check(tables, chosen, [figures for _, figures in costs])
+            quality = self._scorer.quality(tables, chosen)
+        return [self._scored(tables, workload, design, costs | quality) for design, costs in costs]
+
+    def _cost(self, candidate: Candidate, workload: Workload) -> tuple[dict[str, Any], Figures]:
+        try:
+            design, report = self._scorer.cost(candidate, workload)
+        except ValueError as error:
+            raise optuna.TrialPruned(str(error)) from error
+        figures = cost_figures(report)
+        missed = [
+            c
+            for c in self._config.limits
+            if c.figure not in QUALITY and c.violation(figures[c.figure.name]) > 0
+        ]
+        if missed:
+            raise optuna.TrialPruned(
+                "; ".join(f"{c.figure.name} = {figures[c.figure.name]:.4g}: not {c}" for c in missed)
+            )
+        return design.to_dict(), figures
+
+    def _scored(self, tables: Any, workload: Workload, design: dict[str, Any], figures: Figures) -> Scored:
+        values = tuple(figures[figure.name] for figure in self._config.figures)
+        constraints = {c.figure.name: c.violation(figures[c.figure.name]) for c in self._config.limits}
+        record: dict[str, Any] = {"tables": tables, "design": design, **figures}
+        if max(constraints.values(), default=0.0) <= 0 and self._screen.joins_front(values):
+            record["workload"] = workload.to_dict()  # what a report needs to show where cycles and joules go
+        return Scored(values, constraints, record)
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line why a trial ended without figures."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    text = " ".join(str(error).split())
+    known = isinstance(error, optuna.TrialPruned | UserError | ValueError | TimeoutError)
+    return text if known else f"{type(error).__name__}: {text}"

@@ -1,0 +1,137 @@
+"""Worker processes of one machine, and the coordinator that starts them and watches the run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any
+
+from dse.errors import StorageLostError, UserError
+from dse.storage.runs import Run
+from dse.worker.interruption import Interruption
+
+if TYPE_CHECKING:
+    from dse.config import StudyConfig
+    from dse.score import Network
+    from dse.study import Study
+
+LOOK_S = 0.25
+"""Between two looks at what the workers finished."""
+
+MOST_LOSSES = 5
+"""Workers that may end one after another, without a trial finished in between, before the run is given up."""
+
+
+def work(
+    study: Study,
+    run: Run,
+    workers: int,
+    make_network: Callable[[StudyConfig], Network],
+    on_trial: Callable[[], None],
+) -> None:
+    """Let so many processes do a run; one that is killed is replaced, and its trial is done by another.
+
+    Args:
+        study: The study.
+        run: Its run.
+        workers: How many processes.
+        make_network: Makes the network in each of them; a function of a module.
+        on_trial: Called for each finished trial.
+
+    Raises:
+        UserError: If workers keep ending before they finish a trial.
+        KeyboardInterrupt: When a signal came, after the processes have ended.
+    """
+    processes: list[BaseProcess] = []
+    try:
+        with Interruption().held() as interruption:
+            _watch(study, run, workers, make_network, on_trial, interruption, processes)
+    finally:
+        _end(processes)
+
+
+def _watch(
+    study: Study,
+    run: Run,
+    workers: int,
+    make_network: Callable[[StudyConfig], Network],
+    on_trial: Callable[[], None],
+    interruption: Interruption,
+    processes: list[BaseProcess],
+) -> None:
+    """Keep so many processes at work, in `processes`, until the run is done."""
+    url = study.database.url.render_as_string(hide_password=False)
+    started, losses, seen = 0, 0, 0
+    while not run.finished:
+        while len(processes) < workers:
+            processes.append(_start(url, study.name, make_network, started))
+            started += 1
+        with interruption.at_once():
+            wait([process.sentinel for process in processes], timeout=LOOK_S)
+        done = len(run.done)
+        for _ in range(seen, done):
+            on_trial()
+        ended = [process for process in processes if not process.is_alive()]
+        losses = (0 if done > seen else losses) + sum(process.exitcode != 0 for process in ended)
+        processes[:], seen = [process for process in processes if process.is_alive()], done
+        if losses > MOST_LOSSES:
+            raise UserError(f"workers end before they finish a trial: {_ending(ended[-1])}")
+    for _ in range(seen, run.trials):
+        on_trial()
+
+
+def _start(url: str, name: str, make_network: Any, number: int) -> BaseProcess:
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(url, name, make_network, number), name=f"worker {number}", daemon=True
+    )
+    process.start()
+    return process
+
+
+def _end(processes: list[BaseProcess]) -> None:
+    """Let processes record what they are at, and end."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(timeout=10)
+        process.kill()
+
+
+def _ending(process: BaseProcess) -> str:
+    code = process.exitcode or 0
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def serve(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> None:
+    """Be a worker: join the latest run of a study until it is done."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        sys.exit(_join(url, name, make_network, number))
+    except KeyboardInterrupt:  # the coordinator ends its workers, wherever they are
+        sys.exit(0)
+
+
+def _join(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> int:
+    """Work, and return the exit status; what a user can put right is said in a line."""
+    from dse import storage
+    from dse.study import Study
+
+    try:
+        database = storage.open_url(url)
+        with storage.watched(database):
+            study = Study.load(database, name)
+            study.join(make_network(study.config), number)
+    except StorageLostError:  # the coordinator says so, once
+        return 2
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,64 @@
+import optuna
+import pytest
+
+from dse.storage import runs
+from dse.storage.locks import FileLocks
+from dse.storage.mirror import TICKET
+
+
+@pytest.fixture
+def study():
+    return optuna.create_study(study_name="s")
+
+
+@pytest.fixture
+def locks(tmp_path):
+    return FileLocks(tmp_path)
+
+
+def _use(study, run, ticket, part=0):
+    attrs = {TICKET: [run.number, ticket, part]}
+    study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs=attrs))
+
+
+def test_tickets_go_out_one_by_one_until_all_are_used(study, locks):
+    run = runs.begin(study, locks, 3, {})
+    for expected in range(3):
+        with run.take() as ticket:
+            assert ticket == expected
+            _use(study, run, ticket)
+    assert run.finished
+    with run.take() as ticket:
+        assert ticket is None
+
+
+def test_a_ticket_that_another_holds_is_passed_over_and_comes_back_if_it_was_not_used(study, locks):
+    run = runs.begin(study, locks, 2, {})
+    with run.take() as first, run.take() as second, run.take() as third:
+        assert (first, second, third) == (0, 1, None)
+        _use(study, run, second)
+    with run.take() as ticket:
+        assert ticket == 0
+
+
+def test_another_design_of_a_trial_uses_no_ticket(study, locks):
+    run = runs.begin(study, locks, 2, {})
+    _use(study, run, 0, part=1)
+    assert run.done == set()
+    _use(study, run, 0)
+    assert run.done == {0}
+
+
+def test_each_run_counts_its_own_and_knows_what_was_before(study, locks):
+    first = runs.begin(study, locks, 2, {"who": "a"})
+    _use(study, first, 0)
+    second = runs.begin(study, locks, 5, {"who": "b"})
+    assert (first.before, second.before) == (0, 1)
+    assert not second.done
+    latest = runs.latest(study, locks)
+    assert (latest.number, latest.trials, latest.before) == (1, 5, 1)
+    assert [run["about"] for run in study.user_attrs["runs"]] == [{"who": "a"}, {"who": "b"}]
+
+
+def test_a_study_without_a_run(study, locks):
+    assert runs.latest(study, locks) is None

@@ -1,0 +1,139 @@
+"""The front scored again: against a double of Timeloop, and with all that can go wrong beside it."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from accel_models import Design, Gemm, Workload, evaluate
+from accel_models.backends.timeloop import TimeloopError, on_timeloops_terms
+from accel_models.backends.timeloop.front_end import FrontEnd
+from dse.errors import UserError
+from dse.report import render
+from dse.study import Study
+from dse.study.verify import COLUMNS, FILE, check, load, verified, verify
+
+EVALUATION = "accel_models.backends.timeloop.evaluation"
+
+
+def double():
+    path = Path(__file__).with_name("timeloop_double.py")
+    spec = importlib.util.spec_from_file_location("timeloop_double", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def timeloop(monkeypatch, tmp_path):
+    """A machine with the double; returns a function that replaces it."""
+    front_end = FrontEnd("python", "double", "1", {"timeloop-model": __file__, "accelergy": __file__})
+    monkeypatch.setenv("NEURALMATRIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(f"{EVALUATION}.find", lambda *_: front_end)
+    monkeypatch.setattr("dse.study.verify.find", lambda **_: front_end)
+    monkeypatch.setattr(f"{EVALUATION}.default_tables", lambda design: "model")
+    monkeypatch.setattr(f"{EVALUATION}.run", double().run)
+    return lambda run: monkeypatch.setattr(f"{EVALUATION}.run", run)
+
+
+@pytest.fixture
+def copied(study, tmp_path):
+    """A copy of the whole run folder."""
+    shutil.copytree(study.folder, tmp_path / "run")
+    return Study.open(tmp_path / "run")
+
+
+@pytest.mark.parametrize("dataflow", ["ws", "os", "is"])
+@pytest.mark.parametrize("shared", [None, 512 * 1024])
+def test_on_timeloops_terms_our_model_counts_as_timeloop_does(timeloop, dataflow, shared):
+    """Sizes that divide and no spilled partial sums: cycles and DRAM bytes are equal, energy is within 2%."""
+    design = Design(dataflow=dataflow, data_width="int16", shared_buffer=shared, buffering="buffet")
+    workload = Workload([Gemm(128, 768, 768), Gemm(64, 64, 128, count=3)])
+    theirs = evaluate(design, workload, backend="timeloop")
+    ours = evaluate(*on_timeloops_terms(design, workload))
+    assert theirs.compute_cycles == ours.compute_cycles
+    assert theirs.dram_writes == ours.dram_writes
+    assert theirs.dram_reads == pytest.approx(ours.dram_reads, rel=0.01)
+    assert theirs.energy_parts["mac"] == pytest.approx(ours.energy_parts["mac"], rel=1e-9)
+    assert theirs.energy_parts["register"] == pytest.approx(ours.energy_parts["register"], rel=1e-9)
+    assert theirs.area_mm2 == ours.area_mm2
+
+
+def test_the_terms_take_out_what_timeloop_does_not_know():
+    design, workload = on_timeloops_terms(
+        Design(fill="serial", activations="on_chip"), Workload([Gemm(8, 8, 9, a_distinct=20)], batch=2)
+    )
+    assert (design.fill, design.activations) == ("none", "dram")
+    assert workload == Workload([Gemm(8, 8, 9)], batch=2)
+
+
+def test_a_front_gets_a_table_and_the_study_stays_as_it_was(timeloop, copied):
+    before = copied.trials()
+    calls = []
+    table = verify(copied, lambda *place: calls.append(place))
+    assert list(table.columns) == COLUMNS
+    assert list(table.number) == list(copied.pareto().number)
+    assert calls[-1][1] == calls[-1][2] == len(table)
+    assert table.reason.isna().all()
+    assert (table.timeloop_latency_s <= table.model_latency_s).all()  # no fill and drain
+    designs = [copied.trials_in()[number].user_attrs["design"] for number in table.number]
+    roomy = pd.Series([design["weight_buffer"] > 64 for design in designs])
+    assert roomy.sum() >= 2
+    assert ((table.timeloop_energy_j / table.terms_energy_j - 1).abs()[roomy] < 0.1).all()
+    assert copied.trials().equals(before)
+    assert load(copied).number.tolist() == table.number.tolist()
+
+
+def test_the_report_shows_both_with_the_difference(timeloop, copied):
+    assert "by Timeloop" not in render(copied)
+    verify(copied)
+    page = render(copied)
+    row = next(iter(verified(copied).values()))
+    assert "Timeloop against our model" in page
+    assert page.count(row["difference"]["throughput_per_watt"]) >= 2
+    assert "lookups, Hadamard products, moves and leakage by the analytic model" in page
+
+
+def test_a_design_without_a_result_keeps_its_place_with_the_reason(timeloop, copied):
+    def fails(*_):
+        raise TimeloopError("timeloop-model: not finished within 3 s", "the <end> of the log")
+
+    timeloop(fails)
+    table = verify(copied)
+    assert table.timeloop_energy_j.isna().all()
+    assert table.model_energy_j.notna().all()
+    page = render(copied)
+    assert "no result" in page
+    assert "timeloop-model: not finished within 3 s\n  | the &lt;end&gt; of the log" in page
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "number\n1\n", "\x00"])
+def test_a_table_that_is_not_ours_is_as_none(copied, content):
+    (copied.folder / FILE).write_text(content)
+    assert verified(copied) == {}
+
+
+def test_what_is_missing_is_said_before_any_work(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        UserError, match=r"--verify timeloop: timeloop: no module .*; no timeloop-model on PATH"
+    ):
+        check("timeloop")
+    with pytest.raises(UserError, match="--verify scalesim: must be timeloop"):
+        check("scalesim")
+
+
+def test_ctrl_c_ends_it_with_the_shells_status(monkeypatch, study):
+    import typer
+
+    from dse.cli import verified as command
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "verify", interrupted)
+    with pytest.raises(typer.Exit) as ended:
+        command.verify_and_show(study)
+    assert ended.value.exit_code == 130

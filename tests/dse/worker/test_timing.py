@@ -1,0 +1,41 @@
+import signal
+import threading
+import time
+
+import pytest
+
+from dse.worker.timing import time_limit
+
+
+def test_what_takes_longer_is_interrupted():
+    start = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"took longer than time_limit = 0\.1 s"), time_limit(0.1):
+        time.sleep(30)
+    assert time.monotonic() - start < 20
+
+
+def test_what_is_done_in_time_is_left_alone_and_so_is_all_that_follows():
+    before = signal.getsignal(signal.SIGALRM)
+    with time_limit(0.05):
+        pass
+    time.sleep(0.1)
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    with time_limit(None):
+        pass
+
+
+def test_a_thread_cannot_be_interrupted_and_says_so():
+    found = []
+
+    def work():
+        try:
+            with time_limit(1.0):
+                pass
+        except ValueError as error:
+            found.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == ["time_limit: can be kept only in a process's main thread"]
