@@ -1,17 +1,16 @@
-/* Tables of up to 64 segments, held in AVX-512 registers: no memory is touched for them. Included by _cpwl.c.
+/* Tables of up to 32 segments, held in AVX-512 registers: no memory is touched for them. Included by _cpwl.c.
  *
  * The segment of x is found by a binary search whose steps fetch 16 knots at once by permutation, and slope and intercept are
  * fetched the same way; the two tails are put in by a comparison with the outer knots.
  */
-#define REGISTER_SEGMENTS 64
+#define REGISTER_SEGMENTS 32
 #define IN_REGISTERS __attribute__((target("avx512f"), always_inline)) static inline
 
-/* Of 16 * groups segments, the inner knots as the levels of the search need them. */
+/* A table of up to 16 * groups segments. */
 typedef struct {
     int segments;
-    int groups;         /* 1, 2 or 4 */
-    __m512 knots[4];    /* 1: every knot; 2: all in order; 4: every fourth, those in the middle of four, the odd ones */
-    __m512 slopes[4], intercepts[4];
+    int groups;         /* 1 or 2 */
+    __m512 knots[2], slopes[2], intercepts[2];
     __m512 first, last; /* the outer knots */
     Line left, right;
 } Registers;
@@ -26,14 +25,8 @@ __attribute__((target("avx512f"))) static void fill_registers(Registers *r, cons
     for (int64_t i = 0; i < REGISTER_SEGMENTS; i++) knots[i] = i < segments ? map->knots[i] : NAN; /* NaN: never reached */
     for (int64_t i = 0; i < segments; i++) slopes[i] = lines[i + 1].slope, intercepts[i] = lines[i + 1].intercept;
     r->segments = (int)segments;
-    r->groups = segments <= 16 ? 1 : segments <= 32 ? 2 : 4;
-    if (r->groups == 4) {
-        float levels[REGISTER_SEGMENTS];
-        for (int i = 0; i < 16; i++) levels[i] = knots[4 * i], levels[16 + i] = knots[4 * i + 2];
-        for (int i = 0; i < 32; i++) levels[32 + i] = knots[2 * i + 1];
-        memcpy(knots, levels, sizeof knots);
-    }
-    for (int i = 0; i < 4; i++) {
+    r->groups = segments <= 16 ? 1 : 2;
+    for (int i = 0; i < 2; i++) {
         r->knots[i] = _mm512_loadu_ps(knots + 16 * i);
         r->slopes[i] = _mm512_loadu_ps(slopes + 16 * i);
         r->intercepts[i] = _mm512_loadu_ps(intercepts + 16 * i);
@@ -46,10 +39,7 @@ __attribute__((target("avx512f"))) static void fill_registers(Registers *r, cons
 
 IN_REGISTERS __m512 fetch(const __m512 *table, __m512i at, int groups) {
     if (groups == 1) return _mm512_permutexvar_ps(at, table[0]);
-    const __m512 low = _mm512_permutex2var_ps(table[0], at, table[1]);
-    if (groups == 2) return low;
-    const __m512 high = _mm512_permutex2var_ps(table[2], at, table[3]);
-    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(at, _mm512_set1_epi32(32)), low, high);
+    return _mm512_permutex2var_ps(table[0], at, table[1]);
 }
 
 /* The bit `step` of the segment's number, where the knots with it are reached. */
@@ -59,19 +49,10 @@ IN_REGISTERS __m512i with_bit(__m512 x, const __m512 *knots, int groups, __m512i
     return _mm512_mask_mov_epi32(segment, reached, further);
 }
 
-/* Twice the segment's number, and one more where the knot between the two halves is reached. */
-IN_REGISTERS __m512i halved(__m512 x, __m512 between, __m512i segment) {
-    const __m512i twice = _mm512_add_epi32(segment, segment);
-    return _mm512_mask_add_epi32(twice, _mm512_cmp_ps_mask(x, between, _CMP_GE_OQ), twice, _mm512_set1_epi32(1));
-}
-
 IN_REGISTERS __m512i segment_of(__m512 x, const Registers *r, int groups) {
-    const int searched = groups == 2 ? 2 : 1;
     __m512i segment = _mm512_setzero_si512();
-    for (int step = 8 * searched; step; step /= 2) segment = with_bit(x, r->knots, searched, segment, step);
-    if (groups < 4) return segment;
-    segment = halved(x, fetch(r->knots + 1, segment, 1), segment);
-    return halved(x, fetch(r->knots + 2, segment, 2), segment);
+    for (int step = 8 * groups; step; step /= 2) segment = with_bit(x, r->knots, groups, segment, step);
+    return segment;
 }
 
 IN_REGISTERS void line_at(__m512 x, const Registers *r, int groups, __m512 *slope, __m512 *intercept) {
@@ -122,18 +103,14 @@ __attribute__((target("avx512f"))) static int64_t lines_avx512(const float *x, i
     static const Line none[REGISTER_SEGMENTS + 2]; /* the lines themselves are not asked for */
     Registers r;
     fill_registers(&r, none, map);
-    if (r.groups == 1) return lines_in(1, x, line, count, &r);
-    if (r.groups == 2) return lines_in(2, x, line, count, &r);
-    return lines_in(4, x, line, count, &r);
+    return r.groups == 1 ? lines_in(1, x, line, count, &r) : lines_in(2, x, line, count, &r);
 }
 
 __attribute__((target("avx512f"))) static int64_t forward_avx512(const float *x, float *y, int64_t start, int64_t stop,
                                                                  const Line *lines, const Map *map) {
     Registers r;
     fill_registers(&r, lines, map);
-    if (r.groups == 1) return forward_in(1, x, y, start, stop, &r);
-    if (r.groups == 2) return forward_in(2, x, y, start, stop, &r);
-    return forward_in(4, x, y, start, stop, &r);
+    return r.groups == 1 ? forward_in(1, x, y, start, stop, &r) : forward_in(2, x, y, start, stop, &r);
 }
 
 __attribute__((target("avx512f"))) static int64_t backward_avx512(const float *x, const float *gradient, float *to_x,
@@ -141,7 +118,5 @@ __attribute__((target("avx512f"))) static int64_t backward_avx512(const float *x
                                                                   const Map *map) {
     Registers r;
     fill_registers(&r, lines, map);
-    if (r.groups == 1) return backward_in(1, x, gradient, to_x, start, stop, &r);
-    if (r.groups == 2) return backward_in(2, x, gradient, to_x, start, stop, &r);
-    return backward_in(4, x, gradient, to_x, start, stop, &r);
+    return r.groups == 1 ? backward_in(1, x, gradient, to_x, start, stop, &r) : backward_in(2, x, gradient, to_x, start, stop, &r);
 }
