@@ -6,9 +6,9 @@
     python benchmarks/search.py table bert_digits        # what the runs reached, and what joint TPE needs
     python benchmarks/search.py additivity bert_digits   # how well losses of single functions add up
 
-An evaluation is a pass of a network with new tables over the test data. Scores are kept in the user's memo,
-so that strategies and seeds share them; the count is that of distinct tables a search asked for. A run is
-kept as a small file in `benchmarks/search/`, with the reference front.
+An evaluation is a pass of a network with new tables or widths over the test data. Scores are kept in the
+user's memo, so that strategies and seeds share them; what a search asked for twice counts once. A run is kept
+as a small file in `benchmarks/search/`, with the reference front.
 
 Three hypervolumes are printed. `whole` counts from zero in both objectives. `box` counts from the worst
 values on the reference front, moved out by a tenth of the front's span (Ishibuchi et al., Evolutionary
@@ -92,7 +92,8 @@ def searched(name: str, strategy: str, seed: int, evaluations: int, made: Conver
             points = {}
             for trial in study.trials_in(optuna.trial.TrialState.COMPLETE):
                 attrs = trial.user_attrs
-                key = json.dumps(attrs["tables"], sort_keys=True) + (
+                asked = [attrs["tables"], widths(attrs["design"])]
+                key = json.dumps(asked, sort_keys=True) + (
                     "" if strategy.startswith("nested") else str(trial.number)
                 )
                 points[key] = (loss_of(attrs), attrs["throughput_per_watt"], attrs["tables"])

@@ -2,7 +2,7 @@
 
     python benchmarks/workers.py efficiency [URL]   # 2, 4 and 8 workers, a score of 1 s that only sleeps
     python benchmarks/workers.py saturation [URL]   # trials a second if a score takes no time
-    python benchmarks/workers.py overhead           # seconds a trial beside scoring, by trials in the study
+    python benchmarks/workers.py overhead           # what a trial takes beside scoring, by their number
 
 Without a URL a PostgreSQL server is started for the measurement (pip install pgserver); `sqlite` measures
 SQLite. Efficiency is the time that the scores alone would take, shared by all workers, over the time that the
@@ -142,15 +142,19 @@ def overhead() -> None:
     for strategy, sampler in (("nested", "auto"), ("nested", "tpe"), ("joint", "tpe"), ("joint", "nsga2")):
         with tempfile.TemporaryDirectory() as folder:
             study = started(f"sqlite:///{folder}/study.db", Path(folder), "overhead", strategy, sampler)
+            clocks = [(time.perf_counter(), time.process_time())]
+            study.optimize(
+                make(study.config),
+                1000,
+                lambda _: clocks.append((time.perf_counter(), time.process_time())),  # noqa: B023 - called here
+            )
             for total in (100, 300, 1000):
-                before = len(study.optuna.trials)
-                study.optimize(make(study.config), total - before - 20)
-                start, cpu = time.perf_counter(), time.process_time()
-                study.optimize(make(study.config), 20)
-                wall, work = time.perf_counter() - start, time.process_time() - cpu
+                wall, work = (
+                    (end - start) / 50 for start, end in zip(clocks[total - 50], clocks[total], strict=True)
+                )
                 print(
-                    f"{strategy} {sampler}, {total} trials: {wall / 20 * 1e3:.0f} ms a trial, "
-                    f"{work / 20 * 1e3:.0f} ms of it CPU",
+                    f"{strategy} {sampler}, trials {total - 49} to {total}: {wall * 1e3:.0f} ms a trial, "
+                    f"{work * 1e3:.0f} ms of it CPU",
                     flush=True,
                 )
 

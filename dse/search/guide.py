@@ -72,7 +72,7 @@ class Guide:
         self._index = {key: {_text(s): i for i, s in enumerate(self._specs[key])} for key in self._keys}
         self._asked: set[tuple[int, ...]] = set()
         self._scored: dict[tuple[int, ...], float] = {}
-        self._points: list[Array] = []
+        self._points: list[tuple[Array, tuple[int, ...] | None]] = []
 
     def learn(self, tables: Tables, figures: Mapping[str, Any] | None) -> None:
         """Hear of a trial: its tables, and its figures if it has some."""
@@ -81,49 +81,68 @@ class Guide:
         if figures is None:
             return
         self._scored[choice] = loss_of(figures)
-        self.learn_point(figures)
+        self.learn_point(figures, choice)
 
-    def learn_point(self, figures: Mapping[str, Any]) -> None:
-        """Hear of a trial with other widths: what it reached need not be reached again."""
+    def learn_point(self, figures: Mapping[str, Any], choice: tuple[int, ...] | None = None) -> None:
+        """Hear of a trial, of other widths if it has no choice: what it reached need not be reached again."""
         loss = loss_of(figures)
         if all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
-            self._points.append(np.array([-loss, *(f.sign * figures[f.name] for f in self._costs)]))
+            point = np.array([-loss, *(f.sign * figures[f.name] for f in self._costs)])
+            self._points.append((point, choice))
 
     def propose(self) -> Tables | None:
-        """Return tables that were not asked for yet, or None where nothing promises to add to the front."""
+        """Return tables that were not asked for yet.
+
+        Where the model promises no gain, they are near what is on the front: what it does not see, functions
+        that make up for each other, is found there. None where all of that was asked for.
+        """
         if opening := [choice for choice in self._opening if choice not in self._asked]:
             return self._tables(opening[0])
         if not self._scored or not self._units:
             return None
         self._model.fit(np.array(list(self._scored)), np.array(list(self._scored.values())))
-        fronts = [(scale, self._front(scale)) for scale in (_linear, _logarithmic)]
+        front = self._front()
+        scales = (_linear, _logarithmic) if len(self._scored) % 2 else (_logarithmic, _linear)
+        fronts = [(scale, scale(front)) for scale in scales]
         for boldness in BOLDNESS:
             choices, points = self._candidates(*self._model.draw(self._rng, boldness))
-            for scale, front in fronts if len(self._scored) % 2 else fronts[::-1]:
-                if (chosen := _most_promising([scale(own) for own in points], front)) is not None:
+            for scale, scaled in fronts:
+                if (chosen := _most_promising([scale(own) for own in points], scaled)) is not None:
                     return self._tables(choices[chosen])
-        return None
+        return self._neighbour()
 
-    def _front(self, scale: Callable[[Array], Array]) -> Array:
-        """Return the unbeaten ones of the points so far, on a scale of their losses.
+    def _neighbour(self) -> Tables | None:
+        """Return one of the front's choices with one key's table changed, at random."""
+        near = [
+            (*choice[:k], i, *choice[k + 1 :])
+            for choice in {choice for _, choice in self._points if choice}
+            for k, key in enumerate(self._keys)
+            for i in range(len(self._specs[key]))
+        ]
+        fresh = sorted(set(near) - self._asked)
+        return self._tables(fresh[self._rng.integers(len(fresh))]) if fresh else None
 
-        Losses count as they are or by their logarithms, and the two take turns: the objectives' own scale
-        hardly sees what happens near the original network, the logarithm looks at all magnitudes alike.
+    def _front(self) -> Array:
+        """Return the unbeaten ones of the points so far, and forget the others.
+
+        Losses then count as they are or by their logarithms, and the two take turns: the objectives' own
+        scale hardly sees what happens near the original network, the logarithm looks at all magnitudes alike.
         """
-        points = scale(np.array(self._points).reshape(-1, 1 + len(self._costs)))
-        return points[non_dominated(points)]
+        points = np.array([point for point, _ in self._points]).reshape(-1, 1 + len(self._costs))
+        unbeaten = non_dominated(points)
+        self._points = [self._points[row] for row in np.arange(len(points))[unbeaten]]
+        return points[unbeaten]
 
     def _candidates(self, shares: list[Array], floor: float) -> tuple[list[tuple[int, ...]], list[Array]]:
         """Return promising choices that were not asked for, and the points of each: (designs, 1 + costs)."""
         found: dict[tuple[int, ...], Array] = {}
         burdens = [-self._costs[0].sign * extra[:, 0] for extra in self._extras]
         for allowed, standard, base in self._units:  # the least unit that serves a choice comes first
-            for choice in map(tuple, merged(shares, burdens, allowed)):
-                loss = floor + sum(float(own[i]) for own, i in zip(shares, choice, strict=True))
+            choices = merged(shares, burdens, allowed)
+            losses = floor + sum(own[i] for own, i in zip(shares, choices.T, strict=True))
+            extras = sum(own[i] - own[j] for own, i, j in zip(self._extras, choices.T, standard, strict=True))
+            for choice, loss, extra in zip(map(tuple, choices.tolist()), losses, extras, strict=True):
                 if choice not in self._asked and choice not in found and self._may_keep_to_limits(loss):
-                    extra = sum(
-                        own[i] - own[j] for own, i, j in zip(self._extras, choice, standard, strict=True)
-                    )
                     found[choice] = np.column_stack([np.full(len(base), -loss), base * np.exp(extra)])
         return list(found), list(found.values())
 

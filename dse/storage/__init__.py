@@ -23,6 +23,7 @@ from dse.errors import StorageLostError, UserError
 from dse.storage.locks import AdvisoryLocks, FileLocks, Locks
 from dse.storage.memo import Memo
 from dse.storage.redaction import shown
+from dse.storage.whole import TrialWriter
 
 FILE = "study.db"
 POINTER = "storage.json"
@@ -59,6 +60,11 @@ class Database:
         engine = sqlalchemy.create_engine("sqlite://", creator=partial(_connect, path), poolclass=QueuePool)
         with _refusing(f"{path}: not a readable memo of scores: delete it"):
             return Memo(engine, FileLocks(folder / "locks"))
+
+    @cached_property
+    def writer(self) -> TrialWriter:
+        """Writes finished trials."""
+        return TrialWriter(self.optuna.engine)
 
     @property
     def file(self) -> Path | None:

@@ -8,11 +8,14 @@ study gets it whole, in one transaction: it is there, once and complete, or it i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
+
+from dse.storage.whole import TrialWriter
 
 TICKET = "ticket"
 """The attribute that says which trial of which run this is: [run, trial, part]; see `dse.storage.runs`."""
@@ -23,11 +26,12 @@ class Mirror:
 
     Args:
         kept: Gets finished trials.
+        writer: Writes them to its database.
         sampler: Makes suggestions; knows the finished trials of all workers.
     """
 
-    def __init__(self, kept: optuna.Study, sampler: BaseSampler) -> None:
-        self._kept = kept
+    def __init__(self, kept: optuna.Study, writer: TrialWriter, sampler: BaseSampler) -> None:
+        self._kept, self._writer = kept, writer
         self._memory = optuna.create_study(directions=kept.directions, sampler=sampler)
         self._seen = 0
         self._own: set[tuple[int, ...]] = set()
@@ -37,7 +41,7 @@ class Mirror:
         trials = self._kept.get_trials(deepcopy=False)
         for trial in trials[self._seen :]:
             if tuple(trial.user_attrs.get(TICKET, ())) not in self._own:
-                self._memory.add_trial(trial)
+                self._memory.add_trial(_slim(trial))
             yield trial
         self._seen = len(trials)
 
@@ -49,16 +53,23 @@ class Mirror:
         self, trial: Trial, state: TrialState, values: Sequence[float] | None, attrs: Mapping[str, Any]
     ) -> None:
         """End a trial and write it, with all its attributes."""
-        for key, value in attrs.items():
-            trial.set_user_attr(key, value)
         self._memory.tell(trial, values, state=state)
-        self._write(self._memory.get_trials(deepcopy=False)[trial.number])
+        whole = copy(self._memory.get_trials(deepcopy=False)[trial.number])
+        whole.user_attrs = {**whole.user_attrs, **attrs}
+        self._write(whole)
 
     def add(self, trial: FrozenTrial) -> None:
         """Write a finished trial that was not asked for."""
-        self._memory.add_trial(trial)
+        self._memory.add_trial(_slim(trial))
         self._write(trial)
 
     def _write(self, trial: FrozenTrial) -> None:
         self._own.add(tuple(trial.user_attrs[TICKET]))
-        self._kept.add_trial(trial)
+        self._writer.write(self._kept.study_name, trial)
+
+
+def _slim(trial: FrozenTrial) -> FrozenTrial:
+    """Return a trial without what samplers do not look at: memory would copy it all."""
+    slim = copy(trial)
+    slim.user_attrs = {}
+    return slim

@@ -36,9 +36,9 @@ class Worker:
     """
 
     def __init__(self, study: Study, run: Run, network: Network, number: int = 0) -> None:
-        self._study, self._run, self._space = study, run, study.space
+        self._run, self._space, self._original = run, study.space, study.original
         self._strategy = strategy(study.config, study.space, network, run.before, number)
-        self._mirror = Mirror(study.optuna, self._strategy.sampler)
+        self._mirror = Mirror(study.optuna, study.database.writer, self._strategy.sampler)
         self._scorer = Scorer(network, study.database.memo)
         self._screen = Screen(study.config, self._scorer)
         self._interruption = Interruption()
@@ -85,7 +85,7 @@ class Worker:
             if trial.state is not TrialState.COMPLETE:
                 continue
             attrs = trial.user_attrs
-            figures = {name: attrs[name] for name in self._study.original}
+            figures = {name: attrs[name] for name in self._original}
             self._scorer.learn(attrs[TABLES], widths(attrs["design"]), figures)
             if max(trial.constraints.values(), default=0.0) <= 0:
                 self._screen.learn(trial.values)

@@ -50,8 +50,11 @@ class Command:
         )
 
     def workers(self):
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        try:
+            children = psutil.Process(self.process.pid).children()
+            return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        except psutil.NoSuchProcess:  # it has just ended, or one of them has
+            return []
 
     def wait(self):
         _, err = self.process.communicate(timeout=120)
@@ -71,7 +74,8 @@ class Command:
 
 
 def kill_a_worker(command, server):
-    random.choice(command.workers()).kill()  # noqa: S311 - any will do
+    if workers := command.workers():
+        random.choice(workers).kill()  # noqa: S311 - any will do
     code, err = command.wait()
     assert code == 0, err
 

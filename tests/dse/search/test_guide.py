@@ -106,3 +106,16 @@ def test_a_choice_that_failed_is_not_proposed_again(fake_network):
     first = guide.propose()
     guide.learn(first, None)
     assert guide.propose() != first
+
+
+def test_it_ends_with_the_whole_front_when_all_that_is_next_to_it_was_asked_for(guided):
+    space, network, hardware, found = guided(0, 400)
+    points = np.array([(-loss, rate) for _, loss, rate in found])
+    best = [found[row][0] for row in np.arange(len(found))[non_dominated(points)]]
+    asked = [tables for tables, _, _ in found]
+    assert len(found) < 200
+    assert all({**t, key: spec} in asked for t in best for key in space.keys for spec in space.specs(key))
+    every = _true_front(space, network, hardware)
+    front = every[non_dominated(every)]
+    ours = np.array([(-np.log10(loss), rate) for _, loss, rate in found])
+    assert {tuple(point) for point in ours[non_dominated(ours)]} == {tuple(point) for point in front}

@@ -2,6 +2,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from dse import storage
 from dse.search.samplers import make
 from dse.storage.mirror import TICKET, Mirror
 
@@ -18,13 +19,18 @@ def _trial(value, ticket):
 
 
 @pytest.fixture
-def kept():
+def database(tmp_path):
+    return storage.open_sqlite(tmp_path / "study.db")
+
+
+@pytest.fixture
+def kept(database):
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study()
+    return optuna.create_study(storage=database.optuna, study_name="s")
 
 
-def test_a_trial_is_written_only_when_it_ends_and_then_whole(kept):
-    mirror = Mirror(kept, make("random", 0, 0))
+def test_a_trial_is_written_only_when_it_ends_and_then_whole(kept, database):
+    mirror = Mirror(kept, database.writer, make("random", 0, 0))
     trial = mirror.ask()
     x = trial.suggest_categorical("x", (1, 2, 3))
     assert kept.trials == []
@@ -38,8 +44,8 @@ def test_a_trial_is_written_only_when_it_ends_and_then_whole(kept):
 
 
 @pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
-def test_a_trial_without_values_is_written_with_what_it_chose(kept, state):
-    mirror = Mirror(kept, make("random", 0, 0))
+def test_a_trial_without_values_is_written_with_what_it_chose(kept, database, state):
+    mirror = Mirror(kept, database.writer, make("random", 0, 0))
     trial = mirror.ask()
     trial.suggest_categorical("x", (1, 2, 3))
     mirror.keep(trial, state, None, {"reason": "so", TICKET: [0, 0, 0]})
@@ -48,8 +54,8 @@ def test_a_trial_without_values_is_written_with_what_it_chose(kept, state):
     assert set(kept.trials[0].params) == {"x"}
 
 
-def test_the_sampler_sees_what_others_finished_and_its_own_once(kept):
-    mirror = Mirror(kept, make("random", 0, 0))
+def test_the_sampler_sees_what_others_finished_and_its_own_once(kept, database):
+    mirror = Mirror(kept, database.writer, make("random", 0, 0))
     kept.add_trial(_trial(1, [0, 0, 0]))
     assert [trial.value for trial in mirror.pull()] == [1.0]
     mirror.add(_trial(2, [0, 1, 1]))
@@ -63,9 +69,9 @@ def test_the_sampler_sees_what_others_finished_and_its_own_once(kept):
     assert sorted(seen) == [1.0, 2.0, 2.0, 3.0]
 
 
-def test_nsga2_goes_on_with_its_generations(kept):
+def test_nsga2_goes_on_with_its_generations(kept, database):
     for _ in range(2):  # two workers, one after the other
-        mirror = Mirror(kept, make("nsga2", 0, len(kept.trials)))
+        mirror = Mirror(kept, database.writer, make("nsga2", 0, len(kept.trials)))
         for _ in range(25):
             list(mirror.pull())
             trial = mirror.ask()
