@@ -2,7 +2,7 @@
 
     python benchmarks/search.py run bert_digits --strategy nested --seeds 5 --evaluations 300
     python benchmarks/search.py run bert_digits --strategy tpe --seeds 5 --evaluations 300
-    python benchmarks/search.py reference bert_digits    # search on from all runs; writes the reference front
+    python benchmarks/search.py reference bert_digits --evaluations 2000   # a very long search, and all runs
     python benchmarks/search.py table bert_digits        # what the runs reached, and what joint TPE needs
     python benchmarks/search.py additivity bert_digits   # how well losses of single functions add up
 
@@ -37,7 +37,7 @@ from dse import storage
 from dse.config import StudyConfig, parse
 from dse.pareto import hypervolume, non_dominated
 from dse.score import ConvertedNetwork, Scorer
-from dse.search.guide import loss_of
+from dse.search.promise import loss_of
 from dse.search.strategies import enumeration
 from dse.space import Space, Tables
 from dse.space.widths import completed, widths
@@ -56,8 +56,8 @@ STRATEGIES = {
 SUBSETS = {"minilm": 0.1}
 """Share of the test data that a problem is scored on here, where all take too long; 1 unless listed."""
 
-HOPELESS = 8.0
-"""Errors of tables order the losses that they cause but for factors below this; see `additivity`."""
+LONG = 99
+"""The seed of the search that makes the reference front; no run has it."""
 
 CHECKPOINTS = (30, 100, 300)
 LEAST = 1e-9
@@ -86,7 +86,7 @@ def searched(name: str, strategy: str, seed: int, evaluations: int, made: Conver
     config, text = problem(name, strategy, seed)
     with tempfile.TemporaryDirectory() as folder:
         study = Study.start(Path(folder), storage.open_sqlite(Path(folder) / "study.db"), config, text, made)
-        points: dict[str, tuple[float, float, object]] = {}
+        points: dict[str, Point] = {}
         while len(points) < evaluations:
             study.optimize(made, evaluations - len(points))
             points = {}
@@ -96,7 +96,7 @@ def searched(name: str, strategy: str, seed: int, evaluations: int, made: Conver
                 key = json.dumps(asked, sort_keys=True) + (
                     "" if strategy.startswith("nested") else str(trial.number)
                 )
-                points[key] = (loss_of(attrs), attrs["throughput_per_watt"], attrs["tables"])
+                points[key] = (loss_of(attrs), attrs["throughput_per_watt"])
         return list(points.values())[:evaluations]
 
 
@@ -106,95 +106,46 @@ def run(name: str, strategy: str, seeds: range, evaluations: int) -> None:
     for seed in seeds:
         path = KEPT / f"{name}-{strategy}-{seed}.json"
         points = searched(name, strategy, seed, evaluations, made)
-        path.write_text(json.dumps([[loss, rate] for loss, rate, _ in points]) + "\n")
-        if strategy.startswith("nested"):
-            front_file(name, seed).write_text(json.dumps(points))
+        path.write_text(json.dumps(points) + "\n")
         print(f"{path.name}: {len(points)} evaluations", flush=True)
 
 
-def front_file(name: str, seed: int) -> Path:
-    """Where the tables of a nested run wait for the reference front to be made; not kept."""
-    return Path(tempfile.gettempdir()) / f"{name}-{seed}-tables.json"
-
-
 class Atlas:
-    """Tables that were scored, each with its loss and the rate of its best hardware.
-
-    Attributes:
-        network: What is scored.
-        space: What tables there are.
-        known: Loss, rate and tables, by the tables as text.
-    """
+    """Losses of tables, with the widths of the study's first design."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.network = network(name)
         self.space = Space(problem(name)[0], self.network.functions, self.network.sites)
-        self.known: dict[str, tuple[float, float, Tables]] = {}
-        self._hardware = enumeration(self.space, self.network)
-        self._widths = widths(completed(self._hardware.fields[0], self.network.accumulator))
+        first = enumeration(self.space, self.network).fields[0]
+        self._widths = widths(completed(first, self.network.accumulator))
         self._scorer = Scorer(self.network, storage.open_sqlite(folder / "study.db").memo)
-        self._rates: dict[str, float] = {}
 
     def loss(self, tables: Tables) -> float:
         return loss_of(self._scorer.quality(tables, self._widths))
 
-    def rate(self, tables: Tables) -> float:
-        shape = json.dumps([(key, t["segments"], t["placement"]) for key, t in sorted(tables.items())])
-        if shape not in self._rates:
-            workload = self.network.workload(tables)
-            row = self._hardware.best_rows(workload)[:1]
-            self._rates[shape] = float(self._hardware.costs(workload, row).throughput_per_watt.iloc[0])
-        return self._rates[shape]
 
-    def add(self, tables: Tables) -> None:
-        key = json.dumps(tables, sort_keys=True)
-        if key not in self.known:
-            self.known[key] = (self.loss(tables), self.rate(tables), tables)
-
-    def add_neighbours(self, loss_rate_tables: tuple[float, float, Tables]) -> None:
-        """Change one key's table at a time, but for what costs no less and errs far more."""
-        _, rate, tables = loss_rate_tables
-        for key in self.space.keys:
-            least = max(self.network.table_error(key, tables[key]), 1e-12)
-            for spec in self.space.specs(key):
-                changed = {**tables, key: spec}
-                if self.network.table_error(key, spec) <= HOPELESS * least or self.rate(changed) > rate:
-                    self.add(changed)
-
-    @property
-    def front(self) -> list[tuple[float, float, Tables]]:
-        return front(list(self.known.values()))
-
-
-def reference(name: str) -> None:
-    """From all that nested runs found, change one function's tables at a time until nothing is gained."""
-    with tempfile.TemporaryDirectory() as folder:
-        atlas = Atlas(name, Path(folder))
-        for path in sorted(Path(tempfile.gettempdir()).glob(f"{name}-*-tables.json")):
-            for _, _, tables in json.loads(path.read_text()):
-                atlas.add(tables)
-        done: set[str] = set()
-        while fresh := [point for point in atlas.front if json.dumps(point[2]) not in done]:
-            print(f"{len(atlas.known)} tables scored, {len(atlas.front)} on the front", flush=True)
-            for point in fresh:
-                done.add(json.dumps(point[2]))
-                atlas.add_neighbours(point)
-        content = {
-            "command": f"python benchmarks/search.py reference {name}",
-            "scored": len(atlas.known),
-            "front": atlas.front,
-        }
+def reference(name: str, evaluations: int) -> None:
+    """Search on for long with another seed, and take the front of that and of all runs that are kept."""
+    points = searched(name, "nested", LONG, evaluations, network(name))
+    runs = sorted(KEPT.glob(f"{name}-*-[0-9].json"))
+    others = [(loss, rate) for path in runs for loss, rate in json.loads(path.read_text())]
+    content = {
+        "command": f"python benchmarks/search.py reference {name} --evaluations {evaluations}",
+        "scored": len(points),
+        "runs": [path.name for path in runs],
+        "front": front(points + others),
+    }
     (KEPT / f"{name}-reference.json").write_text(json.dumps(content, indent=1) + "\n")
-    print(f"{len(atlas.front)} designs on the reference front")
+    print(f"{len(content['front'])} designs on the reference front")
 
 
-def front(points: list[tuple[float, float, object]]) -> list[tuple[float, float, object]]:
-    rows = np.array([(-loss, rate) for loss, rate, _ in points])
+def front(points: list[Point]) -> list[Point]:
+    rows = np.array([(-loss, rate) for loss, rate in points])
     _, first = np.unique(rows, axis=0, return_index=True)
     return [points[i] for i in sorted(first[non_dominated(rows[first])], key=lambda i: -rows[i, 1])]
 
 
-def scales(best: list[list[float]]) -> dict[str, tuple[object, np.ndarray]]:
+def scales(best: list[Point]) -> dict[str, tuple[object, np.ndarray]]:
     """Return each hypervolume's scale of (loss, rate) points, and its reference point."""
 
     def linear(points: np.ndarray) -> np.ndarray:
@@ -207,7 +158,7 @@ def scales(best: list[list[float]]) -> dict[str, tuple[object, np.ndarray]]:
         low, high = points.min(axis=0), points.max(axis=0)
         return low - 0.1 * (high - low)
 
-    at = np.array([point[:2] for point in best], dtype=float)
+    at = np.array(best, dtype=float)
     return {
         "whole": (linear, np.zeros(2)),
         "box": (linear, outside(linear(at))),
@@ -219,7 +170,7 @@ def curves(name: str) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield (scale, strategy, shares): hypervolume over the reference's after each evaluation, by seed."""
     best = json.loads((KEPT / f"{name}-reference.json").read_text())["front"]
     for label, (scale, worst) in scales(best).items():
-        full = hypervolume(scale(np.array([point[:2] for point in best], dtype=float)), worst)
+        full = hypervolume(scale(np.array(best, dtype=float)), worst)
         for strategy in STRATEGIES:
             rows = []
             for path in sorted(KEPT.glob(f"{name}-{strategy}-[0-9].json")):
@@ -308,8 +259,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.command == "run":
         run(given.problem, given.strategy, range(given.first, given.first + given.seeds), given.evaluations)
+    elif given.command == "reference":
+        reference(given.problem, given.evaluations)
     else:
-        {"reference": reference, "table": table, "additivity": additivity}[given.command](given.problem)
+        {"table": table, "additivity": additivity}[given.command](given.problem)
 
 
 if __name__ == "__main__":

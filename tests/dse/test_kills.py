@@ -17,6 +17,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+from approx.folders import cache_folder
 from dse import storage
 from dse.errors import UserError
 from dse.storage import runs
@@ -160,7 +161,8 @@ def test_whatever_is_killed_nothing_that_was_finished_is_lost(light, tmp_path, p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["worker", "coordinator"])
-def test_the_same_on_sqlite(light, tmp_path, victim):
+def test_the_same_on_sqlite(light, tmp_path, monkeypatch, victim):
+    monkeypatch.setattr("dse.storage.cache_folder", cache_folder)  # where the command keeps its scores
     command = Command(tmp_path, f"sqlite:///{tmp_path}/kept.db")
     kill_again_and_again(command, None, victim, 20)
     check_nothing_is_lost(command, victim, 20)
