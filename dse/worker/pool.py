@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dse.errors import StorageLostError, UserError
 from dse.storage.runs import Run
@@ -46,59 +46,67 @@ def work(
         UserError: If workers keep ending before they finish a trial.
         KeyboardInterrupt: When a signal came, after the processes have ended.
     """
-    processes: list[BaseProcess] = []
+    pool = _Pool(study.database.url.render_as_string(hide_password=False), study.name, make_network)
     try:
         with Interruption().held() as interruption:
-            _watch(study, run, workers, make_network, on_trial, interruption, processes)
+            pool.watch(run, workers, on_trial, interruption)
     finally:
-        _end(processes)
+        pool.end()
 
 
-def _watch(
-    study: Study,
-    run: Run,
-    workers: int,
-    make_network: Callable[[StudyConfig], Network],
-    on_trial: Callable[[], None],
-    interruption: Interruption,
-    processes: list[BaseProcess],
-) -> None:
-    """Keep so many processes at work, in `processes`, until the run is done."""
-    url = study.database.url.render_as_string(hide_password=False)
-    started, losses, seen = 0, 0, 0
-    while not run.finished:
-        while len(processes) < workers:
-            processes.append(_start(url, study.name, make_network, started))
-            started += 1
-        with interruption.at_once():
-            wait([process.sentinel for process in processes], timeout=LOOK_S)
-        done = len(run.done)
-        for _ in range(seen, done):
+class _Pool:
+    """The worker processes of a run.
+
+    Args:
+        url: Where the study is kept, with the password if there is one.
+        name: The study's.
+        make_network: Makes the network in each process.
+    """
+
+    def __init__(self, url: str, name: str, make_network: Callable[[StudyConfig], Network]) -> None:
+        self._arguments = (url, name, make_network)
+        self._processes: list[BaseProcess] = []
+        self._started = 0
+
+    def watch(self, run: Run, workers: int, on_trial: Callable[[], None], interruption: Interruption) -> None:
+        """Keep so many processes at work until the run is done."""
+        losses, seen = 0, 0
+        while not run.finished:
+            self._fill(workers)
+            with interruption.at_once():
+                wait([process.sentinel for process in self._processes], timeout=LOOK_S)
+            done = len(run.done)
+            for _ in range(seen, done):
+                on_trial()
+            ended = self._drop_ended()
+            losses = (0 if done > seen else losses) + sum(process.exitcode != 0 for process in ended)
+            seen = done
+            if losses > MOST_LOSSES:
+                raise UserError(f"workers end before they finish a trial: {_ending(ended[-1])}")
+        for _ in range(seen, run.trials):
             on_trial()
-        ended = [process for process in processes if not process.is_alive()]
-        losses = (0 if done > seen else losses) + sum(process.exitcode != 0 for process in ended)
-        processes[:], seen = [process for process in processes if process.is_alive()], done
-        if losses > MOST_LOSSES:
-            raise UserError(f"workers end before they finish a trial: {_ending(ended[-1])}")
-    for _ in range(seen, run.trials):
-        on_trial()
 
+    def end(self) -> None:
+        """Let processes record what they are at, and end."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(timeout=10)
+            process.kill()
 
-def _start(url: str, name: str, make_network: Any, number: int) -> BaseProcess:
-    process = multiprocessing.get_context("spawn").Process(
-        target=serve, args=(url, name, make_network, number), name=f"worker {number}", daemon=True
-    )
-    process.start()
-    return process
+    def _fill(self, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        while len(self._processes) < workers:
+            arguments, name = (*self._arguments, self._started), f"worker {self._started}"
+            process = context.Process(target=serve, args=arguments, name=name, daemon=True)
+            process.start()
+            self._processes.append(process)
+            self._started += 1
 
-
-def _end(processes: list[BaseProcess]) -> None:
-    """Let processes record what they are at, and end."""
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join(timeout=10)
-        process.kill()
+    def _drop_ended(self) -> list[BaseProcess]:
+        alive = {process: process.is_alive() for process in self._processes}
+        self._processes = [process for process in self._processes if alive[process]]
+        return [process for process in alive if not alive[process]]
 
 
 def _ending(process: BaseProcess) -> str:
