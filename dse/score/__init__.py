@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from accel_models import CostReport, Design, Workload, evaluate, needs
+from accel_models import Design, Workload, evaluate_many, needs
 from dse.config import StudyConfig
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY
@@ -131,7 +131,11 @@ class ConvertedNetwork:
 
     def accumulator(self, chosen: Widths) -> int:
         """Return the accumulator's bits; see `Network`."""
-        return self._converted.accumulator_for(numerics(chosen)) or chosen.get("accumulator_bits", 32)
+        return self._accumulator_for(numerics(chosen)) or chosen.get("accumulator_bits", 32)
+
+    @cache  # noqa: B019 - one network a process, and some widths a study
+    def _accumulator_for(self, numbers: Any) -> int | None:
+        return self._converted.accumulator_for(numbers)
 
     def _score(self, evaluator: Any, approximation: Any, numbers: Any) -> Figures:
         self._set(approximation, numbers)
@@ -220,14 +224,16 @@ class Scorer:
         self._memo = memo
         self._known: dict[str, Figures] = {}
 
-    def cost(self, candidate: Candidate, workload: Workload) -> tuple[Design, CostReport]:
-        """Evaluate a candidate's accelerator; takes milliseconds.
+    def costs(self, candidates: Sequence[Candidate], workload: Workload) -> list[tuple[Design, Figures]]:
+        """Evaluate the accelerators of candidates with the same tables, at once; takes milliseconds.
 
         Raises:
-            ValueError: If the design cannot run the network; says why.
+            ValueError: If a design cannot run the network, or a figure is not finite; says why.
         """
-        design = Design(**completed(candidate.design, self.network.accumulator), **needs(workload))
-        return design, evaluate(design, workload)
+        asked, least = needs(workload), self.network.accumulator
+        designs = [Design(**completed(candidate.design, least), **asked) for candidate in candidates]
+        found = evaluate_many(designs, workload).to_dict("records")
+        return list(zip(designs, map(_cost_figures, found), strict=True))
 
     def learn(self, tables: Tables, chosen: Widths, figures: Figures) -> None:
         """Hear what a trial scored some tables with, in some widths."""
@@ -269,13 +275,11 @@ class Scorer:
         return finite(self.network.quality(tables, chosen))
 
 
-def cost_figures(report: CostReport) -> Figures:
-    """Return a report's figures.
-
-    Raises:
-        ValueError: If one is not finite.
-    """
-    return finite({figure.name: float(getattr(report, figure.name)) for figure in HARDWARE})
+def _cost_figures(found: Mapping[Any, Any]) -> Figures:
+    """Return the figures of a row of `accel_models.evaluate_many`."""
+    if found["reason"]:
+        raise ValueError(found["reason"])
+    return finite({figure.name: float(found[figure.name]) for figure in HARDWARE})
 
 
 def finite(figures: Figures) -> Figures:

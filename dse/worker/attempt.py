@@ -14,7 +14,7 @@ from accel_models import Workload
 from dse.config import StudyConfig
 from dse.errors import UserError
 from dse.figures import QUALITY
-from dse.score import Scorer, cost_figures
+from dse.score import Scorer
 from dse.space import Candidate
 from dse.space.widths import widths
 from dse.storage.memo import Figures
@@ -88,19 +88,26 @@ class Attempt:
     def _score(self, candidates: Sequence[Candidate]) -> list[Scored]:
         tables = candidates[0].tables
         workload = self._scorer.network.workload(tables)
-        costs = [self._cost(candidate, workload) for candidate in candidates]
+        costs = self._costs(candidates, workload)
         chosen = widths(costs[0][0])
         with self._interruption.at_once():
             self._screen.check(tables, chosen, [figures for _, figures in costs])
             quality = self._scorer.quality(tables, chosen)
         return [self._scored(tables, workload, design, costs | quality) for design, costs in costs]
 
-    def _cost(self, candidate: Candidate, workload: Workload) -> tuple[dict[str, Any], Figures]:
+    def _costs(
+        self, candidates: Sequence[Candidate], workload: Workload
+    ) -> list[tuple[dict[str, Any], Figures]]:
         try:
-            design, report = self._scorer.cost(candidate, workload)
+            costs = self._scorer.costs(candidates, workload)
         except ValueError as error:
             raise optuna.TrialPruned(str(error)) from error
-        figures = cost_figures(report)
+        for _, figures in costs:
+            self._check(figures)
+        return [(design.to_dict(), figures) for design, figures in costs]
+
+    def _check(self, figures: Figures) -> None:
+        """Prune a design that misses a limit on hardware."""
         missed = [
             c
             for c in self._config.limits
@@ -110,7 +117,6 @@ class Attempt:
             raise optuna.TrialPruned(
                 "; ".join(f"{c.figure.name} = {figures[c.figure.name]:.4g}: not {c}" for c in missed)
             )
-        return design.to_dict(), figures
 
     def _scored(self, tables: Any, workload: Workload, design: dict[str, Any], figures: Figures) -> Scored:
         values = tuple(figures[figure.name] for figure in self._config.figures)

@@ -2,7 +2,9 @@ import math
 
 import pytest
 
-from dse.score import Scorer, cost_figures, finite
+from accel_models import evaluate
+from dse.figures import HARDWARE
+from dse.score import Scorer, finite
 from dse.space import Candidate
 from dse.storage import open_sqlite
 
@@ -43,12 +45,19 @@ def test_another_network_or_width_is_another_score(fake_network, tmp_path):
 
 def test_cost_is_that_of_the_accelerator_model(fake_network):
     workload, fields = fake_network().workload(TABLES), INT8 | {"rows": 8, "cols": 8}
-    design, report = Scorer(fake_network()).cost(Candidate(TABLES, fields), workload)
-    assert design.addressing == "comparator"
+    candidates = [Candidate(TABLES, fields | {"rows": rows}) for rows in (8, 16)]
+    costs = Scorer(fake_network()).costs(candidates, workload)
     assert workload.macs == 64**3
-    figures = cost_figures(report)
-    assert figures["throughput_per_watt"] == pytest.approx(1 / figures["energy_j"])
-    assert figures["power_w"] == pytest.approx(figures["energy_j"] / figures["latency_s"])
+    for (design, figures), rows in zip(costs, (8, 16), strict=True):
+        assert (design.addressing, design.rows) == ("comparator", rows)
+        report = evaluate(design, workload)
+        assert figures == {figure.name: getattr(report, figure.name) for figure in HARDWARE}
+
+
+def test_a_design_that_cannot_run_the_network_is_refused_with_the_reason(fake_network):
+    workload = fake_network().workload(TABLES)
+    with pytest.raises(ValueError, match="parameter_buffer"):
+        Scorer(fake_network()).costs([Candidate(TABLES, INT8 | {"parameter_buffer": 16})], workload)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
