@@ -96,9 +96,9 @@ def _column(name: str, series: "pd.Series[Any]") -> NDArray[Any]:
     rule = RULES[name]
     if not isinstance(rule, Choice) and series.dtype.kind in "iuf":
         return _numbers(name, rule, series.to_numpy(dtype=np.float64, na_value=np.nan))
-    values = [None if value is None or value != value else value for value in series.tolist()]
-    known = {value: rule.check(name, value) for value in set(values)}
-    return _encode(name, [known[value] for value in values])
+    codes, given = series.factorize(use_na_sentinel=True)  # nothing at all has code -1
+    values = [*given.tolist(), None] if -1 in codes else given.tolist()
+    return np.asarray(_encode(name, [rule.check(name, value) for value in values])[codes])
 
 
 def _numbers(name: str, rule: IntRange | FloatRange, values: FloatArray) -> FloatArray:

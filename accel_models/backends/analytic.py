@@ -4,6 +4,7 @@ Identical operations are counted once. Every step is element by element or in a 
 number of designs evaluated together cannot change a result.
 """
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,8 @@ def _count(workload: Workload, distinct: Distinct, t: DesignTable, h: Hardware) 
 
 def _sum(distinct: Distinct, counts: Counts) -> Counts:
     times = np.array([known[2] for known in distinct.values()], dtype=np.float64)[:, None]
-    # cumsum adds in order, whatever the number of designs; a plain sum or a matrix product would not.
-    return {name: np.cumsum(times * counts[name], axis=0)[-1] for name in COUNTS}
+    # One after another, whatever the number of designs; a plain sum or a matrix product would not keep the order.
+    return {name: reduce(np.add, times * counts[name]) for name in COUNTS}
 
 
 def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) -> dict[str, FloatArray]:
