@@ -94,7 +94,7 @@ def _count(workload: Workload, distinct: Distinct, t: DesignTable, h: Hardware) 
 
 def _sum(distinct: Distinct, counts: Counts) -> Counts:
     times = np.array([known[2] for known in distinct.values()], dtype=np.float64)[:, None]
-    # One after another, whatever the number of designs; a plain sum or a matrix product would not keep the order.
+    # In order, whatever the number of designs, which a plain sum or a matrix product would not be.
     return {name: reduce(np.add, times * counts[name]) for name in COUNTS}
 
 
