@@ -50,7 +50,8 @@ def run(
         make_network: Makes what is searched from the study file; the task's network, converted.
 
     Returns:
-        The study. Its folder holds study.db, report.html, pareto.png, trials.csv and best.json.
+        The study. Its folder holds study.db, report.html, pareto.png, trials.csv,
+        trials.parquet (with pyarrow) and best.json.
 
     Raises:
         UserError: Before any work, if the study file, the folder or the study in it is not as it must be.
@@ -78,7 +79,7 @@ def run(
     database = _database(folder, url, config.name, new=new)
     wanted = config.search.trials if trials is None else trials
     with storage.watched(database):
-        study = Study.start(folder, database, config, text, network)
+        study = Study.start(folder, database, config, text, network, Path(path).parent)
         return _search(study, network, wanted, workers, make_network, watcher)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +15,23 @@ from dse.figures import Figure
 
 if TYPE_CHECKING:
     from dse.study import Study
+    from dse.study.references import Reference
 
 COLUMN_INCHES = 3.5
 """Width of a column in the usual two-column layouts."""
 
 FRONT, OTHER, ORIGINAL = "#0b5394", "#a8a8a8", "#b45309"
+LINES: Mapping[str, tuple[str, tuple[int, ...]]] = {
+    "original": (ORIGINAL, (5, 3)),
+    "units": ("#7b1fa2", (1, 2)),
+    "host": ("#7b1fa2", (6, 2, 1, 2)),
+    "platform": ("#2e7d32", (10, 3)),
+}
+"""Colour and dashes of the lines of references, by kind; the dashes tell them apart in grey."""
+
+COLOURS = "viridis"
+"""What colours a front by a third objective: its lightness rises throughout, so that it serves in grey."""
+
 NEAR_ONE = ("fidelity", "agreement", "cosine")
 """Figures whose interesting values crowd below 1: drawn as the distance that is left, on a log axis."""
 
@@ -31,8 +43,14 @@ LABEL_POINTS = 7
 LABEL_INCHES = 0.055
 """Size of labels, in points, and the mean width of a letter of that size."""
 
-AROUND_INCHES = 0.8
-"""What a drawing needs beside its axes."""
+MARK_INCHES, LINE_INCHES = 0.6, 0.13
+"""What a legend's entry needs beside its text, and how high one is."""
+
+DRAWN = ("trial", "Pareto front", "knee")
+"""What a legend names first, before the references."""
+
+AROUND_INCHES, BAR_INCHES = 0.8, 0.6
+"""What a drawing needs beside its axes, and for a bar of colours."""
 
 WIDE = 0.05
 """Above this span, ticks of an accuracy need no decimals."""
@@ -45,19 +63,23 @@ DECADES = 4
 
 
 def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
-    """Draw all finished trials, their Pareto front, and how the unconverted network compares.
+    """Draw all finished trials, their Pareto front, and lines for what they are compared with.
 
     The front is a step line: what is between two designs can be had only by the better of them. Points of it
     are labelled with array, dataflow and segments where there is room. If the network has an accuracy that is
-    no objective, a second panel shows it for the same trials.
+    no objective, a second panel shows it for the same trials. A third objective is the colour of the front.
+    Lines are the unconverted network, the knee's array with dedicated units and with a host, and platforms
+    that ran the same network, as far as they lie near the trials.
 
     Args:
         study: A study; it may have no finished trial.
         width: Inches.
     """
-    quality, cost = study.objectives[:2]
+    from dse.study.references import references
+
+    quality, cost, *third = study.objectives
     trials, front = study.trials(), study.pareto()
-    done = trials[trials.state == "complete"]
+    done, beside = trials[trials.state == "complete"], references(study)
     second = study.figures.get("accuracy")
     panels = [quality] if second in (None, quality, cost) else [quality, second]
     drawing = Drawing(figsize=(width, (0.5 + 0.22 * len(panels)) * width), layout="constrained")
@@ -68,21 +90,36 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
     for panel, figure in zip(axes, panels, strict=True):
         _scatter(panel, done, front, figure, cost)
         _scale(panel, "y", figure, done)
-        _reference(panel, figure, study.original)
+        _references(panel, "y", figure, done, beside)
+        _references(panel, "x", cost, done, beside)
     _scale(axes[-1], "x", cost, done)
     axes[-1].set_xlabel(cost.heading, fontsize=9)
     axes[0].set_title(f"{study.name}: {len(done)} trials, {len(front)} on the front", fontsize=9, loc="left")
     if len(front):
         names = labels(study, front)
-        _step(axes[0], front, quality, cost)
-        _make_room(axes[0], cost, names, width)
+        (_coloured if third else _step)(axes[0], front, quality, cost, *third)
+        _knee(axes[0], front, quality, cost)
+        _make_room(axes[0], cost, names, width - BAR_INCHES * len(third))
         _label(axes[0], front, quality, cost, names)
     else:
         axes[0].text(0.5, 0.5, "no finished trial", transform=axes[0].transAxes, ha="center")
-    handles, entries = axes[0].get_legend_handles_labels()
-    style: dict[str, Any] = {"ncols": 3, "fontsize": LABEL_POINTS, "frameon": False}
-    drawing.legend(handles, entries, loc="outside lower center", **style)
+    _legend(drawing, axes, width)
     return drawing
+
+
+def _legend(drawing: Drawing, axes: list[Axes], width: float) -> None:
+    """Name everything that is drawn, once, in as many columns as there is room for, on a page made longer."""
+    entries: dict[str, Any] = {}
+    for panel in axes:
+        handles, names = panel.get_legend_handles_labels()
+        entries = dict(zip(names, handles, strict=True)) | entries
+    ordered = sorted(entries, key=lambda name: name not in DRAWN)
+    column = LABEL_INCHES * max(map(len, ordered), default=1) + MARK_INCHES
+    columns = min(len(DRAWN), max(1, int(width / column)))
+    drawing.set_figheight(drawing.get_figheight() + LINE_INCHES * max(0, -(-len(ordered) // columns) - 1))
+    style: dict[str, Any] = {"ncols": columns, "fontsize": LABEL_POINTS, "frameon": False}
+    handles = [entries[name] for name in ordered]
+    drawing.legend(handles, ordered, loc="outside lower center", **style)
 
 
 def labels(study: Study, front: pd.DataFrame) -> list[str]:
@@ -128,6 +165,31 @@ def _step(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
         markersize=4,
         label="Pareto front",
     )
+
+
+def _coloured(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, colour: Figure) -> None:
+    """Draw a front of three objectives as points; no line joins them, as none is better in all."""
+    drawn = axes.scatter(
+        shown(front[x.name], x), shown(front[y.name], y), c=hue(front[colour.name], colour),
+        s=24, marker="D", cmap=COLOURS, label="Pareto front", zorder=3,
+    )  # fmt: skip
+    figure = axes.get_figure(root=True)
+    bar = figure.colorbar(drawn, ax=figure.axes, pad=0.02, aspect=40)  # type: ignore[union-attr]
+    bar.set_label(hue_heading(colour), fontsize=8)
+    bar.ax.tick_params(labelsize=LABEL_POINTS)
+
+
+def hue(values: pd.Series[Any], figure: Figure) -> pd.Series[Any]:
+    """Return a figure as colours show it: as it is, or the decades to 1 for those that crowd there."""
+    return np.log10(shown(values, figure)) if figure.name in NEAR_ONE else values.astype(float)
+
+
+def hue_heading(figure: Figure) -> str:
+    """Return the heading of what `hue` returns."""
+    return f"log10 (1 − {figure.label})" if figure.name in NEAR_ONE else figure.heading
+
+
+def _knee(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
     chosen = front[front.knee]
     axes.scatter(
         shown(chosen[x.name], x), shown(chosen[y.name], y),
@@ -160,14 +222,22 @@ def _label(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, names: list[st
             )  # fmt: skip
 
 
-def _reference(axes: Axes, figure: Figure, original: Mapping[str, float]) -> None:
-    """Draw a line where the unconverted network is; its distance to itself is 0, which no log axis has."""
-    if figure.name not in original or figure.name in (*NEAR_ONE, "kl_divergence"):
+def _references(
+    axes: Axes, side: str, figure: Figure, done: pd.DataFrame, beside: Iterable[Reference]
+) -> None:
+    """Draw a line across the axis of a figure for each reference near the trials.
+
+    The unconverted network's distance to itself is 0, which no log axis has.
+    """
+    from dse.study.references import near
+
+    if done.empty or figure.name in (*NEAR_ONE, "kl_divergence"):
         return
-    value = original[figure.name]
-    axes.axhline(value, color=ORIGINAL, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
-    title = f"unconverted network: {value:.1%}"
-    axes.set_title(title, fontsize=LABEL_POINTS, color=ORIGINAL, loc="right", pad=2)
+    line = axes.axhline if side == "y" else axes.axvline
+    for reference in near(beside, figure.name, done[figure.name]):
+        colour, dashes = LINES[reference.kind]
+        style: dict[str, Any] = {"color": colour, "linestyle": (0, dashes), "linewidth": 1, "zorder": 1}
+        line(reference.figures[figure.name], label=reference.told(figure), **style)
 
 
 def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:

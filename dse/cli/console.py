@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -30,3 +31,8 @@ def messages() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def live() -> bool:
+    """Whether somebody watches standard error: it is a terminal, and no build server's."""
+    return sys.stderr.isatty() and not os.environ.get("CI")

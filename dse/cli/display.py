@@ -18,7 +18,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from dse.cli.console import messages, output, say
+from dse.cli.console import live, messages, output, say
+from dse.export import has_parquet, written_files
 from dse.plots import labels
 from dse.study import Study
 from dse.written import written
@@ -40,10 +41,9 @@ MANY = 20
 
 
 class Display:
-    """Shows a run on standard error while it goes on, if that is a terminal. See `Progress`."""
+    """Shows a run on standard error while it goes on, if somebody watches that. See `Progress`."""
 
     def __init__(self) -> None:
-        console = messages()
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -51,9 +51,9 @@ class Display:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[best]}", style="dim"),
-            console=console,
+            console=messages(),
             transient=True,
-            disable=not console.is_terminal,
+            disable=not live(),
         )
         self._task: TaskID | None = None
 
@@ -100,8 +100,15 @@ def summary(study: Study) -> None:
     console.print(front_table(study, console.width))
     if len(front) > MANY:
         say(f"{MANY} of {len(front)} designs on the front; all are in {study.folder / 'trials.csv'}")
+    tell(study)
+
+
+def tell(study: Study) -> None:
+    """Say what became of the trials, and where the results are."""
     say(outcome(study))
-    say(f"Results in {study.folder}: report.html, pareto.png, trials.csv, best.json")
+    say(f"Results in {study.folder}: {', '.join(path.name for path in written_files(study))}")
+    if not has_parquet():
+        say("Without trials.parquet, which needs pyarrow: pip install 'neuralmatrix[parquet]'")
 
 
 def front_table(study: Study, width: int) -> Table:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -12,16 +14,37 @@ from dse.hardware_study import run
 from dse.hardware_study.designs import COMMON
 from dse.hardware_study.report import role
 from dse.hardware_study.run import Outcome
+from dse.hardware_study.tables import designs_table, ratios_table
+
+FILES = ("report.html", "ratios.csv", "designs.csv", "ratios.png")
+"""What a hardware study leaves in its folder."""
 
 
-def run_hardware(path: Path, out: Path | None, platforms: Path | None) -> None:
+def run_hardware(path: Path, out: Path | None, platforms: Path | None, *, as_json: bool = False) -> None:
     """Run the study and print each network on each design with its ratios to the platforms."""
     from dse.cli.display import Display
 
     with Display() as display:
         outcome = run(path, out, platforms=platforms, progress=display)
-    output().print(_table(outcome))
-    say(f"Results in {outcome.folder}: report.html, ratios.csv, designs.csv, ratios.png")
+    if as_json:
+        print(json.dumps(_plain(outcome)))
+    else:
+        output().print(_table(outcome))
+    say(f"Results in {outcome.folder}: {', '.join(FILES)}")
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    """Return the rows of designs.csv and ratios.csv as plain values; what a row lacks is null."""
+    tables = {"designs": designs_table(outcome.results), "ratios": ratios_table(outcome.ratios)}
+    return {
+        "study": outcome.study.name,
+        "folder": str(outcome.folder),
+        **{
+            name: json.loads(table.to_json(orient="records", double_precision=15))
+            for name, table in tables.items()
+        },
+        "files": [str(outcome.folder / name) for name in FILES],
+    }
 
 
 def _table(outcome: Outcome) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -69,6 +70,9 @@ def run(
         str | None,
         typer.Option("--verify", metavar="BACKEND", help="Score the front again, with timeloop."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was found as one JSON object; all else on stderr.")
+    ] = False,
     fields: Annotated[  # noqa: ARG001 - its callback prints and ends the command
         bool,
         typer.Option("--fields", is_eager=True, callback=_print_fields, help="Show a study file's fields."),
@@ -83,10 +87,13 @@ def run(
 
     - study.db: every trial, as an Optuna study on SQLite
     - report.html: the Pareto front and the designs on it, in one file to send on
-    - pareto.png, trials.csv, best.json: the same as a figure, a table and plain values
+    - pareto.png, trials.csv, trials.parquet, best.json: the same as a figure, tables and plain values
     - timeloop.csv, with `--verify timeloop`: the front as Timeloop counts it (docs/timeloop.md)
 
-    The same command again adds trials to the study. Ctrl-C keeps the finished ones.
+    The same command again adds trials to the study. Ctrl-C keeps the finished ones. The bar is shown on a
+    terminal alone, and not where the environment sets CI.
+
+    **Exit status**: 0; 1 if no trial finished; 2 for what you can put right; 130 after Ctrl-C.
 
     **Examples**
 
@@ -94,17 +101,19 @@ def run(
     - `neuralmatrix run studies/paper.toml`, a study of hardware alone (`kind = "hardware"`)
     - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
     - `neuralmatrix run studies/bert_digits.toml --workers 8`
+    - `neuralmatrix run studies/bert_digits.toml --json | jq '.front[] | select(.knee)'`
     - `neuralmatrix run studies/bert_digits.toml --storage postgresql://me@server/studies`
     """
     use_one_thread()
-    from dse.cli.display import Display, summary
+    from dse.cli.display import Display, summary, tell
+    from dse.export import overview
     from dse.hardware_study.config import is_hardware_study
     from dse.job import run as run_study
 
     if is_hardware_study(study_file):
         from dse.cli.hardware import run_hardware
 
-        run_hardware(study_file, out, platforms)
+        run_hardware(study_file, out, platforms, as_json=as_json)
         return
     if verify is not None:
         from dse.study.verify import check
@@ -121,7 +130,7 @@ def run(
         except KeyboardInterrupt:
             say("Interrupted: finished trials are kept, and the same command continues")
             raise typer.Exit(INTERRUPTED) from None
-    summary(study)
+    (tell if as_json else summary)(study)
     if platforms is not None:
         from dse.study.platforms import keep
 
@@ -130,6 +139,8 @@ def run(
     if verify is not None:
         from dse.cli.verified import verify_and_show
 
-        verify_and_show(study)
+        verify_and_show(study, show=not as_json)
+    if as_json:
+        print(json.dumps(overview(study)))
     if not len(study.points()):
         raise typer.Exit(1)

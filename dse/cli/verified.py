@@ -12,15 +12,16 @@ from dse.study import Study
 from dse.study.verify import COMPARED, FILE, verified, verify
 
 
-def verify_and_show(study: Study) -> None:
-    """Score the front again, print both, and write the report anew."""
+def verify_and_show(study: Study, *, show: bool = True) -> None:
+    """Score the front again, print both if they are to be shown, and write the report anew."""
     try:
         verify(study, lambda number, place, count: say(f"Timeloop: trial {number} ({place} of {count})"))
     except KeyboardInterrupt:
         say("Interrupted: the study's results are kept, and so are Timeloop's so far, for the next time")
         raise typer.Exit(INTERRUPTED) from None
     study.report(study.folder / "report.html")
-    output().print(_table(study))
+    if show:
+        output().print(_table(study))
     for number, row in verified(study).items():
         if row["reason"]:
             say(f"trial {number}: {row['reason']}")

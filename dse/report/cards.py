@@ -10,7 +10,9 @@ import pandas as pd
 from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate
 from dse.figures import FIGURES
 from dse.plots import labels
+from dse.report.curves import Curves
 from dse.study import Study
+from dse.study.references import platforms
 from dse.written import with_prefix, written
 
 CARDS = 24
@@ -27,14 +29,20 @@ WAYS = {
 """The ways to run a network that are compared, see `accel_models.compare`."""
 
 
-def cards(study: Study, front: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a card each for designs of the front: all, or the knee and others evenly along it."""
+def cards(study: Study, front: pd.DataFrame, curves: Curves) -> list[dict[str, Any]]:
+    """Return a card each for designs of the front: all, or the knee and others evenly along it.
+
+    Args:
+        study: The study.
+        front: Its front.
+        curves: Draws the functions of the designs.
+    """
     step = max(1, -(-len(front) // CARDS))
     chosen = front[(front.index % step == 0) | front.knee]
-    return [_card(study, int(number)) for number in chosen.number]
+    return [_card(study, int(number), curves) for number in chosen.number]
 
 
-def _card(study: Study, number: int) -> dict[str, Any]:
+def _card(study: Study, number: int, curves: Curves) -> dict[str, Any]:
     attrs = study.trials_in()[number].user_attrs
     design, workload = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
     report = evaluate(design, workload)
@@ -43,11 +51,16 @@ def _card(study: Study, number: int) -> dict[str, Any]:
         "label": labels(study, pd.DataFrame({"number": [number]}))[0],
         "design": attrs["design"],
         "tables": attrs["tables"],
+        "curves": curves.of(attrs["tables"], design),
         "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in study.figures.items()],
         "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
         "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
         "kinds": _by_kind(report),
         "ways": _ways(compare(design, workload)),
+        "platforms": [
+            (row.name, report.throughput_per_watt / row.figures["throughput_per_watt"])
+            for row in platforms(study)
+        ],
         "layers": _layers(report),
     }
 

@@ -11,48 +11,126 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dse.figures import Figure
-from dse.plots import FRONT, NEAR_ONE, ORIGINAL, OTHER, labels, shown
+from dse.plots import COLOURS, FRONT, LINES, NEAR_ONE, OTHER, hue, hue_heading, labels, shown
 from dse.study import Study
+from dse.study.references import Reference, near, platforms
 from dse.written import written
 
 SHORT = 1000
 """Above so many trials, only those on the front are described in full: the page stays under 5 MB."""
 
+PLATFORMS = 4
+"""Platforms that a hover tells the distance from; a card tells all."""
+
 HOVER = ("accuracy", "fidelity", "cosine", "throughput_per_watt", "power_w", "area_mm2", "latency_s")
 
 
-def front_data(study: Study) -> dict[str, Any]:
-    """Return plotly's data and layout: all finished trials, the front as a step line, the knee."""
-    quality, cost = study.objectives[:2]
+def front_data(study: Study, beside: Sequence[Reference]) -> dict[str, Any]:
+    """Return plotly's data and layout: all finished trials, the front, the knee, and lines of references.
+
+    If the network has an accuracy that is no objective, it is shown below, for the same trials. A third
+    objective is the front's colour.
+    """
+    quality, cost, *third = study.objectives
     trials, front = study.trials(), study.pareto()
+    done, ordered = trials[trials.state == "complete"], front.sort_values(cost.name)
+    objectives = [figure.name for figure in study.objectives]
+    told = list(dict.fromkeys([*objectives, *HOVER]))
+    brief = told if len(trials) <= SHORT else objectives
+    drawn = _coloured(ordered, *third) if third else step(cost, FRONT, "diamond")
     drawing = go.Figure()
-    brief = HOVER if len(trials) <= SHORT else (quality.name, cost.name)
-    for name, rows, told, style in (
-        (
-            "trial",
-            trials[trials.state == "complete"],
-            brief,
-            {"mode": "markers", "marker": {"color": OTHER, "size": 7}},
-        ),
-        ("Pareto front", front.sort_values(cost.name), HOVER, step(cost, FRONT, "diamond")),
-        ("knee", front[front.knee], HOVER, {"mode": "markers", "marker": _ring()}),
+    for name, rows, text, style in (
+        ("trial", done, hover(study, done, brief), _dots(7)),
+        ("Pareto front", ordered, _far(study, ordered, hover(study, ordered, told)), drawn),
+        ("knee", front[front.knee], hover(study, front[front.knee], told), _ring()),
     ):
         drawing.add_scatter(
             x=shown(rows[cost.name], cost).to_numpy(),
             y=shown(rows[quality.name], quality).to_numpy(),
             name=name,
-            text=hover(study, rows, told),
+            text=text,
             customdata=rows.number.tolist(),
             hovertemplate="%{text}<extra></extra>",
             **style,
         )
-    if "accuracy" in (quality.name, cost.name):
-        value = study.original["accuracy"]
-        line = drawing.add_hline if quality.name == "accuracy" else drawing.add_vline
-        line(value, line={"color": ORIGINAL, "dash": "dash"}, annotation_text=f"unconverted {value:.1%}")
+    panels = {"y": quality} | _second(drawing, study, done, front)
     drawing.update_layout(template=None, xaxis=axis(cost), yaxis=axis(quality), hovermode="closest")
-    figure: dict[str, Any] = json.loads(drawing.to_json())
-    return figure
+    _lines(drawing, "x", cost, done, beside)
+    for place, figure in panels.items():
+        _lines(drawing, place, figure, done, beside)
+    data: dict[str, Any] = json.loads(drawing.to_json())
+    return data
+
+
+def _second(drawing: go.Figure, study: Study, done: pd.DataFrame, front: pd.DataFrame) -> dict[str, Figure]:
+    """Draw the accuracy below the front, where there is one and no objective is it; returns its axis."""
+    cost, figure = study.objectives[1], study.figures.get("accuracy")
+    if figure is None or figure in study.objectives[:2]:
+        return {}
+    for rows, style in ((done, _dots(5)), (front, _dots(7, FRONT, "diamond"))):
+        drawing.add_scatter(
+            x=shown(rows[cost.name], cost).to_numpy(),
+            y=rows[figure.name].to_numpy(),
+            yaxis="y2",
+            customdata=rows.number.tolist(),
+            hovertemplate="trial %{customdata}: %{y:.2%}<extra></extra>",
+            showlegend=False,
+            **style,
+        )
+    drawing.update_layout(
+        yaxis={"domain": [0.32, 1]},
+        yaxis2=axis(figure) | {"domain": [0, 0.24], "anchor": "x"},
+        xaxis={"anchor": "y2"},
+    )
+    return {"y2": figure}
+
+
+def _lines(
+    drawing: go.Figure, place: str, figure: Figure, done: pd.DataFrame, beside: Sequence[Reference]
+) -> None:
+    """Draw a line for each reference near the trials, as `dse.plots` does, named in the legend."""
+    if done.empty or figure.name in (*NEAR_ONE, "kl_divergence"):
+        return
+    for reference in near(beside, figure.name, done[figure.name]):
+        colour, dashes = LINES[reference.kind]
+        value = reference.figures[figure.name]
+        along = {"x0": value, "x1": value, "y0": 0, "y1": 1, "xref": "x", "yref": "paper"}
+        across = {"x0": 0, "x1": 1, "y0": value, "y1": value, "xref": "paper", "yref": place}
+        drawing.add_shape(
+            type="line",
+            name=html.escape(reference.told(figure)),
+            showlegend=True,
+            layer="below",
+            line={"color": colour, "width": 1.5, "dash": ",".join(f"{dash}px" for dash in dashes)},
+            **(along if place == "x" else across),
+        )
+
+
+def _far(study: Study, rows: pd.DataFrame, texts: list[str]) -> list[str]:
+    """Add to each text how far its design is from each platform, in throughput per power."""
+    found = platforms(study)[:PLATFORMS]
+    lines = []
+    for text, own in zip(texts, rows.throughput_per_watt, strict=True):
+        far = (f"{own / row.figures['throughput_per_watt']:.3g} × {html.escape(row.name)}" for row in found)
+        lines.append("<br>".join([text, *far]))
+    return lines
+
+
+def _coloured(rows: pd.DataFrame, figure: Figure) -> dict[str, Any]:
+    marker = {
+        "color": hue(rows[figure.name], figure).to_numpy(),
+        "size": 11,
+        "symbol": "diamond",
+        "line": {"color": OTHER, "width": 1},
+        "colorscale": COLOURS,
+        "showscale": True,
+        "colorbar": {"title": {"text": html.escape(hue_heading(figure)), "side": "right"}, "thickness": 12},
+    }
+    return {"mode": "markers", "marker": marker}
+
+
+def _dots(size: int, colour: str = OTHER, symbol: str = "circle") -> dict[str, Any]:
+    return {"mode": "markers", "marker": {"color": colour, "size": size, "symbol": symbol}}
 
 
 def step(cost: Figure, colour: str, symbol: str) -> dict[str, Any]:
@@ -63,7 +141,8 @@ def step(cost: Figure, colour: str, symbol: str) -> dict[str, Any]:
 
 
 def _ring() -> dict[str, Any]:
-    return {"color": FRONT, "size": 20, "symbol": "circle-open", "line": {"width": 2}}
+    marker = {"color": FRONT, "size": 20, "symbol": "circle-open", "line": {"width": 2}}
+    return {"mode": "markers", "marker": marker}
 
 
 def hover(study: Study, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:

@@ -15,13 +15,16 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dse.export import drawn
-from dse.figures import Figure
-from dse.plots import labels, pareto_figure
+from dse.figures import QUALITY, Figure
+from dse.plots import label, labels, pareto_figure
+from dse.report import drawing
 from dse.report.cards import cards
+from dse.report.curves import Curves
 from dse.report.front import front_data
 from dse.report.search import growth, growth_data, importances, unfinished
-from dse.study import Study, losses
+from dse.study import FINETUNED, Study, losses
 from dse.study.platforms import compared
+from dse.study.references import references
 from dse.study.verify import verified
 from dse.written import field_value, written
 
@@ -55,14 +58,17 @@ def fill(template: str, **content: Any) -> str:
         plotly=_packed_plotly(),
         written=written,
         value_of=field_value,
+        size=(drawing.WIDTH, drawing.HEIGHT),
+        frame={"left": drawing.LEFT, "right": drawing.RIGHT, "curve": drawing.CURVE, "error": drawing.ERROR},
         **content,
     )
 
 
 def _content(study: Study) -> dict[str, Any]:
     trials, front = study.trials(), study.pareto()
-    attrs, grown = study.optuna.user_attrs, growth(study)
-    drawings = {"front": front_data(study)} if len(front) else {}
+    attrs, grown, curves = study.optuna.user_attrs, growth(study), Curves(study)
+    designs = cards(study, front, curves)
+    drawings = {"front": front_data(study, references(study))} if len(front) else {}
     return {
         "title": f"{study.name}: NeuralMatrix study",
         "name": study.name,
@@ -77,7 +83,9 @@ def _content(study: Study) -> dict[str, Any]:
         "columns": columns(study),
         "drawings": drawings | ({"growth": growth_data(grown)} if grown else {}),
         "picture": picture(study),
-        "cards": cards(study, front),
+        "cards": designs,
+        "curves": curves.all(),
+        "finetuned": finetuned(study),
         "unfinished": unfinished(trials),
         "verified": verified(study),
         "compared": compared(study),
@@ -99,6 +107,17 @@ def columns(study: Study) -> list[Figure]:
 def _front_rows(study: Study, front: pd.DataFrame) -> list[dict[str, Any]]:
     rows = front.assign(label=labels(study, front))
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False)]
+
+
+def finetuned(study: Study) -> list[dict[str, Any]]:
+    """Return, for each network that was trained through its tables, its quality figures before and after."""
+    trials, rows = study.trials_in(), []
+    names = [figure for figure in QUALITY if figure.name in study.original]
+    for number, after in study.optuna.user_attrs.get(FINETUNED, {}).items():
+        before = trials[int(number)].user_attrs
+        figures = [(figure, before[figure.name], after[figure.name]) for figure in names]
+        rows.append({"number": int(number), "label": label(before), "figures": figures})
+    return rows
 
 
 def picture(study: Study) -> Markup:

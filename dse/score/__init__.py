@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 from accel_models import Design, Workload, evaluate_many, needs
@@ -33,6 +33,8 @@ class Network(Protocol):
         original: Quality figures of the unconverted network.
         certificate: What the network became: `counts` of each kind of node, `functions` with their number of
             sites, and `entries`, a node each.
+        inputs: For each function its site of the widest domain: `site`, `sites` (how many it stands for),
+            `domain` (lo, hi) where tables are fitted, and `density` as `approx.Density.to_dict` or None.
     """
 
     @property
@@ -49,6 +51,9 @@ class Network(Protocol):
 
     @property
     def certificate(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+    @property
+    def inputs(self) -> Mapping[str, Any]: ...  # noqa: D102
 
     def workload(self, tables: Tables) -> Workload:
         """Return what the accelerator must run with these tables."""
@@ -105,6 +110,23 @@ class ConvertedNetwork:
         self.certificate = _plain(program.certificate())
         tests = [(batch.inputs, batch.targets) for batch in task.test_batches()]
         self.fingerprint = fingerprint(program.graph_module.code, model.state_dict(), batches, tests, code())
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Any]:
+        """What the widest site of each function is given; see `Network`."""
+        domains = {s.name: self._converted.domain(s) for s in self._converted.program.sites if not s.exact}
+        found = {}
+        for function in self.functions:
+            names = [name for name, of in self.sites.items() if of == function]
+            widest = max(names, key=lambda name: _width(function, domains[name]))
+            density = self._converted.density(widest)
+            found[function] = {
+                "site": widest,
+                "sites": len(names),
+                "domain": list(domains[widest]),
+                "density": None if density is None else density.to_dict(),
+            }
+        return found
 
     def workload(self, tables: Tables) -> Workload:
         """Return what the accelerator must run with these tables; nothing is fitted for it."""
@@ -320,6 +342,15 @@ def _error(table: Any, width: int | None, density: Any) -> float:
         return float((table if width is None else table.quantize(width, storage="midpoint")).mse(density))
     except ValueError:
         return 1.0
+
+
+def _width(function: str, domain: tuple[float, float]) -> float:
+    """How wide a domain is: in octaves where errors are relative, else as it is."""
+    from approx.cpwl import get_function
+
+    low, high = domain
+    relative = get_function(function).error == "relative" and low > 0
+    return math.log2(high / low) if relative else high - low
 
 
 def _approximation(tables: Tables) -> Any:

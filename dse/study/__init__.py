@@ -34,6 +34,9 @@ from dse.worker.attempt import REASON
 DESCRIBED = "about"
 """The attribute that is written last of those that describe a study: it says that the others are there."""
 
+INPUTS = "inputs"
+"""The attribute with where tables are fitted, by function; see `dse.score.Network`. Older studies lack it."""
+
 FINETUNED = "finetuned"
 """The attribute with the figures of the front's networks after training, by trial."""
 
@@ -91,9 +94,23 @@ class Study:
 
     @classmethod
     def start(
-        cls, folder: Path, database: storage.Database, config: StudyConfig, text: str, network: Network
+        cls,
+        folder: Path,
+        database: storage.Database,
+        config: StudyConfig,
+        text: str,
+        network: Network,
+        lies_in: Path | None = None,
     ) -> Study:
         """Make a study, or open the one that is there to continue it.
+
+        Args:
+            folder: The run folder.
+            database: Where trials are kept.
+            config: The study file.
+            text: The same as it was written.
+            network: What is searched.
+            lies_in: The study file's folder, whose commit is noted.
 
         Raises:
             UserError: If its database cannot be read, or the one there is of another network.
@@ -111,7 +128,7 @@ class Study:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExperimentalWarning)
                     study.set_metric_names([figure.name for figure in figures])  # for Optuna's tools
-                started._describe(config, text, network)
+                started._describe(config, text, network, lies_in)
         started.check(network)
         if database.file is None:
             where = {"storage": database.address, "study": config.name}
@@ -130,7 +147,7 @@ class Study:
                 "here: use the same, or --new"
             )
 
-    def _describe(self, config: StudyConfig, text: str, network: Network) -> None:
+    def _describe(self, config: StudyConfig, text: str, network: Network, lies_in: Path | None) -> None:
         described = {
             "study_file": text,
             "config": config.content(),
@@ -139,7 +156,8 @@ class Study:
             "fingerprint": network.fingerprint,
             "original": network.original,
             "certificate": network.certificate,
-            DESCRIBED: describe(),
+            INPUTS: network.inputs,
+            DESCRIBED: describe(lies_in),
         }
         for key, value in described.items():
             self.optuna.set_user_attr(key, value)

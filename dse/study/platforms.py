@@ -36,19 +36,22 @@ def check(path: Path, network: str) -> tuple[Platform, ...]:
     return rows
 
 
+def of_network(study: Study) -> list[Platform]:
+    """Return the kept rows of machines that ran the study's network; others cannot be compared with."""
+    path = study.folder / FILE
+    return [row for row in load(path) if row.network == study.config.task.name] if path.exists() else []
+
+
 def compared(study: Study) -> list[dict[str, Any]]:
     """Return what a report shows of each platform that ran the study's network; empty if there is none.
 
     `platform` is its row; `least` and `most` are the front's throughput per watt over the platform's.
     """
-    path = study.folder / FILE
-    front = study.pareto()
-    if not path.exists() or front.empty:
+    front = study.pareto().throughput_per_watt
+    if front.empty:
         return []
-    rows = [row for row in load(path) if row.network == study.config.task.name]
-    best, least = front.throughput_per_watt.max(), front.throughput_per_watt.min()
-    found = []
-    for row in rows:
-        theirs = row.per_joule(1.0)
-        found.append({"platform": row, "theirs": theirs, "least": least / theirs, "most": best / theirs})
-    return found
+    joules = [(row, row.per_joule(1.0)) for row in of_network(study)]
+    return [
+        {"platform": row, "theirs": theirs, "least": front.min() / theirs, "most": front.max() / theirs}
+        for row, theirs in joules
+    ]

@@ -49,6 +49,15 @@ class FakeNetwork:
         "functions": {"exp": 1, "gelu": 1},
         "entries": [{"node": "linear", "op": "aten.linear", "kind": "gemm", "module": "a.<b>bold</b>"}],
     }
+    inputs = {  # noqa: RUF012
+        "exp": {"site": "a.exp", "sites": 1, "domain": [-12.0, 0.0], "density": None},
+        "gelu": {
+            "site": "a.gelu",
+            "sites": 2,
+            "domain": [-5.0, 4.0],
+            "density": {"edges": [-5.0, -1.0, 1.0, 4.0], "counts": [1.0, 6.0, 2.0]},
+        },
+    }
 
     def __init__(self, config=None):
         self.scored = []
@@ -124,6 +133,19 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     (folder / "small.toml").write_text(STUDY)
     return dse.run(folder / "small.toml", trials=24, out=folder / "out", make_network=FakeNetwork)
+
+
+@pytest.fixture(scope="session")
+def three(tmp_path_factory):
+    """A finished study of three objectives, without results."""
+    import dse
+
+    folder = tmp_path_factory.mktemp("three")
+    objectives = '[search]\nobjectives = ["fidelity", "throughput_per_watt", "area_mm2"]'
+    (folder / "three.toml").write_text(STUDY.replace("[search]", objectives))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dse.job.write_results", lambda study: [])
+        return dse.run(folder / "three.toml", trials=16, out=folder / "out", make_network=FakeNetwork)
 
 
 @pytest.fixture

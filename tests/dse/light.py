@@ -32,6 +32,7 @@ class Light:
     fingerprint = "light"
     original = {"accuracy": 1.0, "fidelity": 1.0, "agreement": 1.0, "kl_divergence": 0.0}  # noqa: RUF012
     certificate = {"counts": {}, "functions": {}, "entries": []}  # noqa: RUF012
+    inputs = {}  # noqa: RUF012
 
     def workload(self, tables):
         addressing = {"uniform": "shift", "dyadic": "dyadic"}

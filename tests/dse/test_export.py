@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from accel_models import Design, Workload, evaluate
-from dse.export import best
+from dse.export import best, overview, parquet, write_results, written_files
 
 
 def test_the_table_of_trials_has_all_of_them(study):
@@ -28,3 +28,31 @@ def test_the_best_designs_give_their_figures_again(study):
 
 def test_without_a_finished_trial_there_is_only_the_original(unfinished):
     assert best(unfinished) == {"original": unfinished.original}
+
+
+@pytest.mark.parametrize("name", ["study", "three", "unfinished"])
+def test_the_parquet_file_has_the_table_of_trials(name, request, tmp_path):
+    pytest.importorskip("pyarrow")
+    trials = request.getfixturevalue(name).trials()
+    (tmp_path / "trials.parquet").write_bytes(parquet(trials))
+    again = pd.read_parquet(tmp_path / "trials.parquet")
+    pd.testing.assert_frame_equal(again, trials, check_dtype=False)
+
+
+def test_results_come_without_parquet_where_pyarrow_is_missing(own_study, monkeypatch):
+    monkeypatch.setattr("dse.export.has_parquet", lambda: False)
+    write_results(own_study)
+    assert [path.name for path in written_files(own_study)] == [
+        "report.html", "pareto.png", "trials.csv", "best.json"
+    ]  # fmt: skip
+
+
+def test_the_overview_is_plain_and_has_the_front_its_figures_and_the_files(study):
+    told = json.loads(json.dumps(overview(study), allow_nan=False))
+    assert [each["trial"] for each in told["front"]] == study.pareto().number.tolist()
+    assert [each["trial"] for each in told["front"] if each["knee"]] == [study.best().number]
+    for each, row in zip(told["front"], study.pareto().itertuples(), strict=True):
+        assert each["figures"]["throughput_per_watt"] == row.throughput_per_watt
+    assert sum(told["trials"].values()) == 24
+    assert told["objectives"] == ["fidelity", "throughput_per_watt"]
+    assert {path.rsplit("/", 1)[1] for path in told["files"]} >= {"report.html", "trials.csv", "best.json"}

@@ -59,3 +59,37 @@ def test_a_study_without_a_finished_trial_can_be_drawn(unfinished):
     drawing = pareto_figure(unfinished)
     drawing.canvas.draw()
     assert "no finished trial" in [text.get_text() for text in drawing.axes[0].texts]
+
+
+def test_baselines_near_the_trials_are_lines_named_in_the_legend(study):
+    from dse.study.references import near, references
+
+    drawing = pareto_figure(study)
+    done = study.trials().query("state == 'complete'")
+    expected = near(references(study), "throughput_per_watt", done.throughput_per_watt)
+    lines = {line.get_label(): line.get_xdata()[0] for line in drawing.axes[0].lines}
+    named = {text.get_text() for text in drawing.legends[0].get_texts()}
+    assert expected
+    for reference in expected:
+        (name,) = (label for label in lines if label.startswith(reference.name))
+        assert lines[name] == reference.figures["throughput_per_watt"]
+        assert name in named
+
+
+def test_a_third_objective_is_the_colour_of_the_front(three):
+    drawing = pareto_figure(three)
+    upper, _, bar = drawing.axes
+    front = three.pareto()
+    coloured = [c for c in upper.collections if c.get_array() is not None]
+    assert [sorted(c.get_array()) for c in coloured] == [pytest.approx(sorted(front.area_mm2))]
+    assert bar.get_ylabel().startswith("Area")
+    assert not [line for line in upper.lines if line.get_label() == "Pareto front"]
+
+
+def test_the_legend_stays_inside_a_column(three):
+    drawing = pareto_figure(three, width=3.5)
+    drawing.canvas.draw()
+    box = drawing.legends[0].get_window_extent()
+    assert drawing.bbox.x0 <= box.x0
+    assert box.x1 <= drawing.bbox.x1
+    assert box.y0 >= drawing.bbox.y0

@@ -1,5 +1,8 @@
 """`neuralmatrix run` with a study of hardware alone."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from accel_models import Gemm, Lookup, Workload
@@ -28,6 +31,15 @@ def test_it_prints_the_networks_and_says_where_the_results_are(cli, file):
     assert "ResNet-50, 224 x 224" in out
     assert "the known array" in out
     assert err == "Results in runs/small: report.html, ratios.csv, designs.csv, ratios.png\n"
+
+
+def test_json_has_its_tables(cli, file):
+    status, out, err = cli("run", file.name, "--json")
+    assert status == 0, err
+    told = json.loads(out)
+    assert {row["network"] for row in told["designs"]} == {"resnet50"}
+    assert told["ratios"]
+    assert all(Path(path).exists() for path in told["files"])
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,39 @@ def test_a_study_from_its_file_to_its_results(cli, tiny_study):
     assert (status, "8 trials: 8 complete" in err) == (0, True)
 
 
+def test_json_is_all_that_is_on_standard_output(cli, tiny_study):
+    status, out, err = cli("run", tiny_study.name, "--trials", 3, "--json")
+    assert status == 0, err
+    told = json.loads(out)
+    assert told["study"] == "tiny"
+    assert told["trials"] == {"complete": 3}
+    assert told["original"]["accuracy"] == 1.0
+    assert all(Path(path).exists() for path in told["files"])
+    assert "3 trials: 3 complete" in err
+
+
+@pytest.mark.parametrize(
+    ("terminal", "ci", "shown"), [(True, "", True), (True, "true", False), (False, "", False)]
+)
+def test_the_bar_is_for_terminals_that_somebody_watches(terminal, ci, shown, monkeypatch):
+    from dse.cli.console import live
+
+    monkeypatch.setenv("FORCE_COLOR", "1")  # by which rich takes any stream for a terminal
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    assert live() is shown
+
+
+def test_a_build_server_sees_no_bar(cli, tiny_study, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("CI", "true")
+    status, _, err = cli("run", tiny_study.name, "--trials", 2)
+    assert status == 0
+    assert "\r" not in err
+    assert "\x1b[" not in err
+    assert err.startswith("2 trials: 2 complete")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -61,7 +61,7 @@ def test_a_point_tells_its_design_and_opens_its_card(page, study):
 
 def test_a_row_of_the_table_opens_its_card(page, study):
     number = int(study.pareto().number[0])
-    page.locator(f'a[data-design="{number}"]').click()
+    page.locator(f'a[data-opens="design-{number}"]').click()
     assert page.locator(f"#design-{number}").evaluate("card => card.open")
 
 

@@ -5,6 +5,9 @@ import pytest
 
 import dse
 from dse.report import render
+from dse.report.front import front_data
+from dse.study import FINETUNED
+from dse.study.references import references
 
 
 class Page(HTMLParser):
@@ -48,7 +51,7 @@ def test_it_is_one_well_formed_file_under_5_mb_that_asks_for_nothing(page):
 
 def test_it_shows_the_front_the_original_and_each_design(page, study):
     for row in study.pareto().itertuples():
-        assert f'data-design="{row.number}"' in page
+        assert f'data-opens="design-{row.number}"' in page
         assert f'<details id="design-{row.number}">' in page
         assert f"{row.throughput_per_watt:,.0f}" in page
     assert "unconverted network" in page
@@ -84,3 +87,30 @@ def test_a_study_without_a_finished_trial_has_a_report(unfinished):
     assert "No trial is finished." in text
     assert "RuntimeError: broken" in text
     assert Page(text).open == []
+
+
+def test_networks_trained_through_their_tables_are_shown_before_and_after(own_study):
+    number = int(own_study.best().number)
+    after = {"accuracy": 0.9599, "fidelity": 0.987654, "agreement": 0.99, "kl_divergence": 0.012}
+    assert "After training through the tables" not in render(own_study)
+    own_study.optuna.set_user_attr(FINETUNED, {str(number): after})
+    page = render(own_study)
+    assert "After training through the tables" in page
+    assert '<td class="number">0.987654</td>' in page
+
+
+def test_the_front_has_the_accuracy_below_and_lines_of_references(study):
+    figure = front_data(study, references(study))
+    assert [trace["name"] for trace in figure["data"][:3]] == ["trial", "Pareto front", "knee"]
+    assert {trace.get("yaxis") for trace in figure["data"][3:]} == {"y2"}
+    named = [shape["name"] for shape in figure["layout"]["shapes"]]
+    assert "unconverted network: 96.0%" in named
+    assert any(name.startswith("knee with dedicated units: ") for name in named)
+
+
+def test_a_third_objective_colours_the_front(three):
+    figure = front_data(three, references(three))
+    trace = next(trace for trace in figure["data"] if trace["name"] == "Pareto front")
+    assert trace["mode"] == "markers"
+    assert trace["marker"]["showscale"]
+    assert "throughput per watt and area" in render(three)
