@@ -61,6 +61,7 @@ class Sleeping:
     fingerprint = "sleeping"
     original: Mapping[str, float] = {"accuracy": 1, "fidelity": 1, "agreement": 1, "kl_divergence": 0}
     certificate: Mapping[str, Any] = {"counts": {}, "functions": {}, "entries": []}
+    inputs: Mapping[str, Any] = {}
 
     def workload(self, tables: Mapping[str, Mapping[str, Any]]) -> Workload:
         kinds = {"uniform": "shift", "dyadic": "dyadic"}
