@@ -1,4 +1,7 @@
-"""Resampling: nearest neighbours are moves, linear and cubic interpolation a matrix for each axis."""
+"""Resampling: nearest neighbours are moves, linear and cubic interpolation a matrix for each axis.
+
+Patches are put together again by a transposed convolution.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -73,3 +76,31 @@ def cubic(b: Builder, x: fx.Node, output_size: Sizes, align_corners: bool, scale
         matrix = F.interpolate(unit, **by, mode="bicubic", align_corners=align_corners)[0, 0]
         x = b.along(x, axis, matrix.T)
     return x
+
+
+@rule(aten.col2im.default)
+def fold(
+    b: Builder,
+    x: fx.Node,
+    output_size: Sequence[Any],
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+) -> fx.Node:
+    """Sum overlapping patches (N, C kh kw, L) into images: each value of a patch has a kernel with a single 1."""
+    places = kernel_size[0] * kernel_size[1]
+    channels = b.fixed(x, -2) // places
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel_size, strict=True)]
+    room = [n + 2 * p - r for n, p, r in zip(output_size, padding, reach, strict=True)]
+    counts, left = (
+        [r // s + 1 for r, s in zip(room, stride, strict=True)],
+        [r % s for r, s in zip(room, stride, strict=True)],
+    )
+    batched = x.meta["val"].dim() == 3
+    x = b.op(aten.view.default, x, [-1, channels * places, *counts])
+    one = torch.eye(places, dtype=x.meta["val"].dtype, device=x.meta["val"].device)
+    kernels = one.reshape(places, 1, *kernel_size).repeat(channels, 1, 1, 1)
+    weight = b.constant(f"{b.module_path}.fold".lstrip("."), kernels)
+    y = b.op(aten.conv_transpose2d.input, x, weight, None, stride, padding, left, channels, dilation)
+    return y if batched else b.op(aten.squeeze.dim, y, 0)

@@ -173,6 +173,12 @@ SITES: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
     "triangles": (lambda x: x.tril() + x.triu(1), {}),
     "windows": (lambda x: 2 * x.unfold(-1, 3, 2), {}),
     "patches": (lambda x: F.unfold(x, 2, stride=2), {}),
+    "patches put together": (lambda x: F.fold(F.unfold(x, 2, stride=2) * 2, (4, 8), 2, stride=2), {}),
+    "overlapping patches put together": (
+        lambda x: F.fold(F.unfold(x, 3, 1, 1, 2), (4, 8), 3, dilation=1, padding=1, stride=2),
+        {},
+    ),
+    "patches without a batch": (lambda x: F.fold(F.unfold(x, 2)[0], (4, 8), 2), {}),
     "cut and joined": (lambda x: torch.cat([x.chunk(2, 1)[1], torch.stack(x.unbind(1), 1)], 1), {}),
     "flattened": (lambda x: 2 * x.flatten(1).unflatten(1, (6, 32)).squeeze(), {}),
     "selected": (lambda x: x[:, [0, 2, 2]] + x.index_select(1, torch.tensor([1, 1, 0])), {}),
