@@ -88,7 +88,7 @@ def fold(
     padding: Sequence[int],
     stride: Sequence[int],
 ) -> fx.Node:
-    """Sum overlapping patches (N, C kh kw, L) into images: each of their values by a kernel with a single 1."""
+    """Sum overlapping patches (N, C kh kw, L) into images: a kernel with a single 1 for each place."""
     places = kernel_size[0] * kernel_size[1]
     channels = b.fixed(x, -2) // places
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel_size, strict=True)]
