@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from html import escape
 from typing import Any
 
 import sympy
@@ -74,6 +75,16 @@ class MatrixProgram:
     def certificate(self) -> Certificate:
         """What every node became; nothing nonlinear is left."""
         return certify(self.graph_module)
+
+    def _repr_html_(self) -> str:
+        """Show what the nodes became, and every site on demand, in a notebook."""
+        cells = "".join(
+            f"<tr><td>{escape(s.name)}</td><td>{escape(s.function)}</td><td>{s.elements:,}</td></tr>"
+            for s in self.sites
+        )
+        head = "<tr><th>site</th><th>function</th><th>elements an inference</th></tr>"
+        sites = f"<details><summary>{len(self.sites)} sites</summary><table>{head}{cells}</table></details>"
+        return self.certificate()._repr_html_() + sites
 
     def workload(self, batch: int = 1, approximation: Approximation | None = None) -> Workload:
         """The work of one pass over `batch` samples.

@@ -98,7 +98,7 @@ def drawing(table: CpwlTable, limit: float) -> Drawing:
     return Drawing(
         function=_path(across(x), down(truth)),
         lines=_path(across(x), down(lines)),
-        knots=tuple(_points(across(knots), down(table(knots)))),
+        knots=tuple(_points(across(knots), down(np.asarray(table(knots), dtype=np.float64)))),
         error=_path(across(x), below(error)),
         zero=_place(below, 0.0),
         limits=(_place(below, limit), _place(below, -limit)),

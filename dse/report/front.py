@@ -17,7 +17,8 @@ from dse.study.references import Reference, near, platforms
 from dse.written import written
 
 SHORT = 1000
-"""Above so many trials, only those on the front are described in full: the page stays under 5 MB."""
+"""Above so many trials, only those on the front are described in full and have their accuracy drawn: the page
+stays under 5 MB and opens fast."""
 
 PLATFORMS = 4
 """Platforms that a hover tells the distance from; a card tells all."""
@@ -67,7 +68,8 @@ def _second(drawing: go.Figure, study: Study, done: pd.DataFrame, front: pd.Data
     cost, figure = study.objectives[1], study.figures.get("accuracy")
     if figure is None or figure in study.objectives[:2]:
         return {}
-    for rows, style in ((done, _dots(5)), (front, _dots(7, FRONT, "diamond"))):
+    others = done if len(done) <= SHORT else done[:0]
+    for rows, style in ((others, _dots(5)), (front, _dots(7, FRONT, "diamond"))):
         drawing.add_scatter(
             x=shown(rows[cost.name], cost).to_numpy(),
             y=rows[figure.name].to_numpy(),

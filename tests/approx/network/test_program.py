@@ -85,6 +85,14 @@ def test_the_certificate_counts_every_node(bert: Network) -> None:
     assert str(certificate).startswith(f"{len(certificate.entries)} nodes: ")
 
 
+def test_a_program_shows_its_nodes_and_sites_in_a_notebook(bert: Network) -> None:
+    program = trace(*bert)
+    shown = program._repr_html_()
+    assert program.certificate()._repr_html_() in shown
+    assert shown.count("<tr>") == 1 + len(program.sites)
+    assert all(f"<td>{site.name}</td>" in shown for site in program.sites)
+
+
 def test_a_recurrent_cell_has_each_site_once() -> None:
     steps = 5
 

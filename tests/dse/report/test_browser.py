@@ -65,6 +65,30 @@ def test_a_row_of_the_table_opens_its_card(page, study):
     assert page.locator(f"#design-{number}").evaluate("card => card.open")
 
 
+@pytest.mark.parametrize("page", [(390, "dark")], ids=str, indirect=True)
+def test_a_card_draws_its_functions_and_links_their_tables(page, study):
+    card = page.locator(f"#design-{int(study.best().number)}")
+    card.evaluate("card => card.open = true")
+    charts = card.locator("svg.chart")
+    assert charts.count() == len(study.space.functions)
+    for each in charts.all():
+        box = each.bounding_box()
+        assert box["width"] > 200
+        assert "limit" in each.get_attribute("aria-label")
+    link = card.locator("figcaption a").first
+    table = page.locator(link.get_attribute("href"))
+    link.click()
+    assert table.evaluate("table => table.open")
+
+
+@pytest.mark.parametrize("page", [(1440, "dark")], ids=str, indirect=True)
+def test_on_paper_the_picture_stands_in_for_the_drawing(page):
+    assert not page.locator("#picture").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("#picture").is_visible()
+    assert not page.locator("#front").is_visible()
+
+
 def test_it_has_no_serious_accessibility_finding(page):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
