@@ -168,11 +168,15 @@ class ConvertedModule(nn.Module):
         if count == 0:
             raise ValueError("calibration = no batch: must hold at least one")
 
-    def set_approximation(self, approximation: Approximation) -> None:
+    def set_approximation(self, approximation: Approximation, numerics: Numerics | None = None) -> None:
         """Give every site the table that `approximation` asks for; nothing is traced or compiled again.
 
+        Args:
+            approximation: the tables.
+            numerics: other number formats to run them in, as `set_numerics`.
+
         Raises:
-            ValueError: an override answers to no site, or a table cannot be fitted.
+            ValueError: an override answers to no site, a table cannot be fitted, or as `set_numerics`.
         """
         approximation.check(self.program.sites)
         modules = self.program.site_modules()
@@ -183,8 +187,9 @@ class ConvertedModule(nn.Module):
         for name, table in tables.items():
             modules[name].set_table(table)
         self.approximation = approximation
-        if self.numerics.is_fixed:
-            self.set_numerics(self.numerics)
+        numerics = numerics or self.numerics
+        if numerics.is_fixed or numerics != self.numerics:
+            self.set_numerics(numerics)
 
     def set_numerics(self, numerics: Numerics) -> None:
         """Run in other number formats from now on; nothing is traced again, and float weights are kept.

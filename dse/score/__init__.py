@@ -160,19 +160,14 @@ class ConvertedNetwork:
         return self._converted.accumulator_for(numbers)
 
     def _score(self, evaluator: Any, approximation: Any, numbers: Any) -> Figures:
-        self._set(approximation, numbers)
+        self._converted.set_approximation(approximation, numbers)
         figures: Figures = evaluator.score(self._converted).figures
         return figures
 
     def built(self, tables: Tables, chosen: Widths) -> Any:
         """Return the converted network, an `approx.ConvertedModule`, with these tables and widths."""
-        self._set(_approximation(tables), numerics(chosen))
+        self._converted.set_approximation(_approximation(tables), numerics(chosen))
         return self._converted
-
-    def _set(self, approximation: Any, numbers: Any) -> None:
-        self._converted.set_approximation(approximation)
-        if self._converted.numerics != numbers:
-            self._converted.set_numerics(numbers)
 
     @cache  # noqa: B019 - one network a process, and one share a study
     def _quick_evaluator(self, share: float) -> Any:
@@ -192,7 +187,7 @@ class ConvertedNetwork:
 
         names = [name for name, function in self.sites.items() if key in (name, function)]
         some = sorted({names[len(names) * part // (2 * SITES)] for part in range(1, 2 * SITES, 2)})
-        self._set(_approximation(dict.fromkeys(some, table)), approx.Numerics())
+        self._converted.set_approximation(_approximation(dict.fromkeys(some, table)), approx.Numerics())
         tables, width = self._converted.tables, table.get("width")
         return sum(_error(tables[name], width, self._converted.density(name)) for name in some)
 
@@ -200,7 +195,7 @@ class ConvertedNetwork:
         """Train a copy of the network through these tables and widths, `approx.finetune`, and score it."""
         import approx
 
-        self._set(_approximation(tables), numerics(chosen))
+        self._converted.set_approximation(_approximation(tables), numerics(chosen))
         network = copy.deepcopy(self._converted)
         approx.finetune(network, self._task)
         figures: Figures = self._evaluator.score(network).figures

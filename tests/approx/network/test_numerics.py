@@ -71,6 +71,20 @@ def test_numerics_change_without_tracing_and_float32_comes_back(
     assert torch.equal(run(converted, inputs), floats)
 
 
+def test_tables_and_numerics_change_together_as_one_after_the_other(
+    bert: tuple[nn.Module, dict[str, torch.Tensor]], converted: ConvertedModule
+) -> None:
+    _, inputs = bert
+    for data in ("int8", "fp32", "int16"):
+        converted.set_approximation(Approximation(4))
+        converted.set_numerics(Numerics(data))
+        expected = run(converted, inputs)
+        converted.set_approximation(Approximation(16), Numerics("bf16"))
+        assert converted.numerics == Numerics("bf16")
+        converted.set_approximation(Approximation(4), Numerics(data))
+        assert torch.equal(run(converted, inputs), expected)
+
+
 def test_convert_takes_numerics(bert: tuple[nn.Module, dict[str, torch.Tensor]]) -> None:
     model, inputs = bert
     converted = convert(model, inputs, calibration=[inputs], numerics=Numerics("int8"))
