@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from dse.figures import Figure
 
@@ -262,6 +262,7 @@ def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:
         axis.set_major_formatter(FuncFormatter(_from_one if figure.name in NEAR_ONE else _plain))
     elif figure.name == "accuracy":
         digits = 0 if np.ptp(values) > WIDE else 1
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))  # a quarter would need a digit more
         axis.set_major_formatter(PercentFormatter(1.0, decimals=digits, symbol="%"))
 
 
