@@ -25,6 +25,9 @@ A_SEGMENT = 8
 DECADES = 100.0
 """A domain, and a function whose error is relative, that spans more than this factor gets a log axis."""
 
+NOTHING = 1e-4
+"""Below this share of an axis, an end of it is written as 0."""
+
 ROOM = 1.15
 """The error's axis over the largest error."""
 
@@ -124,13 +127,20 @@ def _labels(x: tuple[float, float], y: tuple[float, float], error: float) -> tup
     foot = ERROR[1] + 14
     beside = LEFT - 4
     return (
-        Label(LEFT, foot, f"{x[0]:.3g}", "start"),
-        Label(RIGHT, foot, f"{x[1]:.3g}"),
-        Label(beside, CURVE[0] + 8, f"{y[1]:.3g}"),
-        Label(beside, CURVE[1], f"{y[0]:.3g}"),
+        Label(LEFT, foot, _end(x[0], x), "start"),
+        Label(RIGHT, foot, _end(x[1], x)),
+        Label(beside, CURVE[0] + 8, _end(y[1], y)),
+        Label(beside, CURVE[1], _end(y[0], y)),
         Label(beside, ERROR[0] + 8, f"{error:.2g}"),
         Label(beside, ERROR[1], f"\N{MINUS SIGN}{error:.2g}"),
     )
+
+
+def _end(value: float, span: tuple[float, float]) -> str:
+    """Write an axis's end; what is nothing beside the other end of an axis that is not log is 0."""
+    low, high = span
+    beside = 0.0 if _spans(low, high) and low > high * NOTHING else high - low
+    return f"{value if abs(value) > NOTHING * beside else 0.0:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _place(axis: _Axis, value: float) -> float:

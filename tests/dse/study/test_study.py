@@ -29,7 +29,8 @@ def failing(fake_network):
 
 def test_a_run_leaves_its_results(study):
     written = {path.name for path in study.folder.iterdir() if not path.name.startswith(("study.db-", "."))}
-    assert written == {"study.db", "report.html", "pareto.png", "trials.csv", "best.json"}
+    results = {"report.html", "pareto.png", "trials.csv", "trials.parquet", "best.json"}
+    assert written == {"study.db", *results}
     assert len(study.trials()) == 24
 
 
