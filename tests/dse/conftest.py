@@ -186,6 +186,9 @@ class Server:
 
         self._server = pgserver.get_server(folder, cleanup_mode=None)
         self.folder = folder
+        self.sql("ALTER SYSTEM SET max_connections = 400;")  # of a whole session of tests, in one process
+        os.kill(self.pid, signal.SIGINT)
+        self.start()
 
     def url(self, database="postgres", user="postgres", password=""):
         return f"postgresql://{user}:{password}@/{database}?host={self.folder}"
