@@ -2,7 +2,8 @@
 
 Values stay numbers: a word's value n 2^-f is a float32, exactly. Sums and products of words are exact too,
 in float32 where 24 bits hold them and else in float64, so that every instruction is torch's own followed by
-one rounding. Gradients pass straight through the roundings.
+one rounding. Gradients pass straight through the roundings. Where none are wanted, `native` does the same in
+one pass a step.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from approx.network.fixed import products
+from approx.network.fixed import native
 from approx.network.fixed.plan import Constant, Narrow, Plan, Step
 from approx.network.fixed.rules import BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS, terms_of_window
 from approx.network.fixed.table import site_values
@@ -85,40 +86,72 @@ def _a_channel(fraction: Any, axes: int) -> Tensor:
 
 
 class FixedLayer(nn.Module):
-    """A matrix product of integers, exact, and rounded to the result's word."""
+    """A matrix product of integers, exact, and rounded to the result's word.
+
+    Args:
+        target: the op.
+        step: how it computes.
+        axes: axes behind the output channels.
+        bits: widths of the two operands.
+    """
 
     factor: Tensor
 
-    def __init__(self, target: Any, step: Step, axes: int, bits: int) -> None:
+    def __init__(self, target: Any, step: Step, axes: int, bits: tuple[int, int]) -> None:
         super().__init__()
-        self.target, self.word, self.kind, self.bits = target, step.word, kind_of(step), bits
-        self._digits: tuple[Tensor, products.Digits] | None = None
-        # Weights with a step for each channel are one tensor until they change
-        self._is_linear = target is aten.linear.default and isinstance(step.fraction, tuple)
+        self.target, self.word, self.kind = target, step.word, kind_of(step)
+        self._range = native.Range(*(2 ** (b - 1) - 1 for b in bits))
+        self._weights: tuple[Tensor, native.Packed | None] | None = None
         factor = 2.0 ** (step.word.fraction - _a_channel(step.fraction, axes))
-        self.register_buffer("factor", factor.to(self.kind), persistent=False)
+        self.register_buffer("factor", factor, persistent=False)
 
-    def forward(self, a: Tensor, b: Tensor, *rest: Any) -> Tensor:
+    def forward(self, a: Tensor, b: Tensor, bias: Tensor | None = None, *rest: Any) -> Tensor:
         """Operands as integers; a bias as integers of the accumulators."""
-        sums = self._by_digits(a, b, *rest) if self._is_linear else None
-        if sums is None:
-            sums = self.target(a.to(self.kind), b.to(self.kind), *rest)
-        return rounded(sums, self.factor, self.word.limit, self.word.step).float()
+        served = self._natively(a, b, bias, *rest)
+        if served is not None:
+            return served
+        given = () if bias is None and not rest else (None if bias is None else bias.to(self.kind), *rest)
+        sums = self.target(a.to(self.kind), b.to(self.kind), *given)
+        return rounded(sums, self.factor.to(self.kind), self.word.limit, self.word.step).float()
 
-    def _by_digits(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
-        """The sums of a linear layer by the CPU's 8-bit units; None where they cannot serve."""
-        wanted = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
-        if wanted or a.device.type != "cpu" or not products.available():
+    def _natively(self, a: Tensor, b: Tensor, bias: Tensor | None, *rest: Any) -> Tensor | None:
+        """The result in one pass; None where it needs torch."""
+        graded = bias is not None and bias.requires_grad and torch.is_grad_enabled()
+        if not native.MULTIPLIES or graded or not native.handles(a, b):
             return None
-        if self._digits is None or self._digits[0] is not b:
-            self._digits = b, products.Digits(b)
-        digits = self._digits[1]
-        if not digits.usable:
+        if self.target in PRODUCTS:
+            cut = self._range.cut(a.shape[-1])
+            batched = a.dim() > 1 and b.dim() > 1
+            return native.product(a, b, cut, self._epilogue(bias, b.shape[-1])) if cut and batched else None
+        weights, windows = self._packed(b), self._windows(a, b, *rest)
+        cut = None if weights is None else self._range.cut(weights.sizes[0])
+        if weights is None or cut is None or (windows is None and self.target is not aten.linear.default):
             return None
-        sums = digits.product(a.reshape(-1, a.shape[-1]), self.bits).to(self.kind)
-        sums = sums if bias is None else sums.add_(bias)
-        result: Tensor = sums.view(*a.shape[:-1], sums.shape[-1])
-        return result
+        epilogue = self._epilogue(bias, weights.sizes[1])
+        if windows is None:
+            return native.product(a, weights, cut, epilogue)
+        return native.convolution(a, weights, windows, cut, epilogue)
+
+    def _packed(self, b: Tensor) -> native.Packed | None:
+        """Weights as the native product takes them; None if training diverged and left them NaN."""
+        if self._weights is None or self._weights[0] is not b:
+            pack = native.weights_of_windows if b.dim() == 4 else lambda w: native.Packed(w.T)
+            self._weights = b, pack(b) if bool(b.isfinite().all()) else None
+        return self._weights[1]
+
+    def _windows(self, x: Tensor, weight: Tensor, *rest: Any) -> native.Windows | None:
+        """The windows of a convolution over two axes without groups; None of anything else."""
+        defaults: tuple[Any, ...] = ((1, 1), (0, 0), (1, 1), 1)
+        stride, padding, dilation, groups = (*rest, *defaults[len(rest) :])
+        if self.target is not aten.conv2d.default or groups != 1 or x.dim() != 4:
+            return None
+        pairs = [(int(n[0]), int(n[-1])) for n in (weight.shape[2:], stride, padding, dilation)]
+        return native.Windows(*pairs)
+
+    def _epilogue(self, bias: Tensor | None, channels: int) -> native.Epilogue:
+        factor = self.factor.flatten().expand(channels).contiguous()
+        bias = None if bias is None else bias.double().contiguous()
+        return native.Epilogue(bias, factor, self.word.limit, self.word.step)
 
 
 class FixedSum(nn.Module):
@@ -155,6 +188,9 @@ class FixedHadamard(nn.Module):
 
     def forward(self, a: Any, b: Any) -> Tensor:
         """Of words' values."""
+        if self.rounds and isinstance(a, Tensor) and isinstance(b, Tensor) and native.handles(a, b):
+            word = self.word
+            return native.hadamard(self.target, a, b, 2.0**word.fraction, word.limit, word.step)
         result: Tensor = self.target(*(x.to(self.kind) if isinstance(x, Tensor) else x for x in (a, b)))
         return to_word(result, self.word) if self.rounds else result
 
@@ -182,9 +218,12 @@ class FixedSite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The table's value at every word; gradients are those of the table before it was rounded."""
+        graded = torch.is_grad_enabled() and (x.requires_grad or self.site.values is not None)
+        if not graded and native.handles(x):
+            return native.lookup(x, self._entries(x.device), 2.0**self.x.fraction, self.x.limit)
         index = (x.detach() * 2.0**self.x.fraction + self.x.limit).to(torch.int32)
         served = torch.index_select(self._entries(x.device), 0, index.flatten()).view(x.shape)
-        if not (torch.is_grad_enabled() and (x.requires_grad or self.site.values is not None)):
+        if not graded:
             return served
         smooth: Tensor = self.site(x)
         return smooth + (served - smooth).detach()
@@ -329,20 +368,24 @@ class _Writer:
         if 2 in step.operands:
             start: Any = step.operands[2]
             kept = _is_attribute(arguments(node)[2])
-            bias = Constants(start, kind_of(step), values=False, kept=kept)
+            bias = Constants(start, torch.float64, values=False, kept=kept)
             with self.module.graph.inserting_before(here):
                 given[2] = self._call(f"operands.{node.name}.bias", bias, (here.args[2],))
-        source, operand = arguments(node)[0], step.operands.get(0)
-        bits = self.plan[source.name].word.bits if operand is None else operand.bits
+        bits = self._bits(node, step, 0), self._bits(node, step, 1)
         return tuple(given), FixedLayer(node.target, step, axes, bits)
+
+    def _bits(self, node: fx.Node, step: Step, position: int) -> int:
+        """Bits of the integers that an operand goes in as."""
+        operand = step.operands.get(position)
+        return self.plan[arguments(node)[position].name].word.bits if operand is None else operand.bits
 
     def _operand(self, node: fx.Node, step: Step, here: fx.Node, position: int) -> fx.Node:
         source, operand = arguments(node)[position], step.operands.get(position)
         with self.module.graph.inserting_before(here):
             if isinstance(operand, Constant):
                 behind = len(shape(source)) - 1
-                kind, kept = kind_of(step), _is_attribute(source)
-                integers = Constants(operand, kind, values=False, kept=kept, axes=behind)
+                kept = _is_attribute(source)
+                integers = Constants(operand, torch.float32, values=False, kept=kept, axes=behind)
                 target = f"operands.{node.name}.argument{position}"
                 return self._call(target, integers, (here.args[position],))
             key = source.name, operand
@@ -362,9 +405,8 @@ class _Writer:
                     name = f"operands.{node.name}.argument{position}"
                     given[position] = self._call(name, shorter, (given[position],))
                 continue
-            made = Constants(
-                operand, kind_of(step), values=True, kept=_is_attribute(arguments(node)[position])
-            )
+            kept = _is_attribute(arguments(node)[position])
+            made = Constants(operand, torch.float32, values=True, kept=kept)
             if not isinstance(given[position], fx.Node):
                 given[position] = made(given[position]).item()
                 continue
