@@ -241,10 +241,11 @@ def _shape(
 
 
 def _run(a: Tensor, b: Tensor, y: Tensor, shape: bytes, epilogue: Epilogue) -> None:
-    pointers, finish = (a.data_ptr(), b.data_ptr(), y.data_ptr()), epilogue.arguments()
+    pointers = a.data_ptr(), b.data_ptr(), y.data_ptr()
+    bias, factor, limit, step = epilogue.arguments()
 
     def part(start: int, stop: int) -> None:
-        _words.products(*pointers, start, stop, shape, *finish)
+        _words.products(*pointers, start, stop, shape, bias, factor, limit, step)
 
     if y.numel():
         count = _words.blocks(shape)
