@@ -18,6 +18,7 @@ typedef struct {
     int64_t channels;      /* of an image; 0 where the left operand is a matrix */
     int64_t image[3];      /* strides: channel, row and column */
     int64_t in[2], out[2], window[2], stride[2], padding[2], dilation[2]; /* down and across */
+    double left, right;    /* units in 1 of what the operands hold */
 } Shape;
 
 typedef struct {
@@ -46,6 +47,8 @@ static inline int64_t padded(const Shape *s, int axis) { return s->in[axis] + 2 
 
 static inline int64_t up_to(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
+static inline int32_t integer(float value, double units) { return (int32_t)(value * (float)units); }
+
 /* The low digit of an integer, or all of it where there is one. */
 static inline int32_t low_digit(int32_t value, int64_t digits) { return digits == 1 ? value : ((value + 128) & 255) - 128; }
 
@@ -56,12 +59,12 @@ WITH_DOTS static void pack_left(int16_t *to, const float *a, const Shape *s) {
         const float *row = a + i * s->a[2];
         int16_t *high = to + length;
         if (s->digits == 1 && step == 1)
-            for (int64_t k = 0; k < s->k; k++) to[k] = (int16_t)(int32_t)row[k];
+            for (int64_t k = 0; k < s->k; k++) to[k] = (int16_t)integer(row[k], s->left);
         else if (s->digits == 1)
-            for (int64_t k = 0; k < s->k; k++) to[k] = (int16_t)(int32_t)row[k * step];
+            for (int64_t k = 0; k < s->k; k++) to[k] = (int16_t)integer(row[k * step], s->left);
         else
             for (int64_t k = 0; k < s->k; k++) {
-                const int32_t value = (int32_t)row[k * step], low = low_digit(value, 2);
+                const int32_t value = integer(row[k * step], s->left), low = low_digit(value, 2);
                 to[k] = (int16_t)low, high[k] = (int16_t)((value - low) >> 8);
             }
     }
@@ -75,7 +78,7 @@ WITH_DOTS static void pad(int16_t *planes, const float *image, const Shape *s) {
             const float *from = image + y * s->image[1] + x * s->image[2];
             int16_t *to = planes + ((y + s->padding[0]) * width + x + s->padding[1]) * s->channels;
             for (int64_t c = 0; c < s->channels; c++) {
-                const int32_t value = (int32_t)from[c * s->image[0]], low = low_digit(value, s->digits);
+                const int32_t value = integer(from[c * s->image[0]], s->left), low = low_digit(value, s->digits);
                 to[c] = (int16_t)low;
                 if (s->digits == 2) to[plane + c] = (int16_t)((value - low) >> 8);
             }
@@ -108,7 +111,7 @@ WITH_DOTS static void pack_right(int16_t *to, const float *b, const Shape *s) {
         for (int64_t k = 0; k < s->k; k++) {
             int16_t *at = to + (first * pairs + k / 2 * PANEL) * 2 + k % 2;
             const float *from = b + k * s->b[2] + first * s->b[3];
-            for (int64_t j = 0; j < columns; j++) at[2 * j] = (int16_t)(int32_t)from[j * s->b[3]];
+            for (int64_t j = 0; j < columns; j++) at[2 * j] = (int16_t)integer(from[j * s->b[3]], s->right);
         }
     }
 }

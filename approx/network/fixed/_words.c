@@ -99,6 +99,75 @@ CLONED static void lookup(const float *x, float *y, int64_t n, const float *entr
     }
 }
 
+/* Rows, taken through the steps of a softmax, or of a sum of products; the sums are exact in any order. */
+#define PARTS 16
+
+CLONED static float largest(const float *x, int64_t n) {
+    float part[PARTS], most = x[0];
+    int64_t i = 0;
+    for (int j = 0; j < PARTS; j++) part[j] = x[0];
+    for (; i + PARTS <= n; i += PARTS)
+        for (int j = 0; j < PARTS; j++) part[j] = x[i + j] > part[j] ? x[i + j] : part[j];
+    for (; i < n; i++) most = x[i] > most ? x[i] : most;
+    for (int j = 0; j < PARTS; j++) most = part[j] > most ? part[j] : most;
+    return most;
+}
+
+CLONED static double total(const float *x, int64_t n) {
+    double part[PARTS] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + PARTS <= n; i += PARTS)
+        for (int j = 0; j < PARTS; j++) part[j] += x[i + j];
+    for (; i < n; i++) sum += x[i];
+    for (int j = 0; j < PARTS; j++) sum += part[j];
+    return sum;
+}
+
+/* A product of words as the sum takes it: as it is, or, with a factor, rounded to more bits than a float holds. */
+static inline double term(double a, double b, Rounding r) {
+    if (r.factor == 0) return a * b;
+    double units = rint(a * b * r.factor);
+    units = units < -r.limit ? -r.limit : units;
+    return (units > r.limit ? r.limit : units) * r.step;
+}
+
+CLONED static double dot(const float *a, const float *b, int64_t n, Rounding r) {
+    double part[PARTS] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + PARTS <= n; i += PARTS)
+        for (int j = 0; j < PARTS; j++) part[j] += term(a[i + j], b[i + j], r);
+    for (; i < n; i++) sum += term(a[i], b[i], r);
+    for (int j = 0; j < PARTS; j++) sum += part[j];
+    return sum;
+}
+
+typedef struct {
+    const float *entries;
+    float factor;
+    int limit;
+} Table;
+
+typedef struct {
+    Rounding shifted, sum, result;
+    Table exp, reciprocal;
+} Softmax;
+
+static int softmax(const float *x, float *y, int64_t rows, int64_t row, const Softmax *s) {
+    float *shifted = malloc(sizeof(float) * (size_t)row * 2), *e = shifted + row;
+    if (shifted == NULL) return 0;
+    for (int64_t i = 0; i < rows; i++, x += row, y += row) {
+        const float most = largest(x, row);
+        subtract_left(x, &most, shifted, row, s->shifted);
+        lookup(shifted, e, row, s->exp.entries, s->exp.factor, s->exp.limit);
+        const float sum = rounded(total(e, row), s->sum);
+        float reciprocal;
+        lookup(&sum, &reciprocal, 1, s->reciprocal.entries, s->reciprocal.factor, s->reciprocal.limit);
+        multiply_left(e, &reciprocal, y, row, s->result);
+    }
+    free(shifted);
+    return 1;
+}
+
 /* Python's side: addresses are integers, sizes and strides packed int64. */
 
 static PyObject *py_hadamard(PyObject *self, PyObject *args) {
@@ -142,6 +211,40 @@ static PyObject *py_lookup(PyObject *self, PyObject *args) {
     Py_BEGIN_ALLOW_THREADS
     lookup(FLOATS(x) + start, FLOATS(y) + start, stop - start, FLOATS(entries), factor, limit);
     Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_dots(PyObject *self, PyObject *args) {
+    unsigned long long a, b, y;
+    long long start, stop, row;
+    Rounding t, r;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KKKLLLdddddd", &a, &b, &y, &start, &stop, &row, &t.factor, &t.limit, &t.step, &r.factor,
+                          &r.limit, &r.step))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t i = start; i < stop; i++)
+        FLOATS(y)[i] = rounded(dot(FLOATS(a) + i * row, FLOATS(b) + i * row, row, t), r);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_softmax(PyObject *self, PyObject *args) {
+    unsigned long long x, y, exp, reciprocal;
+    long long start, stop, row;
+    int done;
+    Softmax s;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "KKLLLdddKfidddKfiddd", &x, &y, &start, &stop, &row, &s.shifted.factor, &s.shifted.limit,
+                          &s.shifted.step, &exp, &s.exp.factor, &s.exp.limit, &s.sum.factor, &s.sum.limit, &s.sum.step,
+                          &reciprocal, &s.reciprocal.factor, &s.reciprocal.limit, &s.result.factor, &s.result.limit,
+                          &s.result.step))
+        return NULL;
+    s.exp.entries = FLOATS(exp), s.reciprocal.entries = FLOATS(reciprocal);
+    Py_BEGIN_ALLOW_THREADS
+    done = softmax(FLOATS(x) + start * row, FLOATS(y) + start * row, stop - start, row, &s);
+    Py_END_ALLOW_THREADS
+    if (!done) return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
 
@@ -202,6 +305,8 @@ static PyMethodDef methods[] = {
     {"hadamard", py_hadamard, METH_VARARGS, "A sum, difference or product of two operands, rounded."},
     {"rounded", py_round, METH_VARARGS, "Numbers rounded to words."},
     {"lookup", py_lookup, METH_VARARGS, "Entries of a table with one for each integer."},
+    {"dots", py_dots, METH_VARARGS, "Sums of products over rows, rounded."},
+    {"softmax", py_softmax, METH_VARARGS, "Softmax over rows, exp and reciprocal by tables."},
     {"pack", py_pack, METH_VARARGS, "The right operand of `products`, packed."},
     {"blocks", py_blocks, METH_VARARGS, "Blocks of rows of all matrices, among which `products` can be divided."},
     {"products", py_products, METH_VARARGS, "Matrix products of integers, rounded."},

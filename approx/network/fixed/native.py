@@ -110,6 +110,49 @@ def lookup(x: Tensor, entries: Tensor, factor: float, limit: int) -> Tensor:
     return y
 
 
+Rounding = tuple[float, float, float]
+"""Factor, limit and step, as of `rounded`."""
+
+
+def dots(a: Tensor, b: Tensor, term: Rounding | None, result: Rounding) -> Tensor:
+    """Sums over the last axis, kept as 1, of products, rounded where they have a rounding of their own."""
+    a, b = a.contiguous(), b.contiguous()
+    y, row = a.new_empty((*a.shape[:-1], 1)), a.shape[-1]
+
+    def part(start: int, stop: int) -> None:
+        pointers = a.data_ptr(), b.data_ptr(), y.data_ptr()
+        _words.dots(*pointers, start, stop, row, *(term or (0.0, 0.0, 0.0)), *result)
+
+    in_parts(part, y.numel(), row)
+    return y
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A table as `lookup` takes it."""
+
+    entries: Tensor
+    factor: float
+    limit: int
+
+
+def softmax(
+    x: Tensor, shifted: Rounding, exp: Lookup, total: Rounding, reciprocal: Lookup, result: Rounding
+) -> Tensor:
+    """exp(x - max x) times the reciprocal of its sum over the last axis, each step rounded."""
+    x = x.contiguous()
+    y, row = torch.empty_like(x), x.shape[-1]
+    tables = ((t.entries.data_ptr(), t.factor, t.limit) for t in (exp, reciprocal))
+    steps = (*shifted, *next(tables), *total, *next(tables), *result)
+
+    def part(start: int, stop: int) -> None:
+        _words.softmax(x.data_ptr(), y.data_ptr(), start, stop, row, *steps)
+
+    if y.numel():
+        in_parts(part, y.numel() // row, row)
+    return y
+
+
 @dataclass(frozen=True)
 class Range:
     """The largest magnitudes of the integers of a product's operands, left and right."""
@@ -159,20 +202,25 @@ class Packed:
         _words.pack(weight.data_ptr(), self.words.data_ptr(), _shape(k=k, n=n, b=(0, 0, *weight.stride())))
 
 
-def product(a: Tensor, b: Tensor | Packed, cut: tuple[int, int], epilogue: Epilogue) -> Tensor:
+Units = tuple[float, float]
+"""What 1 in each operand of a product is in its integers."""
+
+
+def product(
+    a: Tensor, b: Tensor | Packed, cut: tuple[int, int], epilogue: Epilogue, units: Units = (1.0, 1.0)
+) -> Tensor:
     """Matrix products of integers, (..., M, K) times (..., K, N), rounded."""
     if isinstance(b, Packed):
         y = a.new_empty((*a.shape[:-1], b.sizes[1]))
         a = a.reshape(-1, a.shape[-1])
-        _run(
-            a, b.words, y, _shape(1, 1, len(a), *b.sizes, a=(0, 0, *a.stride()), cut=cut, packed=1), epilogue
-        )
+        shape = _shape(1, 1, len(a), *b.sizes, a=(0, 0, *a.stride()), cut=cut, packed=1, units=units)
+        _run(a, b.words, y, shape, epilogue)
         return y
     batch = _broadcast(a.shape[:-2], b.shape[:-2])
     a, b = (_in_four_axes(x.expand(*batch, *x.shape[-2:])) for x in (a, b))
     (outer, inner, m, k), n = a.shape, b.shape[-1]
     y = a.new_empty((*batch, m, n))
-    _run(a, b, y, _shape(outer, inner, m, k, n, a=a.stride(), b=b.stride(), cut=cut), epilogue)
+    _run(a, b, y, _shape(outer, inner, m, k, n, a=a.stride(), b=b.stride(), cut=cut, units=units), epilogue)
     return y
 
 
@@ -207,7 +255,12 @@ def weights_of_windows(weight: Tensor) -> Packed:
 
 
 def convolution(
-    x: Tensor, weight: Packed, windows: Windows, cut: tuple[int, int], epilogue: Epilogue
+    x: Tensor,
+    weight: Packed,
+    windows: Windows,
+    cut: tuple[int, int],
+    epilogue: Epilogue,
+    units: Units = (1.0, 1.0),
 ) -> Tensor:
     """A convolution of integers over two axes, rounded; x (B, C, H, W), the result's channels innermost."""
     count, channels, *size = x.shape
@@ -216,7 +269,15 @@ def convolution(
     places = (*size, down, across, *windows.size, *windows.stride, *windows.padding, *windows.dilation)
     image = (channels, *x.stride()[1:], *places)
     numbers = _shape(
-        count, 1, down * across, *weight.sizes, a=(x.stride(0), 0, 0, 0), cut=cut, packed=1, image=image
+        count,
+        1,
+        down * across,
+        *weight.sizes,
+        a=(x.stride(0), 0, 0, 0),
+        cut=cut,
+        packed=1,
+        image=image,
+        units=units,
     )
     _run(x, weight.words, y, numbers, epilogue)
     return y.permute(0, 3, 1, 2)
@@ -234,10 +295,11 @@ def _shape(
     cut: tuple[int, int] = (1, 2),
     packed: int = 0,
     image: tuple[int, ...] = (0,) * 16,
+    units: Units = (1.0, 1.0),
 ) -> bytes:
     """The extension's `Shape`."""
     numbers = (outer, inner, m, k, n, *a, *b, *cut, packed, *image)
-    return struct.pack(f"{len(numbers)}q", *numbers)
+    return struct.pack(f"{len(numbers)}q2d", *numbers, *units)
 
 
 def _run(a: Tensor, b: Tensor, y: Tensor, shape: bytes, epilogue: Epilogue) -> None:
