@@ -1,4 +1,4 @@
-"""The C extension; everything else is in pyproject.toml."""
+"""The C extensions; everything else is in pyproject.toml."""
 
 from setuptools import Extension, setup
 
@@ -14,4 +14,15 @@ operator = Extension(
     optional=True,
 )
 
-setup(ext_modules=[operator], options={"bdist_wheel": {"py_limited_api": "cp311"}})
+words = Extension(
+    "approx.network.fixed._words",
+    sources=["approx/network/fixed/_words.c"],
+    depends=["approx/network/fixed/_products.h"],
+    extra_compile_args=["-O3"],
+    libraries=["m"],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")],
+    py_limited_api=True,
+    optional=True,
+)
+
+setup(ext_modules=[operator, words], options={"bdist_wheel": {"py_limited_api": "cp311"}})

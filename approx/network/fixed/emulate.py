@@ -2,7 +2,8 @@
 
 Values stay numbers: a word's value n 2^-f is a float32, exactly. Sums and products of words are exact too,
 in float32 where 24 bits hold them and else in float64, so that every instruction is torch's own followed by
-one rounding. Gradients pass straight through the roundings.
+one rounding. Gradients pass straight through the roundings. Where none are wanted, `native` does the same in
+one pass a step.
 """
 
 from __future__ import annotations
@@ -11,196 +12,23 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
-from approx.network.fixed import products
+from approx.network.fixed.fuse import fuse
 from approx.network.fixed.plan import Constant, Narrow, Plan, Step
-from approx.network.fixed.rules import BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS, terms_of_window
-from approx.network.fixed.table import site_values
-from approx.network.fixed.words import Word, rounded, to_word
+from approx.network.fixed.rules import BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS
+from approx.network.fixed.steps import (
+    Constants,
+    FixedHadamard,
+    FixedLayer,
+    FixedSite,
+    FixedSum,
+    Narrowed,
+    Rounding,
+    kind_of,
+)
+from approx.network.fixed.words import Word
 from approx.network.nodes import arguments, aten, is_float, shape
-from approx.network.site import SiteModule
-
-_EXACT = 2.0**24
-"""float32 holds every integer up to this."""
-
-
-class Integers(nn.Module):
-    """An activation's integers, narrowed if the matrix product that reads them has fewer bits."""
-
-    def __init__(self, word: Word, narrow: Narrow | None) -> None:
-        super().__init__()
-        self.limit = None if narrow is None else 2 ** (narrow.bits - 1) - 1
-        self.factor = 2.0**word.fraction
-        if narrow is not None:
-            self.factor *= narrow.multiplier * 2.0**-narrow.shift
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Of a word's values, in float32."""
-        return x * self.factor if self.limit is None else rounded(x, self.factor, self.limit)
-
-
-class Constants(nn.Module):
-    """Numbers that are no planned values, as integers or values of their word.
-
-    Args:
-        operand: their word.
-        kind: the type to give them in.
-        values: give the words' values instead of the integers.
-        kept: they are always the same tensor, so that they are rounded once.
-        axes: axes behind the output channels.
-    """
-
-    factor: Tensor
-    step: Tensor
-
-    def __init__(
-        self, operand: Constant, kind: torch.dtype, *, values: bool, kept: bool, axes: int = 0
-    ) -> None:
-        super().__init__()
-        self.limit, self.kind, self.kept = 2 ** (operand.bits - 1) - 1, kind, kept
-        factor = 2.0 ** _a_channel(operand.fraction, axes) / operand.divisor
-        self.register_buffer("factor", factor, persistent=False)
-        self.register_buffer("step", 1.0 / factor if values else torch.ones_like(factor), persistent=False)
-        self._last: tuple[Any, Tensor] | None = None
-
-    def forward(self, x: Any) -> Tensor:
-        """Of any shape."""
-        x = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64, device=self.factor.device)
-        if not self.kept or (torch.is_grad_enabled() and x.requires_grad):
-            return self._rounded(x)
-        key = x.data_ptr(), x._version
-        if self._last is None or self._last[0] != key:
-            self._last = key, self._rounded(x.detach())
-        return self._last[1]
-
-    def _rounded(self, x: Tensor) -> Tensor:
-        return rounded(x.double(), self.factor, self.limit, self.step).to(self.kind)
-
-
-def _a_channel(fraction: Any, axes: int) -> Tensor:
-    """Fractions in float64, shaped to broadcast over the axes behind the output channels."""
-    digits = torch.tensor(fraction, dtype=torch.float64)
-    return digits.reshape([-1] + [1] * axes) if digits.dim() else digits
-
-
-class FixedLayer(nn.Module):
-    """A matrix product of integers, exact, and rounded to the result's word."""
-
-    factor: Tensor
-
-    def __init__(self, target: Any, step: Step, axes: int, bits: int) -> None:
-        super().__init__()
-        self.target, self.word, self.kind, self.bits = target, step.word, kind_of(step), bits
-        self._digits: tuple[Tensor, products.Digits] | None = None
-        # Weights with a step for each channel are one tensor until they change
-        self._is_linear = target is aten.linear.default and isinstance(step.fraction, tuple)
-        factor = 2.0 ** (step.word.fraction - _a_channel(step.fraction, axes))
-        self.register_buffer("factor", factor.to(self.kind), persistent=False)
-
-    def forward(self, a: Tensor, b: Tensor, *rest: Any) -> Tensor:
-        """Operands as integers; a bias as integers of the accumulators."""
-        sums = self._by_digits(a, b, *rest) if self._is_linear else None
-        if sums is None:
-            sums = self.target(a.to(self.kind), b.to(self.kind), *rest)
-        return rounded(sums, self.factor, self.word.limit, self.word.step).float()
-
-    def _by_digits(self, a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor | None:
-        """The sums of a linear layer by the CPU's 8-bit units; None where they cannot serve."""
-        wanted = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
-        if wanted or a.device.type != "cpu" or not products.available():
-            return None
-        if self._digits is None or self._digits[0] is not b:
-            self._digits = b, products.Digits(b)
-        digits = self._digits[1]
-        if not digits.usable:
-            return None
-        sums = digits.product(a.reshape(-1, a.shape[-1]), self.bits).to(self.kind)
-        sums = sums if bias is None else sums.add_(bias)
-        result: Tensor = sums.view(*a.shape[:-1], sums.shape[-1])
-        return result
-
-
-class FixedSum(nn.Module):
-    """A sum of words, times 1/n for a mean, rounded."""
-
-    def __init__(self, target: Any, step: Step, source: Word) -> None:
-        super().__init__()
-        self.target, self.word, self.kind = target, step.word, kind_of(step)
-        self.units = 2.0**source.fraction
-        self.factor = step.multiplier * 2.0 ** (step.word.fraction - step.shift)
-
-    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Of words' values."""
-        sums = (self._windows if self.target in POOLS else self._sums)(x, *args, **kwargs)
-        return rounded(sums.double(), self.factor, self.word.limit, self.word.step).float()
-
-    def _sums(self, x: Tensor, dims: Any = None, keepdim: bool = False, **_: Any) -> Tensor:
-        return torch.sum(x.to(self.kind), dims or list(range(x.dim())), keepdim)
-
-    def _windows(self, x: Tensor, window: Any, *args: Any, **kwargs: Any) -> Tensor:
-        """The mean is n times less than the sum and off by a rounding, which leaves it nearest to the sum."""
-        n = terms_of_window(self.target, window)
-        units: Tensor = (self.target(x.double() * self.units, window, *args, **kwargs) * n).round()
-        return units / self.units
-
-
-class FixedHadamard(nn.Module):
-    """A product or sum of two words, exact, and rounded to the result's word, or left as it is."""
-
-    def __init__(self, target: Any, step: Step) -> None:
-        super().__init__()
-        self.target, self.word, self.kind = target, step.word, kind_of(step)
-        self.rounds = step.rounds
-
-    def forward(self, a: Any, b: Any) -> Tensor:
-        """Of words' values."""
-        result: Tensor = self.target(*(x.to(self.kind) if isinstance(x, Tensor) else x for x in (a, b)))
-        return to_word(result, self.word) if self.rounds else result
-
-
-class Rounding(nn.Module):
-    """An instruction whose result needs rounding to a word: a move of several, a bound, an input."""
-
-    def __init__(self, target: Any, word: Word) -> None:
-        super().__init__()
-        self.target, self.word = target, word
-
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """The op's result in the word's values."""
-        result = self.target(*args, **kwargs) if self.target is not None else args[0]
-        return to_word(result, self.word)
-
-
-class FixedSite(nn.Module):
-    """A site as its integers: one entry for each that its input can be."""
-
-    def __init__(self, site: SiteModule, bits: int, x: Word, y: Word) -> None:
-        super().__init__()
-        self.site, self.bits, self.x, self.y = site, bits, x, y
-        self._last: tuple[Any, Tensor] | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The table's value at every word; gradients are those of the table before it was rounded."""
-        index = (x.detach() * 2.0**self.x.fraction + self.x.limit).to(torch.int32)
-        served = torch.index_select(self._entries(x.device), 0, index.flatten()).view(x.shape)
-        if not (torch.is_grad_enabled() and (x.requires_grad or self.site.values is not None)):
-            return served
-        smooth: Tensor = self.site(x)
-        return smooth + (served - smooth).detach()
-
-    def _entries(self, device: torch.device) -> Tensor:
-        values = self.site.values
-        key = (id(self.site.table), None if values is None else values._version, device)
-        if self._last is None or self._last[0] != key:
-            entries = site_values(self.site, self.bits, self.x, self.y)
-            self._last = key, torch.tensor(entries * self.y.step, dtype=torch.float32, device=device)
-        return self._last[1]
-
-
-def kind_of(step: Step) -> torch.dtype:
-    """The type that holds a step's exact results."""
-    return torch.float32 if step.largest <= _EXACT else torch.float64
 
 
 def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]) -> fx.GraphModule:
@@ -222,6 +50,7 @@ def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]
         if node.name in plan:
             writer.write(node)
     _without_signs_of_zero(module.graph, {copied[node] for node in program.graph.nodes if node.name in plan})
+    fuse(module)
     module.graph.eliminate_dead_code()
     module.delete_all_unused_submodules()
     module.recompile()
@@ -260,7 +89,7 @@ class _Writer:
             bits_of,
             copied,
         )
-        self.integers: dict[tuple[str, Narrow | None], fx.Node] = {}
+        self.narrowed: dict[tuple[str, Narrow], fx.Node] = {}
 
     def write(self, node: fx.Node) -> None:
         """Put the step of `node` in its place, if it is more than the op itself."""
@@ -329,28 +158,39 @@ class _Writer:
         if 2 in step.operands:
             start: Any = step.operands[2]
             kept = _is_attribute(arguments(node)[2])
-            bias = Constants(start, kind_of(step), values=False, kept=kept)
+            bias = Constants(start, torch.float64, values=False, kept=kept)
             with self.module.graph.inserting_before(here):
                 given[2] = self._call(f"operands.{node.name}.bias", bias, (here.args[2],))
-        source, operand = arguments(node)[0], step.operands.get(0)
-        bits = self.plan[source.name].word.bits if operand is None else operand.bits
-        return tuple(given), FixedLayer(node.target, step, axes, bits)
+        bits = self._bits(node, step, 0), self._bits(node, step, 1)
+        units = self._units(node, step, 0), self._units(node, step, 1)
+        return tuple(given), FixedLayer(node.target, step, axes, bits, units)
 
-    def _operand(self, node: fx.Node, step: Step, here: fx.Node, position: int) -> fx.Node:
+    def _units(self, node: fx.Node, step: Step, position: int) -> float:
+        """What 1 in an operand is in its integers: words go in as their values, all else as integers."""
+        return 1.0 if position in step.operands else 1 / self.plan[arguments(node)[position].name].word.step
+
+    def _bits(self, node: fx.Node, step: Step, position: int) -> int:
+        """Bits of the integers that an operand goes in as."""
+        operand = step.operands.get(position)
+        return self.plan[arguments(node)[position].name].word.bits if operand is None else operand.bits
+
+    def _operand(self, node: fx.Node, step: Step, here: fx.Node, position: int) -> Any:
         source, operand = arguments(node)[position], step.operands.get(position)
         with self.module.graph.inserting_before(here):
             if isinstance(operand, Constant):
                 behind = len(shape(source)) - 1
-                kind, kept = kind_of(step), _is_attribute(source)
-                integers = Constants(operand, kind, values=False, kept=kept, axes=behind)
+                kept = _is_attribute(source)
+                integers = Constants(operand, torch.float32, values=False, kept=kept, axes=behind)
                 target = f"operands.{node.name}.argument{position}"
                 return self._call(target, integers, (here.args[position],))
+            if not isinstance(operand, Narrow):
+                return here.args[position]
             key = source.name, operand
-            if key not in self.integers:
-                made = Integers(self.plan[source.name].word, operand)
-                target = f"integers.{source.name}.for{len(self.integers)}"
-                self.integers[key] = self._call(target, made, (here.args[position],))
-            return self.integers[key]
+            if key not in self.narrowed:
+                made = Narrowed(self.plan[source.name].word, operand)
+                target = f"narrowed.{source.name}.for{len(self.narrowed)}"
+                self.narrowed[key] = self._call(target, made, (here.args[position],))
+            return self.narrowed[key]
 
     def _hadamard(self, node: fx.Node, step: Step, here: fx.Node) -> tuple[tuple[Any, ...], nn.Module]:
         given = list(here.args[:2])
@@ -362,9 +202,8 @@ class _Writer:
                     name = f"operands.{node.name}.argument{position}"
                     given[position] = self._call(name, shorter, (given[position],))
                 continue
-            made = Constants(
-                operand, kind_of(step), values=True, kept=_is_attribute(arguments(node)[position])
-            )
+            kept = _is_attribute(arguments(node)[position])
+            made = Constants(operand, torch.float32, values=True, kept=kept)
             if not isinstance(given[position], fx.Node):
                 given[position] = made(given[position]).item()
                 continue

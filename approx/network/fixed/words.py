@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from approx.network.fixed import native
+
 
 @dataclass(frozen=True)
 class Word:
@@ -83,6 +85,8 @@ def rounded(x: Tensor, factor: float | Tensor, limit: float, step: float | Tenso
     if torch.is_grad_enabled() and x.requires_grad:
         result: Tensor = _Rounded.apply(x, factor, limit, step)  # type: ignore[no-untyped-call]
         return result
+    if isinstance(factor, float) and isinstance(step, float) and native.handles(x):
+        return native.rounded(x, factor, limit, step)
     y: Tensor = (x * factor).round_().clamp_(-limit, limit)
     if not (isinstance(step, float) and step == 1.0):
         y.mul_(step)

@@ -1,0 +1,266 @@
+"""Steps: the modules that an emulated program is made of, one for each kind of instruction.
+
+Each computes exactly and rounds its result once; without gradients by `native`, in one pass, else by torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from approx.network.fixed import native
+from approx.network.fixed.plan import Constant, Narrow, Step
+from approx.network.fixed.rules import POOLS, PRODUCTS, terms_of_window
+from approx.network.fixed.table import site_values
+from approx.network.fixed.words import Word, rounded, to_word
+from approx.network.nodes import aten
+from approx.network.site import SiteModule
+
+_EXACT = 2.0**24
+"""float32 holds every integer up to this."""
+
+
+class Narrowed(nn.Module):
+    """An activation's integers, narrowed for a matrix product that reads fewer bits than are stored."""
+
+    def __init__(self, word: Word, narrow: Narrow) -> None:
+        super().__init__()
+        self.limit = 2 ** (narrow.bits - 1) - 1
+        self.factor = narrow.multiplier * 2.0 ** (word.fraction - narrow.shift)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of a word's values, in float32."""
+        return rounded(x, self.factor, self.limit)
+
+
+class Constants(nn.Module):
+    """Numbers that are no planned values, as integers or values of their word.
+
+    Args:
+        operand: their word.
+        kind: the type to give them in.
+        values: give the words' values instead of the integers.
+        kept: they are always the same tensor, so that they are rounded once.
+        axes: axes behind the output channels.
+    """
+
+    factor: Tensor
+    step: Tensor
+
+    def __init__(
+        self, operand: Constant, kind: torch.dtype, *, values: bool, kept: bool, axes: int = 0
+    ) -> None:
+        super().__init__()
+        self.limit, self.kind, self.kept = 2 ** (operand.bits - 1) - 1, kind, kept
+        factor = 2.0 ** _a_channel(operand.fraction, axes) / operand.divisor
+        self.register_buffer("factor", factor, persistent=False)
+        self.register_buffer("step", 1.0 / factor if values else torch.ones_like(factor), persistent=False)
+        self._last: tuple[Any, Tensor] | None = None
+
+    def forward(self, x: Any) -> Tensor:
+        """Of any shape."""
+        x = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64, device=self.factor.device)
+        if not self.kept or (torch.is_grad_enabled() and x.requires_grad):
+            return self._rounded(x)
+        key = x.data_ptr(), x._version
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._rounded(x.detach())
+        return self._last[1]
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        return rounded(x.double(), self.factor, self.limit, self.step).to(self.kind)
+
+
+def _a_channel(fraction: Any, axes: int) -> Tensor:
+    """Fractions in float64, shaped to broadcast over the axes behind the output channels."""
+    digits = torch.tensor(fraction, dtype=torch.float64)
+    return digits.reshape([-1] + [1] * axes) if digits.dim() else digits
+
+
+class FixedLayer(nn.Module):
+    """A matrix product of integers, exact, and rounded to the result's word.
+
+    Args:
+        target: the op.
+        step: how it computes.
+        axes: axes behind the output channels.
+        bits: widths of the two operands.
+        units: what 1 in each operand is in its integers: 1 where they are integers already.
+    """
+
+    factor: Tensor
+
+    def __init__(
+        self, target: Any, step: Step, axes: int, bits: tuple[int, int], units: native.Units
+    ) -> None:
+        super().__init__()
+        self.target, self.word, self.kind = target, step.word, kind_of(step)
+        self.units = units
+        self._range = native.Range(*(2 ** (b - 1) - 1 for b in bits))
+        self._weights: tuple[Tensor, native.Packed | None] | None = None
+        factor = 2.0 ** (step.word.fraction - _a_channel(step.fraction, axes))
+        self.register_buffer("factor", factor, persistent=False)
+
+    def forward(self, a: Tensor, b: Tensor, bias: Tensor | None = None, *rest: Any) -> Tensor:
+        """Operands as integers or values; a bias as integers of the accumulators."""
+        served = self._natively(a, b, bias, *rest)
+        if served is not None:
+            return served
+        given = () if bias is None and not rest else (None if bias is None else bias.to(self.kind), *rest)
+        left, right = (x.to(self.kind) * units for x, units in zip((a, b), self.units, strict=True))
+        sums = self.target(left, right, *given)
+        return rounded(sums, self.factor.to(self.kind), self.word.limit, self.word.step).float()
+
+    def _natively(self, a: Tensor, b: Tensor, bias: Tensor | None, *rest: Any) -> Tensor | None:
+        """The result in one pass; None where it needs torch."""
+        graded = bias is not None and bias.requires_grad and torch.is_grad_enabled()
+        if not native.MULTIPLIES or graded or not native.handles(a, b):
+            return None
+        if self.target in PRODUCTS:
+            cut = self._range.cut(a.shape[-1])
+            batched = a.dim() > 1 and b.dim() > 1
+            if cut is None or not batched:
+                return None
+            return native.product(a, b, cut, self._epilogue(bias, b.shape[-1]), self.units)
+        weights, windows = self._packed(b), self._windows(a, b, *rest)
+        cut = None if weights is None else self._range.cut(weights.sizes[0])
+        if weights is None or cut is None or (windows is None and self.target is not aten.linear.default):
+            return None
+        epilogue = self._epilogue(bias, weights.sizes[1])
+        if windows is None:
+            return native.product(a, weights, cut, epilogue, self.units)
+        return native.convolution(a, weights, windows, cut, epilogue, self.units)
+
+    def _packed(self, b: Tensor) -> native.Packed | None:
+        """Weights as the native product takes them; None if training diverged and left them NaN."""
+        if self._weights is None or self._weights[0] is not b:
+            pack = native.weights_of_windows if b.dim() == 4 else lambda w: native.Packed(w.T)
+            self._weights = b, pack(b * self.units[1]) if bool(b.isfinite().all()) else None
+        return self._weights[1]
+
+    def _windows(self, x: Tensor, weight: Tensor, *rest: Any) -> native.Windows | None:
+        """The windows of a convolution over two axes without groups; None of anything else."""
+        defaults: tuple[Any, ...] = ((1, 1), (0, 0), (1, 1), 1)
+        stride, padding, dilation, groups = (*rest, *defaults[len(rest) :])
+        if self.target is not aten.conv2d.default or groups != 1 or x.dim() != 4:
+            return None
+        pairs = [(int(n[0]), int(n[-1])) for n in (weight.shape[2:], stride, padding, dilation)]
+        return native.Windows(*pairs)
+
+    def _epilogue(self, bias: Tensor | None, channels: int) -> native.Epilogue:
+        factor = self.factor.flatten().expand(channels).contiguous()
+        bias = None if bias is None else bias.double().contiguous()
+        return native.Epilogue(bias, factor, self.word.limit, self.word.step)
+
+
+class FixedSum(nn.Module):
+    """A sum of words, times 1/n for a mean, rounded."""
+
+    def __init__(self, target: Any, step: Step, source: Word) -> None:
+        super().__init__()
+        self.target, self.word, self.kind = target, step.word, kind_of(step)
+        self.units = 2.0**source.fraction
+        self.factor = step.multiplier * 2.0 ** (step.word.fraction - step.shift)
+
+    @property
+    def rounding(self) -> native.Rounding:
+        """How the sum is rounded."""
+        return self.factor, self.word.limit, self.word.step
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Of words' values."""
+        sums = (self._windows if self.target in POOLS else self._sums)(x, *args, **kwargs)
+        return rounded(sums.double(), *self.rounding).float()
+
+    def _sums(self, x: Tensor, dims: Any = None, keepdim: bool = False, **_: Any) -> Tensor:
+        return torch.sum(x.to(self.kind), dims or list(range(x.dim())), keepdim)
+
+    def _windows(self, x: Tensor, window: Any, *args: Any, **kwargs: Any) -> Tensor:
+        """The mean is n times less than the sum and off by a rounding, which leaves it nearest to the sum."""
+        n = terms_of_window(self.target, window)
+        units: Tensor = (self.target(x.double() * self.units, window, *args, **kwargs) * n).round()
+        return units / self.units
+
+
+class FixedHadamard(nn.Module):
+    """A product or sum of two words, exact, and rounded to the result's word, or left as it is."""
+
+    def __init__(self, target: Any, step: Step) -> None:
+        super().__init__()
+        self.target, self.word, self.kind = target, step.word, kind_of(step)
+        self.rounds = step.rounds
+        self._is_float = step.rounds and step.word.limit <= _EXACT
+
+    @property
+    def rounding(self) -> native.Rounding | None:
+        """How the result is rounded, if it is."""
+        return _rounding(self.word) if self.rounds else None
+
+    def forward(self, a: Any, b: Any) -> Tensor:
+        """Of words' values; in float64 where float32 does not hold the result."""
+        if self._is_float:
+            a, b = (x if isinstance(x, Tensor) else torch.tensor(x) for x in (a, b))
+            if native.handles(a, b):
+                return native.hadamard(self.target, a, b, *_rounding(self.word))
+        result: Tensor = self.target(*(x.to(self.kind) if isinstance(x, Tensor) else x for x in (a, b)))
+        if self.rounds:
+            result = rounded(result, *_rounding(self.word))
+        return result.float() if self._is_float else result
+
+
+class Rounding(nn.Module):
+    """An instruction whose result needs rounding to a word: a move of several, a bound, an input."""
+
+    def __init__(self, target: Any, word: Word) -> None:
+        super().__init__()
+        self.target, self.word = target, word
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The op's result in the word's values."""
+        result = self.target(*args, **kwargs) if self.target is not None else args[0]
+        return to_word(result, self.word)
+
+
+class FixedSite(nn.Module):
+    """A site as its integers: one entry for each that its input can be."""
+
+    def __init__(self, site: SiteModule, bits: int, x: Word, y: Word) -> None:
+        super().__init__()
+        self.site, self.bits, self.x, self.y = site, bits, x, y
+        self._last: tuple[Any, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The table's value at every word; gradients are those of the table before it was rounded."""
+        graded = torch.is_grad_enabled() and (x.requires_grad or self.site.values is not None)
+        if not graded and native.handles(x):
+            table = self.lookup(x.device)
+            return native.lookup(x, table.entries, table.factor, table.limit)
+        index = (x.detach() * 2.0**self.x.fraction + self.x.limit).to(torch.int32)
+        served = torch.index_select(self._entries(x.device), 0, index.flatten()).view(x.shape)
+        if not graded:
+            return served
+        smooth: Tensor = self.site(x)
+        return smooth + (served - smooth).detach()
+
+    def lookup(self, device: torch.device) -> native.Lookup:
+        """The entries as `native` takes them."""
+        return native.Lookup(self._entries(device), 2.0**self.x.fraction, self.x.limit)
+
+    def _entries(self, device: torch.device) -> Tensor:
+        values = self.site.values
+        key = (id(self.site.table), None if values is None else values._version, device)
+        if self._last is None or self._last[0] != key:
+            entries = site_values(self.site, self.bits, self.x, self.y)
+            self._last = key, torch.tensor(entries * self.y.step, dtype=torch.float32, device=device)
+        return self._last[1]
+
+
+def _rounding(word: Word) -> native.Rounding:
+    return 2.0**word.fraction, word.limit, word.step
+
+
+def kind_of(step: Step) -> torch.dtype:
+    """The type that holds a step's exact results."""
+    return torch.float32 if step.largest <= _EXACT else torch.float64
