@@ -22,7 +22,9 @@ class Numerics:
         data: "fp32"; "bf16" or "fp16", every operand and result rounded to it and sums kept in fp32; or
             "int8", "int16" and other "intN": fixed point, the operands of matrix products N bits wide.
         elementwise: bits of a stored word, which Hadamard products, lookups, sums and moves work on: from
-            the data's width to 16. None: 16 where the data are narrower, else theirs.
+            the data's width to 16. None: 16, as 8 bits of all values cost accuracy. A design of
+            `accel_models` has the operands' width there instead, unless `Design(elementwise_bits=16)` says
+            more: give both what you mean. A study does, and gives one trial's both sides the same.
         accumulator: bits of partial sums, 16, 32 or 48; None: the least that no layer can overflow.
         table: bits of knots, slopes and midpoint values where a table does not say its own; None: as
             `elementwise`.

@@ -58,6 +58,20 @@ def test_the_digits_networks_bit_for_bit(
         assert emulated[0].tobytes() == machine[0].tobytes()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["bert", "roberta", "resnet"])
+def test_all_test_images_of_the_digits_networks_bit_for_bit(family: str, tmp_path: Path) -> None:
+    """The networks as they are trained, from the cache folder, on 540 images."""
+    task = Digits(family)
+    batches = [batch.inputs for batch in task.calibration_batches()]
+    converted = convert(task.model(), batches[0], Approximation(16), calibration=batches)
+    for numerics in WIDTHS[:2]:
+        converted.set_numerics(numerics)
+        for batch in task.test_batches():
+            emulated, machine = both(converted, dict(batch.inputs), tmp_path / "digits.safetensors")
+            assert emulated[0].tobytes() == machine[0].tobytes()
+
+
 def test_a_sum_that_overflows_is_reported() -> None:
     unit = IntegerUnits(16)
     assert int(np.asarray(unit.product(np.full((1, 2), 127), np.full((2, 1), 127)))[0, 0]) == 2 * 127**2
