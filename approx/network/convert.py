@@ -23,6 +23,9 @@ from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.site import Site
 
+KEPT = 2
+"""Number formats whose emulation is kept, for a search that goes to and fro between them."""
+
 
 def trace(model: nn.Module, example_inputs: ExampleInputs) -> MatrixProgram:
     """Turn `model` into a matrix program, its nonlinear functions at named sites.
@@ -87,6 +90,7 @@ class ConvertedModule(nn.Module):
         self._edges: dict[str, Edge] = {}
         self._histograms: dict[str, Histogram] = {}
         self._fitted: dict[tuple[str, TableSpec, float], CpwlTable] = {}
+        self._emulations: dict[Numerics, tuple[Plan, dict[str, int], fx.GraphModule]] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program on the model's own arguments.
@@ -224,8 +228,16 @@ class ConvertedModule(nn.Module):
     def set_plan(self, plan: Plan, accumulator: int, numerics: Numerics) -> None:
         """Run in fixed point by a plan that `numerics` made; what a saved program does."""
         widths = {site.name: self.table_bits(site, numerics) for site in self.program.sites}
-        module = emulation(self.program.graph_module, plan, widths.__getitem__)
-        self._run_as(module, numerics, plan, accumulator)
+        known = self._emulations.pop(numerics, None)
+        if known is None or known[:2] != (plan, widths):
+            known = plan, widths, emulation(self.program.graph_module, plan, widths.__getitem__)
+        self._emulations = dict([*self._emulations.items(), (numerics, known)][-KEPT:])
+        self._run_as(known[2], numerics, plan, accumulator)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "ConvertedModule":
+        self._emulations.clear()  # what is not run now would stay on its device
+        moved: ConvertedModule = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return moved
 
     def _run_as(
         self, module: fx.GraphModule, numerics: Numerics, plan: Plan, accumulator: int | None

@@ -41,8 +41,6 @@ def least_error(histogram: Histogram, candidates: np.ndarray, limit: int) -> flo
     edges, counts = ordered(histogram.counts.numpy())
     kept = np.flatnonzero(counts)
     values, weights = 0.5 * (edges[kept] + edges[kept + 1]), counts[kept]
-    errors = [
-        float(weights @ (np.clip(np.rint(values / step), -limit, limit) * step - values) ** 2)
-        for step in candidates
-    ]
+    steps = candidates[:, None]
+    errors = (np.clip(np.rint(values / steps), -limit, limit) * steps - values) ** 2 @ weights
     return float(candidates[int(np.argmin(errors))])

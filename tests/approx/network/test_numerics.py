@@ -139,3 +139,23 @@ def test_a_saved_network_keeps_numerics_plan_and_ranges(
     for module in (loaded, converted):
         module.set_numerics(Numerics("int6", scale="error"))
     assert torch.equal(run(loaded, inputs), run(converted, inputs))
+
+
+def test_an_emulation_is_built_again_only_where_its_plan_or_a_width_changes(
+    bert: tuple[nn.Module, dict[str, torch.Tensor]], converted: ConvertedModule
+) -> None:
+    _, inputs = bert
+    int8, int16 = Numerics("int8"), Numerics("int16")
+    converted.set_approximation(Approximation(4), int8)
+    module, coarse = converted.graph_module, run(converted, inputs)
+    converted.set_approximation(Approximation(32), int16)
+    converted.set_approximation(Approximation(32), int8)
+    assert converted.graph_module is module
+    fine = run(converted, inputs)
+    assert not torch.equal(fine, coarse)
+    assert torch.equal(fine, run(convert(bert[0], inputs, Approximation(32), [inputs], int8), inputs))
+    converted.set_approximation(Approximation(32, width=6), int8)
+    assert converted.graph_module is not module
+    converted.double().float()
+    converted.set_approximation(Approximation(4), int8)
+    assert torch.equal(run(converted, inputs), coarse)
