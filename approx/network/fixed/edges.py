@@ -43,15 +43,18 @@ class Edge:
         highest: largest number seen.
         masked: whether masked scores were seen.
         histogram: counts of the numbers, for operands of matrix products.
+        steps: what `narrow` found from the histogram; every plan asks the same.
     """
 
     lowest: float = float("inf")
     highest: float = float("-inf")
     masked: bool = False
     histogram: Histogram | None = field(default=None, repr=False)
+    steps: dict[tuple[float, ...], float] = field(default_factory=dict, repr=False, compare=False)
 
     def update(self, x: Tensor, may_be_masked: bool) -> None:
         """See some numbers."""
+        self.steps.clear()
         values = x.detach().float().flatten()
         usable = torch.isfinite(values)
         if may_be_masked:

@@ -32,7 +32,10 @@ def narrow_for(word: Word, edge: Edge, numerics: Numerics, *, free: bool) -> Nar
     candidates = largest * _CANDIDATES if free else Word.holding(bits, magnitude).step * 2.0 ** -np.arange(3)
     step = largest if free else float(candidates[0])
     if numerics.scale == "error" and edge.histogram is not None:
-        step = least_error(edge.histogram, candidates, limit)
+        asked = limit, *candidates.tolist()
+        if asked not in edge.steps:
+            edge.steps[asked] = least_error(edge.histogram, candidates, limit)
+        step = edge.steps[asked]
     return narrowing(word, bits, max(step, word.step))
 
 
