@@ -6,7 +6,7 @@ A choice is a number a key: which of the key's tables.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -66,11 +66,14 @@ class Choices:
         """Return the tables of a choice."""
         return {key: own[i] for (key, own), i in zip(self.specs.items(), choice, strict=True)}
 
-    def changed(self, choice: Choice) -> Iterator[Choice]:
-        """Yield the choices that differ from one in one key's table, and itself."""
+    def changed(self, choices: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the choices that differ from one of these (n, keys) in one key's table, some of them twice."""
+        parts = []
         for k, own in enumerate(self.specs.values()):
-            for i in range(len(own)):
-                yield (*choice[:k], i, *choice[k + 1 :])
+            part = np.repeat(choices, len(own), axis=0)
+            part[:, k] = np.tile(np.arange(len(own)), len(choices))
+            parts.append(part)
+        return np.concatenate(parts)
 
     @cached_property
     def errors(self) -> list[list[float]]:

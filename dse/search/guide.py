@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -90,9 +91,13 @@ class Guide:
             point = np.array([-loss_of(figures), *(f.sign * figures[f.name] for f in self._costs)])
             self._points.append((point, choice))
 
-    def propose(self) -> Tables | None:
-        """Return tables that were not asked for yet, or None where next to the front all were."""
-        if opening := [choice for choice in self._choices.opening if choice not in self._asked]:
+    def propose(self, number: int = 0) -> Tables | None:
+        """Return tables that were not asked for yet, or None where next to the front all were.
+
+        Args:
+            number: Which proposal this is: workers that open a study at once begin at different places.
+        """
+        if opening := [choice for choice in self._choices.opening[number:] if choice not in self._asked]:
             return self._choices.tables(opening[0])
         if not self._scored or not self._choices.units:
             return None
@@ -120,11 +125,14 @@ class Guide:
         A model of single functions does not see how functions make up for each other: each choice's loss is
         taken to be less than the model's by a factor drawn for it.
         """
-        best = {choice for _, choice in self._points if choice}
-        near = {changed for choice in best for changed in self._choices.changed(choice)} - self._asked
-        if not near:
+        best = sorted({choice for _, choice in self._points if choice})
+        if not best:
             return
-        fresh = self._rng.permutation(np.array(sorted(near), dtype=np.intp))[:SAMPLE]
+        near = map(tuple, self._rng.permutation(self._choices.changed(np.array(best))).tolist())
+        fresh = np.array(
+            list(islice((c for c in dict.fromkeys(near) if c not in self._asked), SAMPLE)), np.intp
+        )
+        fresh = fresh.reshape(-1, len(best[0]))
         shares, floor = self._model.draw(self._rng)
         losses = _losses(fresh, shares, floor) * np.exp(-DOUBT * abs(self._rng.standard_normal(len(fresh))))
         for unit in self._choices.units:  # the least unit that serves a choice comes first

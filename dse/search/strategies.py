@@ -103,7 +103,7 @@ class Nested:
             return self._plain[number] if number < len(self._plain) else {}
         turn = number % len(self._guides)
         for guide in (*self._guides[turn:], *self._guides[:turn]):
-            if (tables := guide.propose()) is not None:
+            if (tables := guide.propose(number // len(self._guides))) is not None:
                 return self._space.tables_params(tables) | self._space.widths_params(guide.chosen)
         return {}
 
