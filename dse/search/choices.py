@@ -67,7 +67,7 @@ class Choices:
         return {key: own[i] for (key, own), i in zip(self.specs.items(), choice, strict=True)}
 
     def changed(self, choices: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the choices that differ from one of these (n, keys) in one key's table, some of them twice."""
+        """Return choices that differ from one of these (n, keys) in one key's table; some come twice."""
         parts = []
         for k, own in enumerate(self.specs.values()):
             part = np.repeat(choices, len(own), axis=0)
