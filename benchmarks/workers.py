@@ -122,7 +122,7 @@ def efficiency(url: str | None) -> None:
     for workers in (2, 4, 8):
         with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
             study = started(where, Path(folder), f"efficiency{workers}")
-            seconds, trials = spent(study, 15 * workers, workers)
+            seconds, trials = spent(study, 40 * workers, workers)
             share = trials / workers / seconds
             print(
                 f"{workers} workers: {trials} trials in {seconds:.1f} s, efficiency {share:.2f}", flush=True
