@@ -67,15 +67,20 @@ static inline float bounded(float x) {
 
 #ifdef HAVE_AVX2_PATH
 
-/* Eight 64-bit pairs of numbers `at`, separated into their first and second halves. Gather instructions take twice as
- * long (Zen 4). */
+/* Two 64-bit pairs, their numbers in the halves of `at`. */
+__attribute__((target("avx2,fma"))) static inline __m128d two_pairs(const double *pairs, uint64_t at) {
+    return _mm_loadh_pd(_mm_load_sd(pairs + (uint32_t)at), pairs + (at >> 32));
+}
+
+/* Eight 64-bit pairs of numbers `at`, separated into their first and second halves. The numbers are loaded two at a time:
+ * loads are what this waits for (Zen 4; gather instructions take twice as long). */
 __attribute__((target("avx2,fma"), always_inline)) static inline void load_pairs(const void *base, const int32_t *at,
                                                                                 __m256 *first, __m256 *second) {
     const double *pairs = (const double *)base;
-    const __m128d low_a = _mm_loadh_pd(_mm_load_sd(pairs + at[0]), pairs + at[1]);
-    const __m128d low_b = _mm_loadh_pd(_mm_load_sd(pairs + at[2]), pairs + at[3]);
-    const __m128d high_a = _mm_loadh_pd(_mm_load_sd(pairs + at[4]), pairs + at[5]);
-    const __m128d high_b = _mm_loadh_pd(_mm_load_sd(pairs + at[6]), pairs + at[7]);
+    uint64_t two[4];
+    memcpy(two, at, sizeof two);
+    const __m128d low_a = two_pairs(pairs, two[0]), low_b = two_pairs(pairs, two[1]);
+    const __m128d high_a = two_pairs(pairs, two[2]), high_b = two_pairs(pairs, two[3]);
     const __m256 a = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(low_a), high_a, 1));
     const __m256 b = _mm256_castpd_ps(_mm256_insertf128_pd(_mm256_castpd128_pd256(low_b), high_b, 1));
     *first = _mm256_shuffle_ps(a, b, 0x88);
