@@ -118,9 +118,11 @@ def serve(url: str, name: str, make_network: Callable[[StudyConfig], Network], n
     """Be a worker: join the latest run of a study until it is done."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        sys.exit(_join(url, name, make_network, number))
+        status = _join(url, name, make_network, number)
     except KeyboardInterrupt:  # the coordinator ends its workers, wherever they are
-        sys.exit(0)
+        status = 0
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending: no signal shall break into that
+    sys.exit(status)
 
 
 def _join(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> int:

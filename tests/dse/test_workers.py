@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from dse import storage
 from dse.errors import NoStudyError, UserError
 from dse.storage import runs
 from dse.study import Study
+from dse.worker import pool
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -183,3 +185,21 @@ def tiny_worker(tmp_path):
         return process
 
     return run
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_worker_that_is_ending_heeds_no_signal(monkeypatch, interrupted):
+    def join(*_):
+        if interrupted:
+            signal.raise_signal(signal.SIGTERM)
+        return 2
+
+    monkeypatch.setattr(pool, "_join", join)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            pool.serve("url", "name", None, 0)
+        assert ended.value.code == (0 if interrupted else 2)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
