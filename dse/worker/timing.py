@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+AGAIN_S = 1.0
+"""Until the next try: what is raised while the interpreter frees an object, it prints and forgets."""
+
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
@@ -27,7 +30,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         raise TimeoutError(f"took longer than time_limit = {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
     try:
         yield
     finally:

@@ -14,6 +14,22 @@ def test_what_takes_longer_is_interrupted():
     assert time.monotonic() - start < 20
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_limit_that_is_reached_while_an_object_is_freed_is_not_lost():
+    class Slow:
+        def __del__(self):
+            time.sleep(0.3)  # what is raised in here nobody sees
+
+    def work():
+        Slow()
+        time.sleep(30)
+
+    start = time.monotonic()
+    with pytest.raises(TimeoutError), time_limit(0.1):
+        work()
+    assert time.monotonic() - start < 20
+
+
 def test_what_is_done_in_time_is_left_alone_and_so_is_all_that_follows():
     before = signal.getsignal(signal.SIGALRM)
     with time_limit(0.05):
