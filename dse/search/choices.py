@@ -151,7 +151,7 @@ class Choices:
             for key, own in self.specs.items()
         ]
 
-    @property
+    @cached_property
     def burdens(self) -> list[Array]:
         """What each choice of each key adds to the first cost, lower is better: (choices,) a key."""
         return [-self._figures[0].sign * extra[:, 0] for extra in self.extras]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from approx.network.operator.native import _in_parts as in_parts
+from approx.network.operator.native import in_parts
 
 try:
     from approx.network.fixed import _words
@@ -43,15 +43,22 @@ def handles(*operands: Any) -> bool:
 
 def rounded(x: Tensor, factor: float, limit: float, step: float) -> Tensor:
     """clamp(round(x factor), -limit, limit) step, in x's layout if that is dense."""
-    y = torch.empty_like(x)
-    x = x if x.stride() == y.stride() else x.contiguous()
-    y = y if y.stride() == x.stride() else torch.empty_like(x)
+    x, y = _with_room(x)
 
     def part(start: int, stop: int) -> None:
         _words.rounded(x.data_ptr(), y.data_ptr(), start, stop, factor, limit, step)
 
     in_parts(part, x.numel())
     return y
+
+
+def _with_room(x: Tensor) -> tuple[Tensor, Tensor]:
+    """X, or a copy, without gaps in memory, and room for a result laid out alike."""
+    y = torch.empty_like(x)
+    if x.stride() == y.stride():
+        return x, y
+    x = x.contiguous()
+    return x, torch.empty_like(x)
 
 
 def hadamard(target: Any, a: Tensor, b: Tensor, factor: float, limit: float, step: float) -> Tensor:
@@ -99,9 +106,7 @@ def _walk(sizes: tuple[int, ...], *strides: tuple[int, ...]) -> bytes:
 
 def lookup(x: Tensor, entries: Tensor, factor: float, limit: int) -> Tensor:
     """The entry of every word; entries (2 limit + 1,) begin with that of the integer -limit."""
-    y = torch.empty_like(x)
-    x = x if x.stride() == y.stride() else x.contiguous()
-    y = y if y.stride() == x.stride() else torch.empty_like(x)
+    x, y = _with_room(x)
 
     def part(start: int, stop: int) -> None:
         _words.lookup(x.data_ptr(), y.data_ptr(), start, stop, entries.data_ptr(), factor, limit)

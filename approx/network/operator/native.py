@@ -102,7 +102,7 @@ class _Cpwl(torch.autograd.Function):
         def part(start: int, stop: int) -> None:
             _cpwl.forward(x.data_ptr(), y.data_ptr(), start, stop, lines.data_ptr(), index.packed)
 
-        _in_parts(part, x.numel())
+        in_parts(part, x.numel())
         ctx.save_for_backward(x, lines)
         ctx.index = index
         return y
@@ -122,7 +122,7 @@ class _Cpwl(torch.autograd.Function):
                 pointers = x.data_ptr(), gradient.data_ptr(), to_x.data_ptr()
                 _cpwl.backward_input(*pointers, start, stop, lines.data_ptr(), ctx.index.packed)
 
-            _in_parts(part, x.numel())
+            in_parts(part, x.numel())
         if to_lines is not None:
             pointers = x.data_ptr(), gradient.data_ptr(), to_lines.data_ptr()
             _cpwl.backward_lines(*pointers, 0, x.numel(), ctx.index.packed)
@@ -138,7 +138,7 @@ def softmax(x: torch.Tensor, exp: Table, reciprocal: Table) -> torch.Tensor:
         tables = exp[0].data_ptr(), exp[1].packed, reciprocal[0].data_ptr(), reciprocal[1].packed
         _cpwl.softmax(x.data_ptr(), y.data_ptr(), start, stop, row, *tables)
 
-    _in_parts(part, x.numel() // row, row)
+    in_parts(part, x.numel() // row, row)
     return y
 
 
@@ -153,11 +153,11 @@ def layer_norm(
         arrays = eps, weight.data_ptr(), bias.data_ptr(), rsqrt[0].data_ptr(), rsqrt[1].packed
         _cpwl.layer_norm(x.data_ptr(), y.data_ptr(), start, stop, row, *arrays)
 
-    _in_parts(part, x.numel() // row, row)
+    in_parts(part, x.numel() // row, row)
     return y
 
 
-def _in_parts(part: Any, size: int, elements: int = 1) -> None:
+def in_parts(part: Any, size: int, elements: int = 1) -> None:
     """Run `part(start, stop)` over 0..size, each of so many elements, on torch's number of threads."""
     threads = min(torch.get_num_threads(), size * elements // _PARALLEL, size)
     if threads <= 1:
