@@ -242,15 +242,17 @@ class Scorer:
         self._known: dict[str, Figures] = {}
 
     def costs(self, candidates: Sequence[Candidate], workload: Workload) -> list[tuple[Design, Figures]]:
-        """Evaluate the accelerators of candidates with the same tables, at once; takes milliseconds.
+        """Evaluate the accelerators of candidates with the same tables, at once, where that is not done yet.
 
         Raises:
             ValueError: If a design cannot run the network, or a figure is not finite; says why.
         """
         asked, least = needs(workload), self.network.accumulator
         designs = [Design(**completed(candidate.design, least), **asked) for candidate in candidates]
-        found = evaluate_many(designs, workload).to_dict("records")
-        return list(zip(designs, map(_cost_figures, found), strict=True))
+        known = [finite(dict(candidate.costs)) for candidate in candidates if candidate.costs]
+        if len(known) < len(candidates):
+            known = list(map(_cost_figures, evaluate_many(designs, workload).to_dict("records")))
+        return list(zip(designs, known, strict=True))
 
     def learn(self, tables: Tables, chosen: Widths, figures: Figures) -> None:
         """Hear what a trial scored some tables with, in some widths."""

@@ -11,9 +11,10 @@ is linear in the logarithm of that error, with a prior over the coefficients:
 
     log share(k, t) = a(f) + u(k) + (1 + b(f)) log error(k, t) + placement(f) + bias(f) + rest(k, t)
 
-for key k (a function f, or one of its sites) and table t. One share more, of no key, stands for what is left
-with the finest tables: rounding. Evaluations of whole networks, sums of shares, correct it: Gauss-Newton
-steps to the maximum of the posterior, and Laplace's approximation around it to draw from.
+for key k (a function f, or one of its sites) and table t. One share more, the floor, stands for what is left
+with the finest tables: rounding, so there is one for each choice of widths. Evaluations of whole networks,
+sums of shares, correct it: Gauss-Newton steps to the maximum of the posterior, and Laplace's approximation
+around it to draw from.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag, cho_factor, cho_solve, solve_triangular
+from scipy.sparse import csr_array
 
 Array = NDArray[np.float64]
 
 FLOOR, FLOOR_SPREAD = 1e-7, 4.0
-"""The prior's middle of the share that no table explains, and its standard deviation, natural logarithms."""
+"""The prior's middle of a floor, and its standard deviation, natural logarithms."""
 
 LEVEL, SITE, SLOPE, PLACEMENT, BIAS, REST = 4.0, 1.0, 0.2, 0.7, 0.7, 0.5
 """Standard deviations of the prior's terms, natural logarithms. Single losses of BERT on digits against the
@@ -41,12 +43,15 @@ STEPS = 8
 
 
 class AdditiveLoss:
-    """Shares of the loss, one a key and choice of its table.
+    """Shares of the loss, one a key and choice of its table, and floors.
+
+    What was chosen is told by a number a key and one more, the floor's: (evaluations, keys + 1).
 
     Args:
         functions: The function of each key.
         specs: The choices of each key's table: segments, placement, bias.
         errors: Mean squared error of each choice, by key.
+        floors: How many there are.
     """
 
     def __init__(
@@ -54,32 +59,37 @@ class AdditiveLoss:
         functions: Mapping[str, str],
         specs: Mapping[str, Sequence[Mapping[str, Any]]],
         errors: Mapping[str, Sequence[float]],
+        floors: int = 1,
     ) -> None:
         self._starts = np.cumsum([0, *(len(specs[key]) for key in functions)])
         logs = np.log(np.maximum(np.concatenate([errors[key] for key in functions]), LEAST))
         rows = [(functions[key], key, spec) for key in functions for spec in specs[key]]
-        self._prior = np.append(logs, np.log(FLOOR))
-        self._precision = block_diag(np.linalg.inv(_covariance(rows, logs)), np.array([[FLOOR_SPREAD**-2]]))
-        self._mode, self._fresh = self._prior.copy(), True
+        self._prior = np.append(logs, [np.log(FLOOR)] * floors)
+        self._precision = block_diag(
+            np.linalg.inv(_covariance(rows, logs)), FLOOR_SPREAD**-2 * np.eye(floors)
+        )
+        self._mode, self._fresh = self._prior.copy(), [True] * floors
         self._factor = cho_factor(self._precision, lower=True)
 
     def fit(self, choices: NDArray[np.intp], losses: Array) -> None:
         """Take evaluations into account.
 
         Args:
-            choices: (evaluations, keys), which choice each key had.
+            choices: (evaluations, keys + 1).
             losses: (evaluations,), at least 0.
         """
-        at = np.column_stack([choices + self._starts[:-1], np.full(len(choices), self._starts[-1])])
+        at = choices + self._starts
         target = np.log(np.maximum(losses, LEAST))
         weight = 1.0 / _noise(losses) ** 2
         mode = self._mode.copy()
-        if self._fresh:  # from far below it would not move: Gauss-Newton sees no slope there
-            mode[-1], self._fresh = target.min() - 1, False
+        for floor in set(choices[:, -1].tolist()):
+            if self._fresh[floor]:  # from far below it would not move: Gauss-Newton sees no slope there
+                mode[self._starts[-1] + floor] = target[choices[:, -1] == floor].min() - 1
+                self._fresh[floor] = False
         cost = self._cost(mode, at, target, weight)
         for _ in range(STEPS):
             value, jacobian = self._sum(mode, at)
-            hessian = self._precision + jacobian.T @ (weight[:, None] * jacobian)
+            hessian = self._precision + (jacobian.T @ (weight[:, None] * jacobian)).toarray()
             slope = jacobian.T @ (weight * (target - value)) - self._precision @ (mode - self._prior)
             self._factor = cho_factor(hessian, lower=True)
             step = cho_solve(self._factor, slope)
@@ -96,24 +106,27 @@ class AdditiveLoss:
                 break
         self._mode = mode
 
-    def draw(self, rng: np.random.Generator, spread: float = 1.0) -> tuple[list[Array], float]:
+    def predict(self, choices: NDArray[np.intp]) -> Array:
+        """Return the loss of each of the choices (n, keys + 1) at the posterior's maximum."""
+        return np.asarray(np.exp(self._mode)[choices + self._starts].sum(axis=1))
+
+    def draw(self, rng: np.random.Generator, spread: float = 1.0) -> list[Array]:
         """Draw from the posterior, or from one `spread` times as wide.
 
         Returns:
-            The shares of each key's choices, and the share that no table explains.
+            The shares of each key's choices, and the floors.
         """
         noise = spread * rng.standard_normal(self._mode.size)
         logs = self._mode + solve_triangular(np.tril(self._factor[0]), noise, lower=True, trans="T")
-        pairs = zip(self._starts[:-1], self._starts[1:], strict=True)
-        return [np.exp(logs[start:end]) for start, end in pairs], float(np.exp(logs[-1]))
+        return np.split(np.exp(logs), self._starts[1:])
 
-    def _sum(self, logs: Array, at: NDArray[np.intp]) -> tuple[Array, Array]:
+    def _sum(self, logs: Array, at: NDArray[np.intp]) -> tuple[Array, csr_array]:
         """Return the logarithm of each evaluation's sum of shares, and its derivative by the logarithms."""
         parts = logs[at]
         value = np.logaddexp.reduce(parts, axis=1)
-        jacobian = np.zeros((len(at), logs.size))
-        np.put_along_axis(jacobian, at, np.exp(parts - value[:, None]), axis=1)
-        return value, jacobian
+        starts = np.arange(0, at.size + 1, at.shape[1])
+        slopes = np.exp(parts - value[:, None]).ravel()
+        return value, csr_array((slopes, at.ravel(), starts), shape=(len(at), logs.size))
 
     def _cost(self, logs: Array, at: NDArray[np.intp], target: Array, weight: Array) -> float:
         off, apart = target - np.logaddexp.reduce(logs[at], axis=1), logs - self._prior

@@ -1,19 +1,20 @@
-"""Which tables to score next: those whose predicted loss and exact hardware cost promise the most.
+"""Which tables to score next, and for which widths: those whose predicted loss and exact cost promise most.
 
 A few evaluations place each function's level (the opening); then every choice of tables has a predicted loss
-(`dse.search.additive`) and a cost. What tables need of the addressing unit costs once for all of them, so for
-each unit that could be built the tables that it can serve are combined to the front of loss against cost
-(`dse.search.merging`). Of all these combinations the one is chosen that adds most hypervolume to what was
-scored, for losses drawn from the model's posterior (Thompson sampling: Thompson, Biometrika 25, 1933). So
-what is uncertain is tried, and workers that choose at once choose differently. Where nothing promises a gain
-any more, what lies next to the front is tried.
+(`dse.search.additive`, `dse.search.interplay`) and a cost. What tables need of the addressing unit costs once
+for all of them, so for each unit that could be built the tables that it can serve are combined to the front
+of loss against cost (`dse.search.merging`). Of all these combinations, and of those next to the best so far,
+the one is chosen that adds most hypervolume to what was scored, for shares of the loss drawn from their
+posterior (Thompson sampling: Thompson, Biometrika 25, 1933) and a lucky interplay of the tables (an upper
+confidence bound: Srinivas et al., ICML 2010). So what is uncertain is tried, and workers that choose at once
+choose differently.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,149 +23,114 @@ from numpy.typing import NDArray
 from dse.config.constraints import Constraint
 from dse.figures import HARDWARE, QUALITY, Figure
 from dse.pareto import non_dominated
-from dse.score import Network
 from dse.search.additive import AdditiveLoss
-from dse.search.choices import Choice, Choices
-from dse.search.hardware import Hardware
-from dse.search.merging import merged
-from dse.search.promise import FROM_LOSS, linear, logarithmic, loss_of, most_promising
-from dse.space import Space, Tables
+from dse.search.branch import Branch
+from dse.search.choices import Choice
+from dse.search.promise import FROM_LOSS, Hope, linear, logarithmic, loss_of, most_promising
+from dse.space import Tables
 from dse.space.widths import Widths
 
 Array = NDArray[np.float64]
+Proposal = tuple[Branch, Choice]
 
-BOLDNESS = (1.0,) * 6 + (1.5,) * 3 + (2.5,) * 3
-"""Posterior draws that are tried until one promises a gain: how far each is spread."""
+TURNS = (Hope(linear, 1.0, 3.0), Hope(linear, 1.0, 3.0), Hope(logarithmic, 1.0, 0.0))
+"""One evaluation after the other: most look for what the objectives see, some at all magnitudes alike."""
 
-DOUBT = 0.15
-"""Standard deviation of what the model misses near the front, natural logarithm of the loss: with words of
-eight bits, tables that it takes for equal differ by 10 % on BERT for digits."""
-
-SAMPLE = 256
-"""Choices next to the front that are looked at."""
+BOLDER = (Hope(linear, 1.0, 4.0), Hope(linear, 1.5, 6.0), Hope(linear, 1.0, 12.0))
+"""What is hoped for where nothing promises a gain, until something does."""
 
 
 class Guide:
-    """Proposes tables from all that was scored so far.
+    """Proposes tables and widths from all that was scored so far.
 
     Args:
-        space: What can be chosen.
-        network: Gives workloads, and errors of tables.
-        hardware: Gives costs.
+        branches: One for each choice of widths.
         objectives: What is traded off; at least one figure of quality and one of hardware.
         limits: Constraints.
-        rng: For draws.
-        chosen: The widths that the hardware has, for which it proposes tables.
     """
 
     def __init__(
-        self,
-        space: Space,
-        network: Network,
-        hardware: Hardware,
-        objectives: Sequence[Figure],
-        limits: Sequence[Constraint],
-        rng: np.random.Generator,
-        chosen: Widths | None = None,
+        self, branches: Sequence[Branch], objectives: Sequence[Figure], limits: Sequence[Constraint]
     ) -> None:
-        self.chosen = dict(chosen or {})
-        self._rng = rng
+        self._branches = branches
         self._costs = [figure for figure in objectives if figure in HARDWARE]
         self._limits = [limit for limit in limits if limit.figure in QUALITY]
-        self._choices = Choices(space, network, hardware, self._costs)
-        self._asked: set[Choice] = set()
-        self._scored: dict[Choice, float] = {}
-        self._points: list[tuple[Array, Choice | None]] = []
+        self._points: list[tuple[Array, Branch, Choice]] = []
+        self._model_is_old = True
 
-    def learn(self, tables: Tables, figures: Mapping[str, Any] | None) -> None:
-        """Hear of a trial: its tables, and its figures if it has some."""
-        choice = self._choices.choice(tables)
-        self._asked.add(choice)
-        if figures is None:
+    def learn(self, tables: Tables, chosen: Widths, figures: Mapping[str, Any] | None) -> None:
+        """Hear of a trial: its tables and widths, and its figures if it has some."""
+        branch = next((branch for branch in self._branches if branch.chosen == chosen), None)
+        if branch is None:
             return
-        self._scored[choice] = loss_of(figures)
-        self.learn_point(figures, choice)
+        choice = branch.choices.choice(tables)
+        branch.learn(choice, None if figures is None else loss_of(figures))
+        self._model_is_old = True
+        if figures and all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
+            point = [-loss_of(figures), *(f.sign * figures[f.name] for f in self._costs)]
+            self._points.append((np.array(point), branch, choice))
 
-    def learn_point(self, figures: Mapping[str, Any], choice: Choice | None = None) -> None:
-        """Hear of a trial, of other widths if it has no choice: what it reached need not be reached again."""
-        if all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
-            point = np.array([-loss_of(figures), *(f.sign * figures[f.name] for f in self._costs)])
-            self._points.append((point, choice))
-
-    def propose(self, number: int = 0) -> Tables | None:
-        """Return tables that were not asked for yet, or None where next to the front all were.
+    def propose(self, number: int = 0) -> tuple[Tables, Widths] | None:
+        """Return tables and widths that were not asked for yet, or None where none is left to offer.
 
         Args:
             number: Which proposal this is: workers that open a study at once begin at different places.
         """
-        if opening := [choice for choice in self._choices.opening[number:] if choice not in self._asked]:
-            return self._choices.tables(opening[0])
-        if not self._scored or not self._choices.units:
+        proposed = next(self._opening(number), None) or self._promising()
+        if proposed is None:
             return None
-        self._model.fit(np.array(list(self._scored)), np.array(list(self._scored.values())))
-        front = self._front()
-        scales = (linear, logarithmic) if len(self._scored) % 2 else (logarithmic, linear)  # they take turns
-        for boldness in BOLDNESS:
-            candidates = self._candidates(*self._model.draw(self._rng, boldness))
-            if (best := most_promising(list(candidates.values()), front, scales)) is not None:
-                return self._choices.tables(list(candidates)[best])
-        near = dict(self._near())
-        best = most_promising(list(near.values()), front, scales) or 0
-        return self._choices.tables(list(near)[best]) if near else None
+        branch, choice = proposed
+        return branch.choices.tables(choice), branch.chosen
+
+    def _opening(self, number: int) -> Iterator[Proposal]:
+        """Yield what places the models' levels, from the so-manieth on, a width after the other."""
+        in_turn = zip(*([(b, c) for c in b.choices.opening] for b in self._branches), strict=True)
+        for branch, choice in itertools.islice(itertools.chain.from_iterable(in_turn), number, None):
+            if not branch.asked(choice):
+                yield branch, choice
+
+    def _promising(self) -> Proposal | None:
+        """Return what promises most; where nothing promises anything, whatever was not asked for yet."""
+        self._fit()
+        front, left = self._front(), []
+        turn = sum(len(branch.scored) for branch in self._branches) % len(TURNS)
+        for hope in (TURNS[turn], *BOLDER):
+            offers = {
+                (branch, choice): points
+                for branch in self._branches
+                for choice, points in branch.offers(self._model, self._best(branch), hope).items()
+                if self._may_keep_to_limits(-points[0, 0])
+            }
+            left = list(offers)
+            if (best := most_promising(list(offers.values()), front, hope.scale)) is not None:
+                return left[best]
+        return left[0] if left else None
+
+    def _fit(self) -> None:
+        evaluations = [branch.evaluations() for branch in self._branches if branch.scored]
+        if self._model_is_old and evaluations:
+            choices, losses = zip(*evaluations, strict=True)
+            self._model.fit(np.concatenate(choices), np.concatenate(losses))
+            self._model_is_old = False
+
+    @cached_property
+    def _model(self) -> AdditiveLoss:
+        choices = self._branches[0].choices
+        errors = dict(zip(choices.specs, choices.errors, strict=True))
+        return AdditiveLoss(choices.functions, choices.specs, errors, len(self._branches))
+
+    def _best(self, branch: Branch) -> list[Choice]:
+        return sorted({choice for _, own, choice in self._points if own is branch})
 
     def _front(self) -> Array:
         """Return the unbeaten ones of the points so far, (points, 1 + costs), and forget the others."""
-        points = np.array([point for point, _ in self._points]).reshape(-1, 1 + len(self._costs))
+        points = np.array([point for point, *_ in self._points]).reshape(-1, 1 + len(self._costs))
         unbeaten = non_dominated(points)
-        self._points = [self._points[row] for row in np.arange(len(points))[unbeaten]]
+        self._points = [self._points[row] for row in np.flatnonzero(unbeaten)]
         return np.asarray(points[unbeaten])
-
-    def _near(self) -> Iterator[tuple[Choice, Array]]:
-        """Yield choices that differ from one of the front's in one key's table, a sample, with their points.
-
-        A model of single functions does not see how functions make up for each other: each choice's loss is
-        taken to be less than the model's by a factor drawn for it.
-        """
-        best = sorted({choice for _, choice in self._points if choice})
-        if not best:
-            return
-        near = map(tuple, self._rng.permutation(self._choices.changed(np.array(best))).tolist())
-        fresh = np.array(
-            list(islice((c for c in dict.fromkeys(near) if c not in self._asked), SAMPLE)), np.intp
-        )
-        fresh = fresh.reshape(-1, len(best[0]))
-        shares, floor = self._model.draw(self._rng)
-        losses = _losses(fresh, shares, floor) * np.exp(-DOUBT * abs(self._rng.standard_normal(len(fresh))))
-        for unit in self._choices.units:  # the least unit that serves a choice comes first
-            served = np.all([own[i] for own, i in zip(unit.serves, fresh.T, strict=True)], axis=0)
-            points = self._choices.points(fresh[served], unit, losses[served])
-            yield from zip(map(tuple, fresh[served].tolist()), points, strict=True)
-            fresh, losses = fresh[~served], losses[~served]
-
-    def _candidates(self, shares: list[Array], floor: float) -> dict[Choice, Array]:
-        """Return promising choices that were not asked for, and the points of each: (designs, 1 + costs)."""
-        found: dict[Choice, Array] = {}
-        for unit in self._choices.units:  # the least unit that serves a choice comes first
-            choices = merged(shares, self._choices.burdens, unit.serves)
-            losses = _losses(choices, shares, floor)
-            points = self._choices.points(choices, unit, losses)
-            for choice, loss, own in zip(map(tuple, choices.tolist()), losses, points, strict=True):
-                if choice not in self._asked and choice not in found and self._may_keep_to_limits(loss):
-                    found[choice] = own
-        return found
 
     def _may_keep_to_limits(self, loss: float) -> bool:
         return all(
             limit.figure.name not in FROM_LOSS or limit.violation(FROM_LOSS[limit.figure.name](loss)) <= 0
             for limit in self._limits
         )
-
-    @cached_property
-    def _model(self) -> AdditiveLoss:
-        errors = dict(zip(self._choices.specs, self._choices.errors, strict=True))
-        return AdditiveLoss(self._choices.functions, self._choices.specs, errors)
-
-
-def _losses(choices: NDArray[np.intp], shares: Sequence[Array], floor: float) -> Array:
-    """Return the predicted loss of each of the choices (n, keys)."""
-    return np.asarray(floor + sum(own[i] for own, i in zip(shares, choices.T, strict=True)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,13 +20,26 @@ import pandas as pd
 from accel_models import Workload, evaluate_many, needs
 from dse.config.constraints import Constraint
 from dse.errors import UserError
-from dse.figures import Figure
+from dse.figures import HARDWARE, Figure
 from dse.pareto import non_dominated
 from dse.space import Space
 from dse.space.widths import Least, Widths, completed_all
 
 MOST_DESIGNS = 100_000
 """Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Designs that no other beats, best in the first figure first.
+
+    Attributes:
+        rows: Which of all designs.
+        figures: Every hardware figure of each.
+    """
+
+    rows: list[int]
+    figures: list[dict[str, float]]
 
 
 class Hardware:
@@ -49,7 +63,7 @@ class Hardware:
     ) -> None:
         self._space, self._figures, self._constraints = space, figures, constraints
         self._least, self._chosen = least, dict(chosen or {})
-        self._known: dict[Workload, list[int] | str] = {}
+        self._known: dict[Workload, Found | str] = {}
 
     @cached_property
     def fields(self) -> list[dict[str, Any]]:
@@ -74,12 +88,20 @@ class Hardware:
         """Return the fields of the designs that no other beats, best in the first figure first.
 
         Raises:
-            TrialPruned: As `best_rows`.
+            TrialPruned: As `found`.
         """
         return [self.fields[row] for row in self.best_rows(workload)]
 
     def best_rows(self, workload: Workload) -> list[int]:
-        """Return the rows of `frame` of those designs. Workloads that were asked for before cost nothing.
+        """Return the rows of `frame` of those designs.
+
+        Raises:
+            TrialPruned: As `found`.
+        """
+        return self.found(workload).rows
+
+    def found(self, workload: Workload) -> Found:
+        """Return those designs with their figures. Workloads that were asked for before cost nothing.
 
         Raises:
             TrialPruned: If no design can run it within the constraints; says what excludes how many.
@@ -99,7 +121,7 @@ class Hardware:
         costs = evaluate_many(designs.assign(**needs(workload)), workload)
         return costs.assign(reason=refused.where(refused != "", costs.reason))
 
-    def _enumerate(self, workload: Workload) -> list[int] | str:
+    def _enumerate(self, workload: Workload) -> Found | str:
         costs = self.costs(workload)
         allowed = (costs.reason == "") & np.all(
             [c.met(costs[c.figure.name]) for c in self._constraints], axis=0
@@ -112,7 +134,11 @@ class Hardware:
         order = np.argsort(
             -costs[self._figures[0].name].to_numpy(float)[front] * self._figures[0].sign, kind="stable"
         )
-        return [int(row) for row in front[order]]
+        rows = [int(row) for row in front[order]]
+        columns = {figure.name: costs[figure.name].to_numpy(float)[rows].tolist() for figure in HARDWARE}
+        return Found(
+            rows, [dict(zip(columns, own, strict=True)) for own in zip(*columns.values(), strict=True)]
+        )
 
     def _why_none(self, costs: pd.DataFrame) -> str:
         able = costs[costs.reason == ""]

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.pareto import hypervolume
+from dse.pareto import hypervolume, non_dominated
 from dse.search.additive import LEAST
 
 Array = NDArray[np.float64]
@@ -26,6 +26,20 @@ Scale = Callable[[Array], Array]
 def loss_of(figures: Mapping[str, Any]) -> float:
     """Return the figure that adds up over functions: the KL divergence, or a cosine's distance from 1."""
     return float(figures["kl_divergence"] if "kl_divergence" in figures else 1.0 - figures["cosine"])
+
+
+class Hope(NamedTuple):
+    """How a choice is looked at.
+
+    Attributes:
+        scale: How losses count.
+        boldness: How far the draws of shares are spread, 1 as the posterior is.
+        luck: By how many standard deviations the interplay of tables is taken to be better than expected.
+    """
+
+    scale: Scale
+    boldness: float
+    luck: float
 
 
 FROM_LOSS: Mapping[str, Callable[[float], float]] = {
@@ -46,32 +60,32 @@ def logarithmic(points: Array) -> Array:
     return np.column_stack([-np.log(np.maximum(-points[:, 0], LEAST)), points[:, 1:]])
 
 
-def most_promising(choices: Sequence[Array], front: Array, scales: Sequence[Scale]) -> int | None:
-    """Return which choice promises most, on the first scale on which one promises anything.
+def most_promising(choices: Sequence[Array], front: Array, scale: Scale) -> int | None:
+    """Return which choice promises most, or None if no point of any lies beyond the front.
 
     Args:
         choices: The points of each, one a design: (designs, 1 + costs).
         front: (points, 1 + costs), unbeaten.
-        scales: On which losses count, one after the other.
+        scale: On which losses count.
     """
-    for scale in scales:
-        if (best := _greatest_gain([scale(points) for points in choices], scale(front))) is not None:
-            return best
-    return None
-
-
-def _greatest_gain(new: list[Array], front: Array) -> int | None:
-    better = [i for i, own in enumerate(new) if _some_unbeaten(own, front)]
-    if not better:
+    if not choices:
         return None
-    everything = np.concatenate([front, *(new[i] for i in better)])
+    points = np.concatenate(choices)
+    owners = np.repeat(np.arange(len(choices)), [len(own) for own in choices])
+    beyond = ~(front[:, None] >= points).all(axis=-1).any(axis=0)
+    points, owners = points[beyond], owners[beyond]
+    unbeaten = np.unique(owners[non_dominated(points)])
+    return _greatest_gain({i: scale(points[owners == i]) for i in unbeaten.tolist()}, scale(front))
+
+
+def _greatest_gain(new: Mapping[int, Array], front: Array) -> int | None:
+    if not new:
+        return None
+    everything = np.concatenate([front, *new.values()])
     low, high = everything.min(axis=0), everything.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
     front, reference = (front - low) / width, np.full(front.shape[1], -0.01)
-    gains = [hypervolume(np.concatenate([front, (new[i] - low) / width]), reference) for i in better]
-    return better[int(np.argmax(gains))]
-
-
-def _some_unbeaten(points: Array, front: Array) -> bool:
-    """Whether no point of the front is at least as good as one of the points in everything."""
-    return bool((~(front[:, None] >= points).all(axis=-1).any(axis=0)).any())
+    gains = {
+        i: hypervolume(np.concatenate([front, (own - low) / width]), reference) for i, own in new.items()
+    }
+    return max(gains, key=gains.__getitem__)

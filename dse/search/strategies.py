@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial, Trial
 from dse.config import StudyConfig
 from dse.figures import HARDWARE, QUALITY
 from dse.score import Network
+from dse.search.branch import Branch
+from dse.search.choices import Choices
 from dse.search.guide import Guide
 from dse.search.hardware import Hardware
 from dse.search.samplers import fixing, make
@@ -62,26 +64,20 @@ class Nested:
     Args:
         space: What can be chosen.
         network: Gives workloads.
-        sampler: Chooses where the guides have nothing to propose.
-        guides: Propose tables, one for each choice of widths, and take turns; without any the sampler
-            chooses, after the plain choices.
+        sampler: Chooses where the guide has nothing to propose.
+        guide: Proposes tables and widths; without one the sampler chooses, after the plain choices.
     """
 
-    def __init__(self, space: Space, network: Network, sampler: BaseSampler, guides: Sequence[Guide]) -> None:
-        self._space, self._network, self.sampler, self._guides = space, network, sampler, guides
+    def __init__(self, space: Space, network: Network, sampler: BaseSampler, guide: Guide | None) -> None:
+        self._space, self._network, self.sampler, self._guide = space, network, sampler, guide
         self._hardware = {_text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
         self._plain = space.plain()
 
     def learn(self, trial: FrozenTrial) -> None:
         """Hear of a trial that ended."""
         tables, chosen = (trial.user_attrs.get(name) for name in (TABLES, CHOSEN))
-        if tables is None:
-            return
-        for guide in self._guides:
-            if guide.chosen == chosen:
-                guide.learn(tables, trial.user_attrs if trial.values else None)
-            elif trial.values:
-                guide.learn_point(trial.user_attrs)
+        if tables is not None and chosen is not None and self._guide:
+            self._guide.learn(tables, chosen, trial.user_attrs if trial.values else None)
 
     def choose(self, trial: Trial, number: int) -> list[Candidate]:
         """Let a trial, the study's so-manieth, choose; the first design is the trial's own.
@@ -93,19 +89,20 @@ class Nested:
             tables, chosen = self._space.suggest_tables(trial), self._space.suggest_widths(trial)
         trial.set_user_attr(TABLES, tables)
         trial.set_user_attr(CHOSEN, chosen)
-        best = self._hardware[_text(chosen)].best(self._network.workload(tables))
+        hardware = self._hardware[_text(chosen)]
+        found = hardware.found(self._network.workload(tables))
+        best = [hardware.fields[row] for row in found.rows]
         with fixing(trial, self._space.design_params(best[0])):
             self._space.suggest_design(trial)
-        return [Candidate(tables, fields) for fields in best]
+        return [Candidate(tables, fields, costs) for fields, costs in zip(best, found.figures, strict=True)]
 
     def _proposed(self, number: int) -> dict[str, Any]:
-        if not self._guides:
+        if self._guide is None:
             return self._plain[number] if number < len(self._plain) else {}
-        turn = number % len(self._guides)
-        for guide in (*self._guides[turn:], *self._guides[:turn]):
-            if (tables := guide.propose(number // len(self._guides))) is not None:
-                return self._space.tables_params(tables) | self._space.widths_params(guide.chosen)
-        return {}
+        if (proposed := self._guide.propose(number)) is None:
+            return {}
+        tables, chosen = proposed
+        return self._space.tables_params(tables) | self._space.widths_params(chosen)
 
 
 Strategy = Joint | Nested
@@ -124,13 +121,15 @@ def strategy(config: StudyConfig, space: Space, network: Network, *stream: int) 
     if search.strategy == "joint":
         return Joint(space, make(search.sampler, search.seed, *stream))
     if search.sampler != "auto":
-        return Nested(space, network, make(search.sampler, search.seed, *stream), ())
+        return Nested(space, network, make(search.sampler, search.seed, *stream), None)
     rng = np.random.default_rng([search.seed, *stream])
-    guides = [
-        Guide(space, network, enumeration(space, network, chosen), config.figures, config.limits, rng, chosen)
-        for chosen in usable(space.widths(), network.accumulator)
+    costs = [figure for figure in config.figures if figure in HARDWARE]
+    branches = [
+        Branch(Choices(space, network, enumeration(space, network, chosen), costs), chosen, floor, rng)
+        for floor, chosen in enumerate(usable(space.widths(), network.accumulator))
     ]
-    return Nested(space, network, make("tpe", search.seed, *stream), guides)
+    guide = Guide(branches, config.figures, config.limits)
+    return Nested(space, network, make("tpe", search.seed, *stream), guide)
 
 
 def tried(config: StudyConfig, space: Space) -> Callable[[Trial], Any]:

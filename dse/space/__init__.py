@@ -34,10 +34,12 @@ class Candidate:
     Attributes:
         tables: Segments, placement and bias of each function's, or each site's, tables.
         design: Fields of the accelerator's Design, but for the addressing, which follows from the tables.
+        costs: Its hardware figures if whoever chose it knows them.
     """
 
     tables: Tables
     design: Mapping[str, Any]
+    costs: Mapping[str, float] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

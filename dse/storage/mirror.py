@@ -36,9 +36,8 @@ class Mirror:
         self._seen = 0
         self._own: set[tuple[int, ...]] = set()
 
-    def pull(self) -> Iterator[FrozenTrial]:
-        """Copy what other workers finished since, and return everything that is new in the kept study."""
-        trials = self._kept.get_trials(deepcopy=False)
+    def pull(self, trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:
+        """Copy what other workers finished since, and return all of the kept study's trials that are new."""
         for trial in trials[self._seen :]:
             if tuple(trial.user_attrs.get(TICKET, ())) not in self._own:
                 self._memory.add_trial(_slim(trial))

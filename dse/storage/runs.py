@@ -8,12 +8,13 @@ workers it had or lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 
 from dse.storage.locks import Locks
 from dse.storage.mirror import TICKET
@@ -22,7 +23,7 @@ RUNS = "runs"
 """The study's attribute that lists its runs: how many trials each adds to how many, and versions."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """Trials that are added to a study together.
 
@@ -32,6 +33,7 @@ class Run:
         number: Which of the study's runs.
         trials: How many it adds.
         before: Trials that the study had, as counted by tickets.
+        seen: The study's trials when it was last read: once a ticket, for a read costs milliseconds.
     """
 
     study: optuna.Study
@@ -39,29 +41,38 @@ class Run:
     number: int
     trials: int
     before: int
+    seen: list[FrozenTrial] = field(default_factory=list, init=False, repr=False)
+    _used: set[int] = field(default_factory=set, init=False, repr=False)
 
-    @property
     def done(self) -> set[int]:
-        """The tickets that are used up."""
-        return {ticket for run, ticket in tickets(self.study) if run == self.number}
+        """Read the study, and return the tickets that are used up."""
+        before, self.seen = len(self.seen), self.study.get_trials(deepcopy=False)
+        self._used |= {ticket for run, ticket in _tickets(self.seen[before:]) if run == self.number}
+        return self._used
 
     @contextmanager
     def take(self) -> Iterator[int | None]:
-        """Hold a ticket that nobody else holds; None where all that are left are held by others."""
-        done = self.done
-        for ticket in (ticket for ticket in range(self.trials) if ticket not in done):
+        """Hold a ticket that nobody else holds; None where all that are left are held by others.
+
+        It is taken to be used up when the context ends without an error.
+        """
+        for ticket in (ticket for ticket in range(self.trials) if ticket not in self._used):
             name = f"{self.study.study_name}: run {self.number}, ticket {ticket}"
             with self.locks.hold(name, wait=False) as held:
-                if held and ticket not in self.done:
+                free = held and ticket not in self.done()
+                if free:
                     yield ticket
+                    self._used.add(ticket)
+                if held:
                     self.locks.forget(name)
+                if free:
                     return
         yield None
 
     @property
     def finished(self) -> bool:
         """Whether all tickets are used up."""
-        return len(self.done) >= self.trials
+        return len(self.done()) >= self.trials
 
 
 def begin(study: optuna.Study, locks: Locks, trials: int, about: dict[str, Any]) -> Run:
@@ -81,5 +92,9 @@ def latest(study: optuna.Study, locks: Locks) -> Run | None:
 
 def tickets(study: optuna.Study) -> list[tuple[int, int]]:
     """Return run and ticket of each trial that was asked for; other designs of its tables bear none."""
-    borne = (trial.user_attrs.get(TICKET) for trial in study.get_trials(deepcopy=False))
+    return _tickets(study.get_trials(deepcopy=False))
+
+
+def _tickets(trials: Iterable[FrozenTrial]) -> list[tuple[int, int]]:
+    borne = (trial.user_attrs.get(TICKET) for trial in trials)
     return [(ticket[0], ticket[1]) for ticket in borne if ticket and ticket[2] == 0]

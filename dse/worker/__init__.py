@@ -80,7 +80,7 @@ class Worker:
             raise outcome.error
 
     def _catch_up(self) -> None:
-        for trial in self._mirror.pull():
+        for trial in self._mirror.pull(self._run.seen):
             self._strategy.learn(trial)
             if trial.state is not TrialState.COMPLETE:
                 continue

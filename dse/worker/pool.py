@@ -75,7 +75,7 @@ class _Pool:
             self._fill(workers)
             with interruption.at_once():
                 wait([process.sentinel for process in self._processes], timeout=LOOK_S)
-            done = len(run.done)
+            done = len(run.done())
             for _ in range(seen, done):
                 on_trial()
             ended = self._drop_ended()

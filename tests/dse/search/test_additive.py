@@ -21,8 +21,12 @@ def _problem(seed):
     return errors, shares
 
 
-def _model(errors):
-    return AdditiveLoss(FUNCTIONS, dict.fromkeys(FUNCTIONS, SPECS), dict.fromkeys(FUNCTIONS, errors))
+def _model(errors, floors=1):
+    return AdditiveLoss(FUNCTIONS, dict.fromkeys(FUNCTIONS, SPECS), dict.fromkeys(FUNCTIONS, errors), floors)
+
+
+def _with_floor(choices, floor=0):
+    return np.column_stack([choices, np.full(len(choices), floor)])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -37,11 +41,11 @@ def test_a_few_evaluations_of_sums_tell_the_loss_of_tables_never_tried(seed):
 
     def miss():
         drawn = [model.draw(np.random.default_rng(i)) for i in range(40)]
-        guess = [np.log(sum(own[fresh[:, k]] for k, own in enumerate(s)) + floor) for s, floor in drawn]
+        guess = [np.log(sum(own[i] for own, i in zip(s, _with_floor(fresh).T, strict=True))) for s in drawn]
         return np.abs(np.mean(guess, axis=0) - truth).mean()
 
     blind = miss()
-    model.fit(choices, losses)
+    model.fit(_with_floor(choices), losses)
     assert miss() < 0.8
     assert miss() < blind / 2
 
@@ -50,25 +54,43 @@ def test_what_was_measured_is_believed_and_what_was_not_stays_open():
     errors, shares = _problem(0)
     model = _model(errors)
     choice = np.array([[0, 15, 15]])  # the first function's share is all there is
-    model.fit(choice, shares[[0, 1, 2], choice].sum(axis=1))
-    draws = np.log([np.concatenate(model.draw(np.random.default_rng(i))[0]) for i in range(200)])
+    model.fit(_with_floor(choice), shares[[0, 1, 2], choice].sum(axis=1))
+    draws = np.log([np.concatenate(model.draw(np.random.default_rng(i))[:3]) for i in range(200)])
     spread = draws.std(axis=0).reshape(3, -1)
     assert spread[0, 0] < 0.6
     assert spread[1, 0] > 2
 
 
-def test_losses_that_no_table_explains_go_to_the_floor():
+def test_losses_that_no_table_explains_go_to_their_floor():
     errors, _ = _problem(0)
-    model = _model(errors)
+    model = _model(errors, floors=2)
     rng = np.random.default_rng(0)
-    model.fit(rng.integers(0, len(SPECS), (60, 3)), np.full(60, 1e-3))
-    floors = [model.draw(np.random.default_rng(i))[1] for i in range(50)]
-    assert np.median(floors) == pytest.approx(1e-3, rel=0.2)
+    choices = np.column_stack([rng.integers(0, len(SPECS), (60, 3)), np.arange(60) % 2])
+    model.fit(choices, np.where(choices[:, 3] == 0, 1e-3, 1e-2))
+    floors = [model.draw(np.random.default_rng(i))[3] for i in range(50)]
+    assert np.median(floors, axis=0) == pytest.approx([1e-3, 1e-2], rel=0.2)
+
+
+def test_what_one_width_shows_of_a_table_is_known_of_the_others():
+    errors, shares = _problem(1)
+    floors = np.array([1e-9, 1e-8])
+    rng = np.random.default_rng(1)
+    choices = rng.integers(0, len(SPECS), (60, 3))
+    losses = shares[[0, 1, 2], choices].sum(axis=1)
+    model = _model(errors, floors=2)
+    model.fit(_with_floor(choices), losses + floors[0])
+    finest = np.full((1, 3), len(SPECS) - 1)
+    model.fit(
+        np.concatenate([_with_floor(choices), _with_floor(finest, 1)]),
+        np.append(losses + floors[0], shares[[0, 1, 2], finest].sum() + floors[1]),
+    )
+    told = model.predict(_with_floor(choices, 1))
+    assert np.abs(np.log(told / (losses + floors[1]))).mean() < 0.2
 
 
 def test_no_evaluation_or_a_loss_of_zero_is_no_trouble():
     errors, _ = _problem(0)
     model = _model(errors)
-    assert np.isfinite(np.concatenate(model.draw(np.random.default_rng(0))[0])).all()
-    model.fit(np.array([[0, 0, 0], [15, 15, 15]]), np.array([0.0, 3.0]))
-    assert np.isfinite(np.concatenate(model.draw(np.random.default_rng(0))[0])).all()
+    assert np.isfinite(np.concatenate(model.draw(np.random.default_rng(0)))).all()
+    model.fit(_with_floor(np.array([[0, 0, 0], [15, 15, 15]])), np.array([0.0, 3.0]))
+    assert np.isfinite(np.concatenate(model.draw(np.random.default_rng(0)))).all()

@@ -5,8 +5,10 @@ import pytest
 
 from dse.config import parse
 from dse.config.constraints import Constraint
-from dse.figures import FIGURES
+from dse.figures import FIGURES, HARDWARE
 from dse.pareto import hypervolume, non_dominated
+from dse.search.branch import Branch
+from dse.search.choices import Choices
 from dse.search.guide import Guide
 from dse.search.strategies import enumeration
 from dse.space import Space
@@ -30,6 +32,12 @@ parameter_buffer = [512, 1024]
 """
 
 
+def _guide(space, network, hardware, limits=(), seed=0):
+    figures = space.config.figures
+    choices = Choices(space, network, hardware, [figure for figure in figures if figure in HARDWARE])
+    return Guide([Branch(choices, {}, 0, np.random.default_rng(seed))], figures, limits)
+
+
 @pytest.fixture
 def guided(fake_network):
     """Search with the guide alone; gives the tables it proposed and their points."""
@@ -38,14 +46,15 @@ def guided(fake_network):
         config, network = parse(text), fake_network()
         space = Space(config, network.functions, network.sites)
         hardware = enumeration(space, network)
-        guide = Guide(space, network, hardware, config.figures, limits, np.random.default_rng(seed))
+        guide = _guide(space, network, hardware, limits, seed)
         found = []
-        while len(found) < evaluations and (tables := guide.propose()) is not None:
+        while len(found) < evaluations and (proposed := guide.propose()) is not None:
+            tables, _ = proposed
             workload = network.workload(tables)
             row = hardware.best_rows(workload)[:1]
             rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
             figures = {**network.quality(tables, {}), "throughput_per_watt": rate}
-            guide.learn(tables, figures)
+            guide.learn(tables, {}, figures)
             found.append((tables, figures["kl_divergence"], rate))
         return space, network, hardware, found
 
@@ -102,10 +111,10 @@ def test_after_the_opening_it_keeps_to_a_limit_on_quality(guided):
 def test_a_choice_that_failed_is_not_proposed_again(fake_network):
     config, network = parse(TEXT), fake_network()
     space = Space(config, network.functions, network.sites)
-    guide = Guide(space, network, enumeration(space, network), config.figures, (), np.random.default_rng(0))
-    first = guide.propose()
-    guide.learn(first, None)
-    assert guide.propose() != first
+    guide = _guide(space, network, enumeration(space, network))
+    first, _ = guide.propose()
+    guide.learn(first, {}, None)
+    assert guide.propose()[0] != first
 
 
 def test_it_ends_with_the_whole_front_when_all_that_is_next_to_it_was_asked_for(guided):

@@ -57,14 +57,14 @@ def test_a_trial_without_values_is_written_with_what_it_chose(kept, database, st
 def test_the_sampler_sees_what_others_finished_and_its_own_once(kept, database):
     mirror = Mirror(kept, database.writer, make("random", 0, 0))
     kept.add_trial(_trial(1, [0, 0, 0]))
-    assert [trial.value for trial in mirror.pull()] == [1.0]
+    assert [trial.value for trial in mirror.pull(kept.trials)] == [1.0]
     mirror.add(_trial(2, [0, 1, 1]))
     own = mirror.ask()
     own.suggest_categorical("x", (1, 2, 3))
     mirror.keep(own, TrialState.COMPLETE, [3.0], {TICKET: [0, 1, 0]})
     kept.add_trial(_trial(2, [0, 2, 0]))
-    assert [trial.value for trial in mirror.pull()] == [2.0, 3.0, 2.0]
-    assert list(mirror.pull()) == []
+    assert [trial.value for trial in mirror.pull(kept.trials)] == [2.0, 3.0, 2.0]
+    assert list(mirror.pull(kept.trials)) == []
     seen = [trial.value for trial in mirror._memory.get_trials(states=[TrialState.COMPLETE])]
     assert sorted(seen) == [1.0, 2.0, 2.0, 3.0]
 
@@ -73,7 +73,7 @@ def test_nsga2_goes_on_with_its_generations(kept, database):
     for _ in range(2):  # two workers, one after the other
         mirror = Mirror(kept, database.writer, make("nsga2", 0, len(kept.trials)))
         for _ in range(25):
-            list(mirror.pull())
+            list(mirror.pull(kept.trials))
             trial = mirror.ask()
             x = trial.suggest_categorical("x", (1, 2, 3))
             mirror.keep(trial, TrialState.COMPLETE, [x], {TICKET: [0, trial.number, 0]})

@@ -32,21 +32,50 @@ def test_tickets_go_out_one_by_one_until_all_are_used(study, locks):
         assert ticket is None
 
 
-def test_a_ticket_that_another_holds_is_passed_over_and_comes_back_if_it_was_not_used(study, locks):
+def test_a_ticket_that_another_holds_is_passed_over(study, locks):
     run = runs.begin(study, locks, 2, {})
-    with run.take() as first, run.take() as second, run.take() as third:
+    other = runs.latest(study, locks)
+    with run.take() as first, other.take() as second, other.take() as third:
         assert (first, second, third) == (0, 1, None)
-        _use(study, run, second)
+
+
+def _interrupted(run):
     with run.take() as ticket:
         assert ticket == 0
+        raise KeyboardInterrupt
+
+
+def test_a_ticket_that_was_not_used_comes_back(study, locks):
+    run = runs.begin(study, locks, 2, {})
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(run)
+    for worker in (run, runs.latest(study, locks)):
+        with worker.take() as ticket:
+            assert ticket == 0
+
+
+def test_what_others_used_meanwhile_is_seen_and_read_once_a_ticket(study, locks, monkeypatch):
+    run = runs.begin(study, locks, 4, {})
+    other = runs.latest(study, locks)
+    for ticket in (0, 1):
+        _use(study, other, ticket)
+    reads = []
+    read = study.get_trials
+    monkeypatch.setattr(study, "get_trials", lambda **how: reads.append(1) or read(**how))
+    for expected in (2, 3):
+        with run.take() as ticket:
+            assert ticket == expected
+            assert [trial.user_attrs[TICKET][1] for trial in run.seen] == list(range(expected))
+            _use(study, run, ticket)
+    assert len(reads) == 3  # one that showed what others used, and one for each of its own
 
 
 def test_another_design_of_a_trial_uses_no_ticket(study, locks):
     run = runs.begin(study, locks, 2, {})
     _use(study, run, 0, part=1)
-    assert run.done == set()
+    assert run.done() == set()
     _use(study, run, 0)
-    assert run.done == {0}
+    assert run.done() == {0}
 
 
 def test_each_run_counts_its_own_and_knows_what_was_before(study, locks):
@@ -54,7 +83,7 @@ def test_each_run_counts_its_own_and_knows_what_was_before(study, locks):
     _use(study, first, 0)
     second = runs.begin(study, locks, 5, {"who": "b"})
     assert (first.before, second.before) == (0, 1)
-    assert not second.done
+    assert not second.done()
     latest = runs.latest(study, locks)
     assert (latest.number, latest.trials, latest.before) == (1, 5, 1)
     assert [run["about"] for run in study.user_attrs["runs"]] == [{"who": "a"}, {"who": "b"}]
