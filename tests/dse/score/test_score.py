@@ -54,6 +54,17 @@ def test_cost_is_that_of_the_accelerator_model(fake_network):
         assert figures == {figure.name: getattr(report, figure.name) for figure in HARDWARE}
 
 
+def test_costs_that_are_known_are_not_worked_out_again_but_must_be_finite(fake_network, monkeypatch):
+    monkeypatch.setattr("dse.score.evaluate_many", None)
+    workload, fields = fake_network().workload(TABLES), INT8 | {"rows": 8, "cols": 8}
+    ((design, figures),) = Scorer(fake_network()).costs(
+        [Candidate(TABLES, fields, {"area_mm2": 2.0})], workload
+    )
+    assert (design.rows, figures) == (8, {"area_mm2": 2.0})
+    with pytest.raises(ValueError, match="area_mm2 = inf"):
+        Scorer(fake_network()).costs([Candidate(TABLES, fields, {"area_mm2": math.inf})], workload)
+
+
 def test_a_design_that_cannot_run_the_network_is_refused_with_the_reason(fake_network):
     workload = fake_network().workload(TABLES)
     with pytest.raises(ValueError, match="parameter_buffer"):

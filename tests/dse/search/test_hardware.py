@@ -8,7 +8,7 @@ from accel_models import Design, Gemm, Workload, evaluate, needs
 from dse.config import parse
 from dse.config.constraints import Constraint
 from dse.errors import UserError
-from dse.figures import FIGURES
+from dse.figures import FIGURES, HARDWARE
 from dse.pareto import non_dominated
 from dse.search.hardware import Hardware, check_size
 from dse.space import Space
@@ -68,6 +68,14 @@ def test_of_two_figures_every_design_that_no_other_beats_is_found():
     assert {(r.throughput_per_watt, -r.area_mm2) for r in reports} == front
     assert len(best) == len(front) > 1
     assert reports[0].throughput_per_watt == max(r.throughput_per_watt for r in reports)
+
+
+def test_what_was_found_comes_with_the_figures_of_the_accelerator_model():
+    hardware = _hardware(["throughput_per_watt", "area_mm2"])
+    found = hardware.found(WORKLOAD)
+    for fields, figures in zip(hardware.best(WORKLOAD), found.figures, strict=True):
+        report = evaluate(_design(fields), WORKLOAD)
+        assert figures == {figure.name: getattr(report, figure.name) for figure in HARDWARE}
 
 
 def test_designs_outside_the_constraints_are_left_out():
