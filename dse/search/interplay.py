@@ -37,8 +37,8 @@ REPEATABLE = 0.01
 """Standard deviation of what no choice of tables explains, natural logarithm of the loss."""
 
 NEAREST = 128
-"""Evaluations that are taken into account, those of the least losses, half measured, half summed from shares:
-the others are far from the front. By measured losses alone it would know of good luck only."""
+"""Evaluations that are taken into account, those of the least sums of shares: the others are far from the front.
+By measured losses it would know of good luck only."""
 
 STEPS = 20
 
@@ -67,7 +67,7 @@ class Interplay:
             sums: (evaluations,), of their shares.
         """
         relearn = len(choices) >= GROWTH * self._learned
-        nearest = np.argsort(np.sqrt(losses * sums), kind="stable")[:NEAREST]
+        nearest = np.argsort(sums, kind="stable")[:NEAREST]
         off = np.log(np.maximum(losses[nearest], LEAST)) - np.log(sums[nearest])
         noise = REPEATABLE + 0.5 * np.sqrt(np.minimum(losses[nearest], 1.0))  # sums hold for small losses
         self._learned = len(choices) if relearn else self._learned
