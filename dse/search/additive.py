@@ -110,13 +110,13 @@ class AdditiveLoss:
         """Return the loss of each of the choices (n, keys + 1) at the posterior's maximum."""
         return np.asarray(np.exp(self._mode)[choices + self._starts].sum(axis=1))
 
-    def draw(self, rng: np.random.Generator, spread: float = 1.0) -> list[Array]:
-        """Draw from the posterior, or from one `spread` times as wide.
+    def draw(self, rng: np.random.Generator) -> list[Array]:
+        """Draw from the posterior.
 
         Returns:
             The shares of each key's choices, and the floors.
         """
-        noise = spread * rng.standard_normal(self._mode.size)
+        noise = rng.standard_normal(self._mode.size)
         logs = self._mode + solve_triangular(np.tril(self._factor[0]), noise, lower=True, trans="T")
         return np.split(np.exp(logs), self._starts[1:])
 

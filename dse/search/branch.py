@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dse.search.additive import AdditiveLoss
-from dse.search.choices import Choice, Choices
+from dse.search.choices import Choice, Choices, Unit
 from dse.search.interplay import Interplay
 from dse.search.merging import merged
 from dse.search.promise import Hope
@@ -23,6 +24,25 @@ SAMPLE = 256
 
 LEAST_LOSS = 5
 """Of those with the least loss so many count as near to the front: chance decides which of them is first."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """Choices that were not asked for, as the models see them.
+
+    Attributes:
+        choices: (n, keys).
+        sums: Of a draw of their shares, (n,).
+        mean: How far from it their losses are expected, natural logarithms, (n,).
+        spread: The standard deviation of that, (n,).
+        served: The least addressing units that serve them, each with its rows.
+    """
+
+    choices: Rows
+    sums: Array
+    mean: Array
+    spread: Array
+    served: list[tuple[Unit, Rows]]
 
 
 class Branch:
@@ -43,15 +63,19 @@ class Branch:
         self.scored: dict[Choice, float] = {}
         self._floor, self._rng = floor, rng
         self._asked: set[Choice] = set()
-        self._offers: dict[Hope, dict[Choice, Array]] = {}
+        self._view: _View | None = None
         self._interplay = Interplay(len(choices.specs))
 
     def learn(self, choice: Choice, loss: float | None) -> None:
         """Hear what a choice lost, or that it was asked for and has no loss."""
         self._asked.add(choice)
-        self._offers.clear()
+        self.look_again()
         if loss is not None:
             self.scored[choice] = loss
+
+    def look_again(self) -> None:
+        """Draw anew when offers are asked for next."""
+        self._view = None
 
     def asked(self, choice: Choice) -> bool:
         """Whether a choice was tried."""
@@ -65,7 +89,7 @@ class Branch:
         """Return choices that were not asked for, and the points of each: (designs, 1 + costs).
 
         They are the unbeaten sums of shares of the loss, for each addressing unit that could be built, and
-        what differs from the best so far in one table. The same are offered until something was learned.
+        what differs from the best so far in one table. The same are looked at until `look_again`.
 
         Args:
             model: Gives the shares, which are drawn.
@@ -74,26 +98,24 @@ class Branch:
         """
         if not self.scored or not self.choices.units:
             return {}
-        if not self._offers:
+        if self._view is None:
             self._fit(model)
-        if hope not in self._offers:
-            self._offers[hope] = self._offered(model.draw(self._rng, hope.boldness), best, hope.luck)
-        return self._offers[hope]
+            self._view = self._looked_at(model.draw(self._rng), best)
+        view = self._view
+        losses = view.sums * np.exp(view.mean - hope.luck * view.spread)
+        offers: dict[Choice, Array] = {}
+        for unit, rows in view.served:
+            points = self.choices.points(view.choices[rows], unit, losses[rows])
+            offers |= dict(zip(map(tuple, view.choices[rows].tolist()), points, strict=True))
+        return offers
 
-    def _offered(self, shares: Sequence[Array], best: Sequence[Choice], luck: float) -> dict[Choice, Array]:
-        sums = [merged(shares[:-1], self.choices.burdens, unit.serves) for unit in self.choices.units]
-        fresh = list(dict.fromkeys([*self._fresh(np.concatenate(sums)), *self._near(best)]))
-        if not fresh:
-            return {}
-        choices = np.array(fresh, np.intp)
-        mean, spread = self._interplay.predict(choices)
+    def _looked_at(self, shares: Sequence[Array], best: Sequence[Choice]) -> _View:
+        unbeaten = [merged(shares[:-1], self.choices.burdens, unit.serves) for unit in self.choices.units]
+        fresh = dict.fromkeys([*self._fresh(np.concatenate(unbeaten)), *self._near(best)])
+        choices = np.array(list(fresh), np.intp).reshape(-1, len(self.choices.specs))
         known = zip(shares, self._with_floor(choices).T, strict=True)
-        losses = sum(own[i] for own, i in known) * np.exp(mean - luck * spread)
-        found: dict[Choice, Array] = {}
-        for unit, served in self.choices.served(choices):
-            points = self.choices.points(choices[served], unit, losses[served])
-            found |= dict(zip((fresh[row] for row in served), points, strict=True))
-        return found
+        sums = np.asarray(sum(own[i] for own, i in known))
+        return _View(choices, sums, *self._interplay.predict(choices), list(self.choices.served(choices)))
 
     def _fresh(self, choices: Rows) -> Iterator[Choice]:
         """Yield those of the choices (n, keys) that were not asked for."""

@@ -33,10 +33,10 @@ from dse.space.widths import Widths
 Array = NDArray[np.float64]
 Proposal = tuple[Branch, Choice]
 
-TURNS = (Hope(linear, 1.0, 3.0), Hope(linear, 1.0, 3.0), Hope(logarithmic, 1.0, 0.0))
+TURNS = (Hope(linear, 3.0), Hope(linear, 3.0), Hope(logarithmic, 0.0))
 """One evaluation after the other: most look for what the objectives see, some at all magnitudes alike."""
 
-BOLDER = (Hope(linear, 1.0, 4.0), Hope(linear, 1.5, 6.0), Hope(linear, 1.0, 12.0))
+BOLDER = (Hope(linear, 4.0), Hope(linear, 6.0), Hope(linear, 12.0))
 """What is hoped for where nothing promises a gain, until something does."""
 
 
@@ -94,6 +94,9 @@ class Guide:
         self._fit()
         front, left = self._front(), []
         turn = sum(len(branch.scored) for branch in self._branches) % len(TURNS)
+        if turn == 0:  # widths that promise nothing are drawn anew too, though nothing was learned of them
+            for branch in self._branches:
+                branch.look_again()
         for hope in (TURNS[turn], *BOLDER):
             offers = {
                 (branch, choice): points

@@ -37,8 +37,8 @@ REPEATABLE = 0.01
 """Standard deviation of what no choice of tables explains, natural logarithm of the loss."""
 
 NEAREST = 128
-"""Evaluations that are taken into account, those of the least sums of shares: the others are far from the front.
-By measured losses it would know of good luck only."""
+"""Evaluations that are taken into account, those of the least sums of shares: others are far from the front.
+Those of the least measured losses would show it good luck only."""
 
 STEPS = 20
 

@@ -33,12 +33,10 @@ class Hope(NamedTuple):
 
     Attributes:
         scale: How losses count.
-        boldness: How far the draws of shares are spread, 1 as the posterior is.
         luck: By how many standard deviations the interplay of tables is taken to be better than expected.
     """
 
     scale: Scale
-    boldness: float
     luck: float
 
 
