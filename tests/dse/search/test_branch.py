@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from dse.config import parse
+from dse.figures import HARDWARE
+from dse.search.additive import AdditiveLoss
+from dse.search.branch import Branch
+from dse.search.choices import Choices
+from dse.search.promise import Hope, linear
+from dse.search.strategies import enumeration
+from dse.space import Space
+
+TEXT = """
+[approximation]
+segments = [2, 4, 8, 16, 32]
+placement = ["uniform", "minimax"]
+bias = ["none", "minimax"]
+[hardware]
+rows = [4, 8]
+parameter_buffer = [512, 1024]
+"""
+
+
+@pytest.fixture
+def branch(fake_network):
+    config, network = parse(TEXT), fake_network()
+    space = Space(config, network.functions, network.sites)
+    costs = [figure for figure in config.figures if figure in HARDWARE]
+    choices = Choices(space, network, enumeration(space, network), costs)
+    return Branch(choices, {}, 0, np.random.default_rng(0))
+
+
+@pytest.fixture
+def model(branch):
+    choices = branch.choices
+    errors = dict(zip(choices.specs, choices.errors, strict=True))
+    model = AdditiveLoss(choices.functions, choices.specs, errors)
+    for number, choice in enumerate(choices.opening):
+        branch.learn(choice, 1e-3 * (number + 1))
+    model.fit(*branch.evaluations())
+    return model
+
+
+def test_nothing_is_offered_before_anything_was_scored(branch):
+    assert branch.offers(None, [], Hope(linear, 0.0)) == {}
+
+
+def test_what_was_asked_for_is_not_offered_again(branch, model):
+    offers = branch.offers(model, branch.choices.opening[:1], Hope(linear, 0.0))
+    assert offers
+    assert not offers.keys() & set(branch.choices.opening)
+
+
+def test_what_differs_from_the_best_in_one_table_is_offered(branch, model):
+    best = branch.choices.opening[:1]
+    offers = branch.offers(model, best, Hope(linear, 0.0))
+    near = {tuple(choice) for choice in branch.choices.changed(np.array(best)).tolist()}
+    assert near - set(branch.choices.opening) <= offers.keys()
+
+
+def test_luck_makes_losses_less_and_leaves_costs(branch, model):
+    plain, lucky = (branch.offers(model, [], Hope(linear, luck)) for luck in (0.0, 3.0))
+    assert plain.keys() == lucky.keys()
+    for choice, points in plain.items():
+        assert (lucky[choice][:, 0] > points[:, 0]).all()
+        assert (lucky[choice][:, 1:] == points[:, 1:]).all()
+
+
+def test_draws_stay_until_it_looks_again_or_learns(branch, model):
+    def losses():
+        return {
+            choice: points[0, 0] for choice, points in branch.offers(model, [], Hope(linear, 0.0)).items()
+        }
+
+    first = losses()
+    assert losses() == first
+    branch.look_again()
+    second = losses()
+    assert second != first
+    branch.learn(next(iter(second)), None)
+    assert losses() != second
