@@ -125,12 +125,11 @@ class Atlas:
 
 
 def reference(name: str, evaluations: int) -> None:
-    """Take the front of more searches with other seeds, of all runs, and of what else is known to be good."""
+    """Take the front of more searches with other seeds, and of all runs, those of earlier versions too."""
     made = network(name)
     points = [point for seed in OTHERS for point in searched(name, "nested", seed, evaluations, made)]
     runs = sorted(KEPT.glob(f"{name}-*-[0-9].json"))
     others = [(loss, rate) for path in runs for loss, rate in json.loads(path.read_text())]
-    others += known(name, made)
     content = {
         "command": f"python benchmarks/search.py reference {name} --evaluations {evaluations}",
         "scored": len(points),
@@ -139,21 +138,6 @@ def reference(name: str, evaluations: int) -> None:
     }
     (KEPT / f"{name}-reference.json").write_text(json.dumps(content, indent=1) + "\n")
     print(f"{len(content['front'])} designs on the reference front")
-
-
-def known(name: str, made: ConvertedNetwork) -> list[Point]:
-    """Score the tables that other searches found, those of earlier versions or by hand, if there are any."""
-    path = KEPT / f"{name}-known.json"
-    config = problem(name)[0]
-    space = Space(config, made.functions, made.sites)
-    points = []
-    for each in json.loads(path.read_text()) if path.exists() else []:
-        hardware = enumeration(space, made, each["widths"])
-        best = hardware.found(made.workload(each["tables"]))
-        full = widths(completed(hardware.fields[best.rows[0]], made.accumulator))
-        loss = loss_of(made.quality(each["tables"], full))
-        points.append((loss, best.figures[0]["throughput_per_watt"]))
-    return points
 
 
 def front(points: list[Point]) -> list[Point]:
