@@ -2,7 +2,7 @@
 
     python benchmarks/search.py run bert_digits --strategy nested --seeds 5 --evaluations 300
     python benchmarks/search.py run bert_digits --strategy tpe --seeds 5 --evaluations 300
-    python benchmarks/search.py reference bert_digits --evaluations 400   # five more searches, and all runs
+    python benchmarks/search.py reference bert_digits --evaluations 300   # five more searches, and all runs
     python benchmarks/search.py table bert_digits        # what the runs reached, and what joint TPE needs
     python benchmarks/search.py additivity bert_digits   # how well losses of single functions add up
 
