@@ -65,8 +65,10 @@ class Guide:
             return
         choice = branch.choices.choice(tables)
         branch.learn(choice, None if figures is None else loss_of(figures))
+        if figures is None:
+            return
         self._model_is_old = True
-        if figures and all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
+        if all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
             point = [-loss_of(figures), *(f.sign * figures[f.name] for f in self._costs)]
             self._points.append((np.array(point), branch, choice))
 

@@ -66,15 +66,14 @@ class Interplay:
             losses: (evaluations,), measured.
             sums: (evaluations,), of their shares.
         """
-        relearn = len(choices) >= GROWTH * self._learned
         nearest = np.argsort(sums, kind="stable")[:NEAREST]
         off = np.log(np.maximum(losses[nearest], LEAST)) - np.log(sums[nearest])
         noise = REPEATABLE + 0.5 * np.sqrt(np.minimum(losses[nearest], 1.0))  # sums hold for small losses
-        self._learned = len(choices) if relearn else self._learned
-        self._choices = choices = choices[nearest]
-        if relearn:
-            self._parameters = self._learn(_apart(choices, choices), off, noise)
-        covariance = _kernel(self._parameters, _apart(choices, choices)) + np.diag(noise**2)
+        self._choices = choices[nearest]
+        apart = _apart(self._choices, self._choices)
+        if len(choices) >= GROWTH * self._learned:
+            self._learned, self._parameters = len(choices), self._learn(apart, off, noise)
+        covariance = _kernel(self._parameters, apart) + np.diag(noise**2)
         self._factor = cho_factor(covariance, lower=True)
         self._weighted = cho_solve(self._factor, off)
 

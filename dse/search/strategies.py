@@ -90,11 +90,11 @@ class Nested:
         trial.set_user_attr(TABLES, tables)
         trial.set_user_attr(CHOSEN, chosen)
         hardware = self._hardware[_text(chosen)]
-        found = hardware.found(self._network.workload(tables))
-        best = [hardware.fields[row] for row in found.rows]
+        workload = self._network.workload(tables)
+        best, figures = hardware.best(workload), hardware.found(workload).figures
         with fixing(trial, self._space.design_params(best[0])):
             self._space.suggest_design(trial)
-        return [Candidate(tables, fields, costs) for fields, costs in zip(best, found.figures, strict=True)]
+        return [Candidate(tables, fields, costs) for fields, costs in zip(best, figures, strict=True)]
 
     def _proposed(self, number: int) -> dict[str, Any]:
         if self._guide is None:
