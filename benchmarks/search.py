@@ -240,7 +240,7 @@ def additivity(name: str) -> None:
 def follows(atlas: Atlas, base: Tables, key: str) -> tuple[float, float]:
     """Fit the line of one key's losses over its tables' errors; its slope, and the scatter about it."""
     specs = atlas.space.specs(key)
-    errors = np.log([max(atlas.network.table_error(key, spec), 1e-12) for spec in specs])
+    errors = np.log([max((atlas.network.table_errors(key, spec) ** 2).sum(), 1e-12) for spec in specs])
     losses = np.log([max(atlas.loss({**base, key: spec}), 1e-12) for spec in specs])
     slope, level = np.polyfit(errors, losses, 1)
     return float(slope), float((losses - level - slope * errors).std())

@@ -24,11 +24,14 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the command line does
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 
 from accel_models import Gemm, Lookup, Workload
 from dse import storage
 from dse.config import StudyConfig, parse
+from dse.directions import DIRECTION, pack
 from dse.study import Study
 
 STUDY = """
@@ -71,17 +74,21 @@ class Sleeping:
         ]
         return Workload([Gemm(m=64, n=64, k=64), Gemm(m=64, n=256, k=64), *lookups])
 
-    def table_error(self, key: str, table: Mapping[str, Any]) -> float:
+    def table_errors(self, key: str, table: Mapping[str, Any]) -> NDArray[np.float64]:
         scale = {"uniform": 10.0, "dyadic": 3.0, "minimax": 1.0}[table["placement"]]
-        return float(scale * len(key) * (2 if table["bias"] == "minimax" else 1) * table["segments"] ** -4)
+        error = scale * len(key) * (2 if table["bias"] == "minimax" else 1) * table["segments"] ** -4
+        return np.array([math.sqrt(error)])
 
     def accumulator(self, chosen: Mapping[str, Any]) -> int:
         return int(chosen.get("accumulator_bits", 32))
 
-    def quality(self, tables: Mapping[str, Mapping[str, Any]], _chosen: object) -> dict[str, float]:
+    def quality(self, tables: Mapping[str, Mapping[str, Any]], _chosen: object) -> dict[str, Any]:
         time.sleep(float(os.environ[SECONDS]))
-        loss = sum(self.table_error(name, table) for name, table in tables.items())
-        return {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
+        moved = np.zeros(256)  # as many numbers as the direction of a real network has
+        moved[: len(tables)] = [self.table_errors(name, table)[0] for name, table in tables.items()]
+        loss = float(moved @ moved)
+        figures = {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
+        return {**figures, DIRECTION: pack(moved / math.sqrt(loss))}
 
 
 def make(_config: StudyConfig) -> Sleeping:

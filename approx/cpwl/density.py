@@ -73,6 +73,17 @@ class Density:
         height = self.counts / (self.counts.sum() * np.diff(self.edges))
         return np.concatenate(([0.0], height, [0.0]))
 
+    def points(self, per_bin: int) -> tuple[Array, Array]:
+        """Return so many points in each bin that has inputs, and the share of inputs each stands for.
+
+        Returns:
+            Both of shape (bins with inputs * per_bin,).
+        """
+        seen = np.flatnonzero(self.counts)
+        steps = (np.arange(per_bin) + 0.5) / per_bin
+        points = self.edges[seen, None] + np.diff(self.edges)[seen, None] * steps
+        return points.ravel(), np.repeat(self.counts[seen] / self.counts.sum() / per_bin, per_bin)
+
     def symmetrised(self) -> Density:
         """Return the mean of the density and its mirror image about 0."""
         edges = np.unique(np.concatenate((self.edges, -self.edges)))

@@ -7,10 +7,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from approx.tasks.base import Batch
 from approx.tasks.outputs import run
 from approx.tasks.score import Score
+from approx.tasks.sketch import direction
 
 IGNORED = -100
 """Targets of this value are not scored; the convention of torch's cross-entropy."""
@@ -36,7 +38,11 @@ def measure(batches: Sequence[Batch], name: str, original: nn.Module) -> Measure
 
 
 class Classes:
-    """Accuracy, agreement and divergence of class probabilities. See `Measure`."""
+    """Accuracy, agreement and divergence of class probabilities. See `Measure`.
+
+    Where outputs move is seen in the square roots of probabilities: the squared length there is half the
+    divergence, for small ones (Amari, "Information geometry and its applications", 2016, section 3.5).
+    """
 
     def __init__(self, batches: Sequence[Batch], name: str, original: nn.Module) -> None:
         self._batches, self._name = batches, name
@@ -55,15 +61,21 @@ class Classes:
                 f"must be {self._log_probabilities.shape[-1]}, as the original's"
             )
         choices = logits.argmax(-1)
+        log_probabilities = logits.log_softmax(-1)
         return Score(
             accuracy=share(choices == self._targets),
             agreement=share(choices == self._choices),
-            kl_divergence=_kl_divergence(self._log_probabilities, logits.log_softmax(-1)),
+            kl_divergence=_kl_divergence(self._log_probabilities, log_probabilities),
+            direction=direction((log_probabilities / 2).exp() - (self._log_probabilities / 2).exp()),
         )
 
 
 class Embeddings:
-    """Mean cosine to the original's vectors. See `Measure`."""
+    """Mean cosine to the original's vectors. See `Measure`.
+
+    Where outputs move is seen in vectors of length 1: the squared length there is twice the cosine's distance
+    from 1.
+    """
 
     def __init__(self, batches: Sequence[Batch], name: str, original: nn.Module) -> None:
         self._batches, self._name = batches, name
@@ -78,7 +90,11 @@ class Embeddings:
                 f"{self._name}: outputs have shape {tuple(vectors.shape)}: "
                 f"must be {tuple(self._vectors.shape)}, as the original's"
             )
-        return Score(cosine=torch.cosine_similarity(vectors, self._vectors, dim=-1).mean().item())
+        moved = normalize(vectors, dim=-1) - normalize(self._vectors, dim=-1)
+        return Score(
+            cosine=torch.cosine_similarity(vectors, self._vectors, dim=-1).mean().item(),
+            direction=direction(moved),
+        )
 
 
 def scored_targets(batches: Sequence[Batch], name: str) -> Tensor:

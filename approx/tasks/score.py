@@ -33,12 +33,15 @@ class Score:
         agreement: Share of samples classified as the original network does, 0 to 1.
         kl_divergence: Mean KL(original || network), nats a sample.
         cosine: Mean cosine of the embeddings to the original network's, -1 to 1.
+        direction: Where the outputs moved from the original's, see `approx.tasks.sketch`: networks whose
+            directions are opposite do well together.
     """
 
     accuracy: float = math.nan
     agreement: float = math.nan
     kl_divergence: float = math.nan
     cosine: float = math.nan
+    direction: tuple[float, ...] = ()
 
     @property
     def fidelity(self) -> float:

@@ -10,14 +10,20 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from accel_models import Design, Workload, evaluate_many, needs
 from dse.config import StudyConfig
+from dse.directions import DIRECTION, pack
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY
 from dse.score.fingerprint import code, fingerprint
 from dse.space import Candidate, Tables
 from dse.space.widths import Widths, completed, numerics
 from dse.storage.memo import Figures, Memo, memo_key
+
+Array = NDArray[np.float64]
 
 SITES = 3
 """Sites of a function, spread over the network, whose errors stand for all: a fit takes up to a second."""
@@ -59,7 +65,10 @@ class Network(Protocol):
         """Return what the accelerator must run with these tables."""
 
     def quality(self, tables: Tables, chosen: Widths) -> Figures:
-        """Score the network with these tables, in the numbers of these widths, on held-out data."""
+        """Score the network with these tables, in the numbers of these widths, on held-out data.
+
+        The search learns faster from one that also says where its outputs moved; see `dse.directions`.
+        """
 
     def losses(self, tables: Tables, chosen: Widths) -> dict[str, Figures]:
         """Score the network by its tables alone, by its widths alone, and by both."""
@@ -74,10 +83,11 @@ class Network(Protocol):
     def quick_quality(self, tables: Tables, chosen: Widths, share: float) -> Figures:
         """Score as `quality` on the first batches of the held-out data, a share of them."""
 
-    def table_error(self, key: str, table: Mapping[str, Any]) -> float:
-        """Return how far a table is from its function: the mean squared error over the inputs it sees.
+    def table_errors(self, key: str, table: Mapping[str, Any]) -> Array:
+        """Return a table's errors at inputs that stand for those it sees, the same for all tables of a key.
 
-        Nothing is run for it. With a function as key it stands for all its sites, up to a factor.
+        They are weighted by how often each is seen: the squares add up to the mean squared error. Nothing is
+        run for it. With a function as key it stands for all its sites, up to a factor.
         """
 
     def finetuned(self, tables: Tables, chosen: Widths) -> Figures:
@@ -101,7 +111,7 @@ class ConvertedNetwork:
         self._converted = approx.convert(model, batches[0], calibration=batches)
         self._evaluator = approx.tasks.Evaluator(task)
         self._batch = config.search.batch
-        self._errors: dict[tuple[str, str], float] = {}
+        self._errors: dict[tuple[str, str], Array] = {}
         program = self._converted.program
         self.functions = tuple(program.functions)
         self.sites = {site.name: site.function for site in program.sites if not site.exact}
@@ -161,8 +171,8 @@ class ConvertedNetwork:
 
     def _score(self, evaluator: Any, approximation: Any, numbers: Any) -> Figures:
         self._converted.set_approximation(approximation, numbers)
-        figures: Figures = evaluator.score(self._converted).figures
-        return figures
+        score = evaluator.score(self._converted)
+        return {**score.figures, DIRECTION: pack(score.direction)}
 
     def built(self, tables: Tables, chosen: Widths) -> Any:
         """Return the converted network, an `approx.ConvertedModule`, with these tables and widths."""
@@ -175,21 +185,21 @@ class ConvertedNetwork:
 
         return Evaluator(_FirstBatches(self._task, share))
 
-    def table_error(self, key: str, table: Mapping[str, Any]) -> float:
-        """Return the sum of the tables' mean squared errors on calibrated inputs over some of its sites."""
+    def table_errors(self, key: str, table: Mapping[str, Any]) -> Array:
+        """Return the tables' errors on calibrated inputs at some of its sites, one after the other."""
         named = (key, json.dumps(table, sort_keys=True))
         if named not in self._errors:
-            self._errors[named] = self._table_error(key, table)
+            self._errors[named] = self._table_errors(key, table)
         return self._errors[named]
 
-    def _table_error(self, key: str, table: Mapping[str, Any]) -> float:
+    def _table_errors(self, key: str, table: Mapping[str, Any]) -> Array:
         import approx
 
         names = [name for name, function in self.sites.items() if key in (name, function)]
         some = sorted({names[len(names) * part // (2 * SITES)] for part in range(1, 2 * SITES, 2)})
         self._converted.set_approximation(_approximation(dict.fromkeys(some, table)), approx.Numerics())
         tables, width = self._converted.tables, table.get("width")
-        return sum(_error(tables[name], width, self._converted.density(name)) for name in some)
+        return np.concatenate([_errors(tables[name], width, self._converted.density(name)) for name in some])
 
     def finetuned(self, tables: Tables, chosen: Widths) -> Figures:
         """Train a copy of the network through these tables and widths, `approx.finetune`, and score it."""
@@ -308,7 +318,7 @@ def finite(figures: Figures) -> Figures:
         ValueError: If one is infinite or not a number: an infinite one would sit on the Pareto front.
     """
     for name, value in figures.items():
-        if not math.isfinite(value):
+        if name != DIRECTION and not math.isfinite(value):
             raise ValueError(f"{name} = {value}: must be finite")
     return figures
 
@@ -333,12 +343,14 @@ def _check_figures(config: StudyConfig, original: Figures) -> None:
             raise UserError(f"{field}: {config.task.name} has {', '.join(original)}")
 
 
-def _error(table: Any, width: int | None, density: Any) -> float:
-    """The mean squared error of a table in so many bits; one that they cannot hold errs by 1."""
+def _errors(table: Any, width: int | None, density: Any) -> Array:
+    """The errors of a table in so many bits; one that they cannot hold errs by 1."""
     try:
-        return float((table if width is None else table.quantize(width, storage="midpoint")).mse(density))
+        errors, seen = (table if width is None else table.quantize(width, storage="midpoint")).errors(density)
     except ValueError:
-        return 1.0
+        errors, seen = table.errors(density)
+        errors = np.ones_like(errors)
+    return np.asarray(errors * np.sqrt(seen))
 
 
 def _width(function: str, domain: tuple[float, float]) -> float:

@@ -58,7 +58,7 @@ class AdditiveLoss:
         self,
         functions: Mapping[str, str],
         specs: Mapping[str, Sequence[Mapping[str, Any]]],
-        errors: Mapping[str, Sequence[float]],
+        errors: Mapping[str, Array],
         floors: int = 1,
     ) -> None:
         self._starts = np.cumsum([0, *(len(specs[key]) for key in functions)])
@@ -106,9 +106,9 @@ class AdditiveLoss:
                 break
         self._mode = mode
 
-    def predict(self, choices: NDArray[np.intp]) -> Array:
-        """Return the loss of each of the choices (n, keys + 1) at the posterior's maximum."""
-        return np.asarray(np.exp(self._mode)[choices + self._starts].sum(axis=1))
+    def expected(self) -> list[Array]:
+        """Return the shares of each key's choices, and the floors, at the posterior's maximum."""
+        return np.split(np.exp(self._mode), self._starts[1:])
 
     def draw(self, rng: np.random.Generator) -> list[Array]:
         """Draw from the posterior.

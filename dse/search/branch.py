@@ -9,10 +9,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.search.additive import AdditiveLoss
 from dse.search.choices import Choice, Choices, Unit
-from dse.search.interplay import Interplay
 from dse.search.merging import merged
+from dse.search.model import Evaluations, Model
 from dse.search.promise import Hope
 from dse.space.widths import Widths
 
@@ -20,29 +19,40 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 SAMPLE = 256
-"""Choices next to the front that are looked at."""
+"""Choices next to the front that are looked at; and next to the best of these, in each round."""
+
+ROUNDS, BEST, LUCK = 2, 4, 3.0
+"""Rounds; how many are the best, for each addressing unit; standard deviations of luck they are hoped to
+have."""
 
 LEAST_LOSS = 5
 """Of those with the least loss so many count as near to the front: chance decides which of them is first."""
 
+NUMBERS = 256
+"""Numbers of a direction that is drawn for a network that tells none."""
+
 
 @dataclass(frozen=True)
 class _View:
-    """Choices that were not asked for, as the models see them.
+    """Choices that were not asked for, as the model sees them.
 
     Attributes:
         choices: (n, keys).
-        sums: Of a draw of their shares, (n,).
-        mean: How far from it their losses are expected, natural logarithms, (n,).
-        spread: The standard deviation of that, (n,).
-        served: The least addressing units that serve them, each with its rows.
+        mean: The logarithms of their losses as expected, (n,).
+        spread: Their standard deviations, (n,).
     """
 
     choices: Rows
-    sums: Array
     mean: Array
     spread: Array
-    served: list[tuple[Unit, Rows]]
+
+    def __or__(self, other: _View) -> _View:
+        """Return both, one after the other."""
+        return _View(
+            np.concatenate([self.choices, other.choices]),
+            np.append(self.mean, other.mean),
+            np.append(self.spread, other.spread),
+        )
 
 
 class Branch:
@@ -51,7 +61,7 @@ class Branch:
     Args:
         choices: All there are.
         chosen: The widths.
-        floor: Which floor of the loss they have.
+        floor: Which of all widths they are.
         rng: For draws.
 
     Attributes:
@@ -61,17 +71,19 @@ class Branch:
     def __init__(self, choices: Choices, chosen: Widths, floor: int, rng: np.random.Generator) -> None:
         self.choices, self.chosen = choices, dict(chosen)
         self.scored: dict[Choice, float] = {}
+        self._directions: dict[Choice, Array] = {}
         self._floor, self._rng = floor, rng
         self._asked: set[Choice] = set()
         self._view: _View | None = None
-        self._interplay = Interplay(len(choices.specs))
+        self._served: list[tuple[Unit, Rows]] = []
 
-    def learn(self, choice: Choice, loss: float | None) -> None:
-        """Hear what a choice lost, or that it was asked for and has no loss."""
+    def learn(self, choice: Choice, loss: float | None, direction: Array | None = None) -> None:
+        """Hear what a choice lost and where outputs moved, or that it was asked for and has no loss."""
         self._asked.add(choice)
         self.look_again()
         if loss is not None:
             self.scored[choice] = loss
+            self._directions[choice] = self._anywhere() if direction is None else direction
 
     def look_again(self) -> None:
         """Draw anew when offers are asked for next."""
@@ -81,55 +93,72 @@ class Branch:
         """Whether a choice was tried."""
         return choice in self._asked
 
-    def evaluations(self) -> tuple[Rows, Array]:
-        """Return what was scored, (n, keys + 1) as `AdditiveLoss` has it, and its losses, (n,)."""
-        return self._with_floor(np.array(list(self.scored), np.intp)), np.array(list(self.scored.values()))
+    def evaluations(self) -> Evaluations:
+        """Return what was scored; at least one choice was."""
+        choices = self._with_floor(np.array(list(self.scored), np.intp))
+        losses, directions = (np.array(list(own.values())) for own in (self.scored, self._directions))
+        return Evaluations(choices, losses, directions)
 
-    def offers(self, model: AdditiveLoss, best: Sequence[Choice], hope: Hope) -> Mapping[Choice, Array]:
+    def offers(self, model: Model, best: Sequence[Choice], hope: Hope) -> Mapping[Choice, Array]:
         """Return choices that were not asked for, and the points of each: (designs, 1 + costs).
 
-        They are the unbeaten sums of shares of the loss, for each addressing unit that could be built, and
-        what differs from the best so far in one table. The same are looked at until `look_again`.
+        They are the unbeaten sums of shares of the loss, for each addressing unit that could be built, what
+        differs from the best so far in one table, and what differs so from the most promising of these. The
+        same are looked at until `look_again`.
 
         Args:
-            model: Gives the shares, which are drawn.
+            model: Says what they lose.
             best: Choices on the front.
             hope: How their losses are looked at.
         """
         if not self.scored or not self.choices.units:
             return {}
         if self._view is None:
-            self._fit(model)
-            self._view = self._looked_at(model.draw(self._rng), best)
+            self._view = self._looked_at(model, best)
+            self._served = list(self.choices.served(self._view.choices))
         view = self._view
-        losses = view.sums * np.exp(view.mean - hope.luck * view.spread)
+        losses = np.exp(view.mean - hope.luck * view.spread)
         offers: dict[Choice, Array] = {}
-        for unit, rows in view.served:
+        for unit, rows in self._served:
             points = self.choices.points(view.choices[rows], unit, losses[rows])
             offers |= dict(zip(map(tuple, view.choices[rows].tolist()), points, strict=True))
         return offers
 
-    def _looked_at(self, shares: Sequence[Array], best: Sequence[Choice]) -> _View:
+    def _looked_at(self, model: Model, best: Sequence[Choice]) -> _View:
+        shares = model.draw(self._rng)
         unbeaten = [merged(shares[:-1], self.choices.burdens, unit.serves) for unit in self.choices.units]
-        fresh = dict.fromkeys([*self._fresh(np.concatenate(unbeaten)), *self._near(best)])
-        choices = np.array(list(fresh), np.intp).reshape(-1, len(self.choices.specs))
-        known = zip(shares, self._with_floor(choices).T, strict=True)
-        sums = np.asarray(sum(own[i] for own, i in known))
-        return _View(choices, sums, *self._interplay.predict(choices), list(self.choices.served(choices)))
+        least = sorted(self.scored, key=self.scored.__getitem__)[:LEAST_LOSS]
+        near = self._near(np.array(list(dict.fromkeys([*best, *least]))))
+        known = dict.fromkeys([*self._fresh(np.concatenate(unbeaten)), *near])
+        view = self._seen(model, list(known))
+        for _ in range(ROUNDS):
+            near = self._near(self._most_promising(view))
+            new = [choice for choice in dict.fromkeys(near) if choice not in known]
+            known |= dict.fromkeys(new)
+            view |= self._seen(model, new)
+        return view
+
+    def _seen(self, model: Model, choices: Sequence[Choice]) -> _View:
+        rows = np.array(choices, np.intp).reshape(-1, len(self.choices.specs))
+        return _View(rows, *model.predict(rows, self._floor))
+
+    def _most_promising(self, view: _View) -> Rows:
+        """Return the choices of a view that lose least with luck, some for each addressing unit."""
+        lucky = view.mean - LUCK * view.spread
+        rows = [own[np.argsort(lucky[own])[:BEST]] for _, own in self.choices.served(view.choices)]
+        return view.choices[np.concatenate(rows)]
+
+    def _near(self, choices: Rows) -> Iterator[Choice]:
+        """Yield a sample of the fresh choices that differ from one of these in one key's table."""
+        return islice(self._fresh(self._rng.permutation(self.choices.changed(choices))), SAMPLE)
 
     def _fresh(self, choices: Rows) -> Iterator[Choice]:
         """Yield those of the choices (n, keys) that were not asked for."""
         return (choice for choice in map(tuple, choices.tolist()) if choice not in self._asked)
 
-    def _near(self, best: Sequence[Choice]) -> Iterator[Choice]:
-        """Yield a sample of the fresh choices that differ from one of the best in one key's table."""
-        least = sorted(self.scored, key=self.scored.__getitem__)[:LEAST_LOSS]
-        near = self.choices.changed(np.array(list(dict.fromkeys([*best, *least]))))
-        return islice(self._fresh(self._rng.permutation(near)), SAMPLE)
-
-    def _fit(self, model: AdditiveLoss) -> None:
-        choices, losses = self.evaluations()
-        self._interplay.fit(choices[:, :-1], losses, model.predict(choices))
-
     def _with_floor(self, choices: Rows) -> Rows:
         return np.column_stack([choices, np.full(len(choices), self._floor)])
+
+    def _anywhere(self) -> Array:
+        direction = self._rng.standard_normal(NUMBERS)
+        return np.asarray(direction / np.linalg.norm(direction))

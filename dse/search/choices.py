@@ -76,9 +76,17 @@ class Choices:
         return np.concatenate(parts)
 
     @cached_property
-    def errors(self) -> list[list[float]]:
+    def curves(self) -> list[Array]:
+        """Errors of each key's tables at inputs that it sees: (choices, points) a key."""
+        return [
+            np.array([self._network.table_errors(key, spec) for spec in own])
+            for key, own in self.specs.items()
+        ]
+
+    @cached_property
+    def errors(self) -> list[Array]:
         """Mean squared errors of each key's tables."""
-        return [[self._network.table_error(key, spec) for spec in own] for key, own in self.specs.items()]
+        return [(own**2).sum(axis=1) for own in self.curves]
 
     @cached_property
     def opening(self) -> list[Choice]:

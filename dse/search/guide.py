@@ -1,13 +1,12 @@
 """Which tables to score next, and for which widths: those whose predicted loss and exact cost promise most.
 
 A few evaluations place each function's level (the opening); then every choice of tables has a predicted loss
-(`dse.search.additive`, `dse.search.interplay`) and a cost. What tables need of the addressing unit costs once
-for all of them, so for each unit that could be built the tables that it can serve are combined to the front
-of loss against cost (`dse.search.merging`). Of all these combinations, and of those next to the best so far,
-the one is chosen that adds most hypervolume to what was scored, for shares of the loss drawn from their
-posterior (Thompson sampling: Thompson, Biometrika 25, 1933) and a lucky interplay of the tables (an upper
-confidence bound: Srinivas et al., ICML 2010). So what is uncertain is tried, and workers that choose at once
-choose differently.
+(`dse.search.model`) and a cost. What tables need of the addressing unit costs once for all of them, so for
+each unit that could be built the tables that it can serve are combined to the front of loss against cost
+(`dse.search.merging`), for shares of the loss drawn from their posterior (Thompson sampling: Thompson,
+Biometrika 25, 1933). Of these combinations, and of those next to them and to the best so far, the one is
+chosen that adds most hypervolume to what was scored, if it is lucky (an upper confidence bound: Srinivas et
+al., ICML 2010). So what is uncertain is tried, and workers that choose at once look at different ones.
 """
 
 from __future__ import annotations
@@ -21,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.config.constraints import Constraint
+from dse.directions import DIRECTION, unpack
 from dse.figures import HARDWARE, QUALITY, Figure
 from dse.pareto import non_dominated
-from dse.search.additive import AdditiveLoss
 from dse.search.branch import Branch
 from dse.search.choices import Choice
+from dse.search.model import Model
 from dse.search.promise import FROM_LOSS, Hope, linear, logarithmic, loss_of, most_promising
 from dse.space import Tables
 from dse.space.widths import Widths
@@ -33,8 +33,10 @@ from dse.space.widths import Widths
 Array = NDArray[np.float64]
 Proposal = tuple[Branch, Choice]
 
-TURNS = (Hope(linear, 3.0), Hope(linear, 3.0), Hope(logarithmic, 0.0))
-"""One evaluation after the other: most look for what the objectives see, some at all magnitudes alike."""
+LUCKY = Hope(linear, 3.0)
+TURNS = (LUCKY, LUCKY, Hope(logarithmic, 0.0), LUCKY, LUCKY, Hope(logarithmic, 2.0, fewest=True))
+"""One evaluation after the other: most look for what the objectives see, some at all magnitudes alike, and of
+these some for widths that the others leave out: where tables move outputs is told by all widths."""
 
 BOLDER = (Hope(linear, 4.0), Hope(linear, 6.0), Hope(linear, 12.0))
 """What is hoped for where nothing promises a gain, until something does."""
@@ -64,9 +66,11 @@ class Guide:
         if branch is None:
             return
         choice = branch.choices.choice(tables)
-        branch.learn(choice, None if figures is None else loss_of(figures))
         if figures is None:
+            branch.learn(choice, None)
             return
+        told = figures.get(DIRECTION)
+        branch.learn(choice, loss_of(figures), unpack(told) if told else None)
         self._model_is_old = True
         if all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
             point = [-loss_of(figures), *(f.sign * figures[f.name] for f in self._costs)]
@@ -102,7 +106,7 @@ class Guide:
         for hope in (TURNS[turn], *BOLDER):
             offers = {
                 (branch, choice): points
-                for branch in self._branches
+                for branch in self._looked_at(hope)
                 for choice, points in branch.offers(self._model, self._best(branch), hope).items()
                 if self._may_keep_to_limits(-points[0, 0])
             }
@@ -111,18 +115,18 @@ class Guide:
                 return left[best]
         return left[0] if left else None
 
+    def _looked_at(self, hope: Hope) -> Sequence[Branch]:
+        return [min(self._branches, key=lambda own: len(own.scored))] if hope.fewest else self._branches
+
     def _fit(self) -> None:
         evaluations = [branch.evaluations() for branch in self._branches if branch.scored]
         if self._model_is_old and evaluations:
-            choices, losses = zip(*evaluations, strict=True)
-            self._model.fit(np.concatenate(choices), np.concatenate(losses))
+            self._model.fit(evaluations)
             self._model_is_old = False
 
     @cached_property
-    def _model(self) -> AdditiveLoss:
-        choices = self._branches[0].choices
-        errors = dict(zip(choices.specs, choices.errors, strict=True))
-        return AdditiveLoss(choices.functions, choices.specs, errors, len(self._branches))
+    def _model(self) -> Model:
+        return Model(self._branches[0].choices, len(self._branches))
 
     def _best(self, branch: Branch) -> list[Choice]:
         return sorted({choice for _, own, choice in self._points if own is branch})

@@ -19,6 +19,10 @@ from dse.pareto import hypervolume, non_dominated
 from dse.search.additive import LEAST
 
 Array = NDArray[np.float64]
+BEYOND = 0.1
+"""How far the reference point lies beyond the worst values, over the span of all (Ishibuchi et al.,
+Evolutionary Computation 26, 2018)."""
+
 Scale = Callable[[Array], Array]
 """Puts points on a scale of their losses."""
 
@@ -33,11 +37,13 @@ class Hope(NamedTuple):
 
     Attributes:
         scale: How losses count.
-        luck: By how many standard deviations the interplay of tables is taken to be better than expected.
+        luck: By how many standard deviations losses are taken to be less than expected.
+        fewest: Whether only widths with the fewest scores are looked at.
     """
 
     scale: Scale
     luck: float
+    fewest: bool = False
 
 
 FROM_LOSS: Mapping[str, Callable[[float], float]] = {
@@ -82,7 +88,7 @@ def _greatest_gain(new: Mapping[int, Array], front: Array) -> int | None:
     everything = np.concatenate([front, *new.values()])
     low, high = everything.min(axis=0), everything.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
-    front, reference = (front - low) / width, np.full(front.shape[1], -0.01)
+    front, reference = (front - low) / width, np.full(front.shape[1], -BEYOND)
     gains = {
         i: hypervolume(np.concatenate([front, (own - low) / width]), reference) for i, own in new.items()
     }

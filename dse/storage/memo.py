@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from dse.storage.locks import Locks
 
-Figures = dict[str, float]
-"""Figures by name, see `dse.figures`."""
+Figures = dict[str, Any]
+"""Figures by name, see `dse.figures`; beside them, where the outputs moved, see `dse.directions`."""
 
 _SCORES = Table(
     "neuralmatrix_scores",
@@ -64,7 +64,7 @@ class Memo:
             self.locks.forget(lock)  # whoever waits for it will find the score
         return found
 
-    def _put(self, key: str, figures: Mapping[str, float]) -> None:
+    def _put(self, key: str, figures: Mapping[str, Any]) -> None:
         try:
             with self.engine.begin() as connection:
                 connection.execute(_SCORES.insert().values(key=key, figures=json.dumps(figures)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from dse.directions import DIRECTION
 from dse.score import Network, Scorer
 from dse.search.strategies import TABLES, strategy
 from dse.space.widths import widths
@@ -85,7 +86,7 @@ class Worker:
             if trial.state is not TrialState.COMPLETE:
                 continue
             attrs = trial.user_attrs
-            figures = {name: attrs[name] for name in self._original}
+            figures = {name: attrs[name] for name in (*self._original, DIRECTION) if name in attrs}
             self._scorer.learn(attrs[TABLES], widths(attrs["design"]), figures)
             if max(trial.constraints.values(), default=0.0) <= 0:
                 self._screen.learn(trial.values)

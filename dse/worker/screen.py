@@ -72,7 +72,7 @@ class Screen:
         return [figure for figure in self._config.figures if figure in QUALITY]
 
     def _distance(self, figure: Figure, figures: Figures) -> float:
-        return abs(figures[figure.name] - self._scorer.network.original[figure.name])
+        return float(abs(figures[figure.name] - self._scorer.network.original[figure.name]))
 
     def _hopeful(self, quick: Figures) -> Figures:
         """What the figures on all data would be by the luckiest factor seen; nothing while few were seen."""

@@ -13,9 +13,11 @@ from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
 from accel_models import Gemm, Hadamard, Lookup, Workload
+from dse.directions import pack
 
 ADDRESSING = {"uniform": "shift", "dyadic": "dyadic"}
 STUDY = """
@@ -69,8 +71,8 @@ class FakeNetwork:
         ]
         return Workload([Gemm(m=64, n=64, k=64, name="a.linear"), Hadamard(4096, name="a.add"), *lookups])
 
-    def table_error(self, key, table):
-        return (1 if table["placement"] == "minimax" else 4) / table["segments"] ** 4
+    def table_errors(self, key, table):
+        return np.array([(1 if table["placement"] == "minimax" else 2) / table["segments"] ** 2])
 
     def accumulator(self, chosen):
         return chosen.get("accumulator_bits", 48 if chosen["data_width"] == "int16" else 32)
@@ -80,15 +82,15 @@ class FakeNetwork:
 
     def quality(self, tables, chosen):
         self.scored.append(json.dumps([tables, chosen], sort_keys=True))
-        divergence = sum(
-            (1 if t["placement"] == "minimax" else 4) / t["segments"] ** 2 for t in tables.values()
-        )
-        divergence += 1e-3 if chosen.get("data_width") == "int8" else 0.0
+        shares = [(1 if t["placement"] == "minimax" else 4) / t["segments"] ** 2 for t in tables.values()]
+        shares.append(1e-3 if chosen.get("data_width") == "int8" else 0.0)
+        divergence = sum(shares)
         return {
             "accuracy": 0.96 * math.exp(-divergence / 4),
             "fidelity": math.exp(-divergence),
             "agreement": math.exp(-divergence / 3),
             "kl_divergence": divergence,
+            "direction": pack(np.sqrt(np.array(shares) / divergence)),
         }
 
 

@@ -10,7 +10,10 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
+
 from accel_models import Gemm, Lookup, Workload
+from dse.directions import pack
 
 STUDY = """
 [search]
@@ -42,8 +45,8 @@ class Light:
         ]
         return Workload([Gemm(m=16, n=16, k=16), *lookups])
 
-    def table_error(self, key, table):
-        return table["segments"] ** -4.0
+    def table_errors(self, key, table):
+        return np.array([table["segments"] ** -2.0])
 
     def accumulator(self, chosen):
         return chosen.get("accumulator_bits", 32)
@@ -54,9 +57,11 @@ class Light:
     def quality(self, tables, chosen):
         self._note("begin", tables)
         time.sleep(float(os.environ.get("LIGHT_SECONDS", "0.02")))
-        loss = sum(self.table_error(name, table) for name, table in tables.items())
+        moved = np.concatenate([self.table_errors(name, table) for name, table in tables.items()])
+        loss = float(moved @ moved)
         self._note("done", tables)
-        return {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
+        figures = {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
+        return {**figures, "direction": pack(moved / math.sqrt(loss))}
 
     def _note(self, what, tables):
         if "LIGHT_LOG" in os.environ:

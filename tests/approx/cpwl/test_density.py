@@ -17,6 +17,13 @@ def test_it_is_a_probability_density():
     assert density.support == (samples.min(), samples.max())
 
 
+def test_points_stand_for_equal_parts_of_the_bins_that_have_inputs():
+    density = Density(np.array([0.0, 1.0, 2.0, 4.0]), np.array([1.0, 0.0, 3.0]))
+    points, shares = density.points(2)
+    assert points.tolist() == [0.25, 0.75, 2.5, 3.5]
+    assert shares.tolist() == [0.125, 0.125, 0.375, 0.375]
+
+
 def test_constant_samples_have_a_density():
     density = Density.from_samples(np.full(10, 3.0))
     assert density.support[0] < density.support[1]

@@ -104,6 +104,21 @@ def test_errors_are_the_measured_ones():
     assert table.mse(density) == pytest.approx((weight * error**2).sum() / weight.sum(), rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "density", [None, Density(np.array([-8.0, 0.0, 1.0, 8.0]), np.array([1.0, 0.0, 3.0]))]
+)
+def test_errors_of_different_tables_are_at_the_same_inputs_and_square_to_the_mean(density):
+    coarse, fine = (fit("gelu", segments, "minimax") for segments in (6, 24))
+    if density is not None:  # of many bins, as a calibrated one
+        edges = np.linspace(-8, 8, 513)
+        density = Density(edges, density(0.5 * (edges[:-1] + edges[1:])))
+    (one, seen), (other, again) = coarse.errors(density), fine.errors(density)
+    assert (seen == again).all()
+    assert seen.sum() == pytest.approx(1.0)
+    assert seen @ one**2 == pytest.approx(coarse.mse(density), rel=1e-2)
+    assert seen @ other**2 == pytest.approx(fine.mse(density), rel=1e-2)
+
+
 def test_addressing_names_what_hardware_needs():
     assert fit("gelu", 8, "uniform").addressing == "shift"
     assert fit("gelu", 8, "dyadic").addressing == "dyadic"

@@ -3,9 +3,9 @@ import pytest
 
 from dse.config import parse
 from dse.figures import HARDWARE
-from dse.search.additive import AdditiveLoss
 from dse.search.branch import Branch
 from dse.search.choices import Choices
+from dse.search.model import Model
 from dse.search.promise import Hope, linear
 from dse.search.strategies import enumeration
 from dse.space import Space
@@ -32,12 +32,10 @@ def branch(fake_network):
 
 @pytest.fixture
 def model(branch):
-    choices = branch.choices
-    errors = dict(zip(choices.specs, choices.errors, strict=True))
-    model = AdditiveLoss(choices.functions, choices.specs, errors)
-    for number, choice in enumerate(choices.opening):
+    for number, choice in enumerate(branch.choices.opening):
         branch.learn(choice, 1e-3 * (number + 1))
-    model.fit(*branch.evaluations())
+    model = Model(branch.choices, 1)
+    model.fit([branch.evaluations()])
     return model
 
 

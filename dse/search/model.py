@@ -1,0 +1,71 @@
+"""The loss of tables and widths that were not scored yet.
+
+Shares of the loss that add up (`dse.search.additive`) say which combinations to look at, since their front
+against cost is found key by key. What each of these loses is told by where outputs moved
+(`dse.search.shifts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.search.additive import AdditiveLoss
+from dse.search.choices import Choices
+from dse.search.shifts import Shifts
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """What was scored.
+
+    Attributes:
+        choices: (n, keys + 1), which table each key had, and which widths.
+        losses: (n,).
+        directions: Where the outputs moved, (n, numbers), of length 1.
+    """
+
+    choices: Rows
+    losses: Array
+    directions: Array
+
+
+class Model:
+    """What tables and widths cost in quality.
+
+    Args:
+        choices: Of tables.
+        floors: How many choices of widths there are.
+    """
+
+    def __init__(self, choices: Choices, floors: int) -> None:
+        errors = dict(zip(choices.specs, choices.errors, strict=True))
+        self._shares = AdditiveLoss(choices.functions, choices.specs, errors, floors)
+        self._shifts = Shifts(choices.curves, floors)
+
+    def fit(self, parts: Sequence[Evaluations]) -> None:
+        """Take all evaluations into account."""
+        choices = np.concatenate([part.choices for part in parts])
+        losses = np.concatenate([part.losses for part in parts])
+        self._shares.fit(choices, losses)
+        directions = np.concatenate([part.directions for part in parts])
+        self._shifts.fit(choices, losses, directions, self._shares.expected())
+
+    def draw(self, rng: np.random.Generator) -> list[Array]:
+        """Draw the shares of each key's choices, and the floors."""
+        return self._shares.draw(rng)
+
+    def predict(self, choices: Rows, floor: int) -> tuple[Array, Array]:
+        """Return the logarithms of the losses of choices of tables, and their standard deviations.
+
+        Args:
+            choices: (n, keys).
+            floor: Which widths all of them have.
+        """
+        return self._shifts.predict(choices, floor)

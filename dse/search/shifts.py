@@ -1,0 +1,159 @@
+"""Where the outputs of a network move, by its tables and widths: a Gaussian process over vectors.
+
+A loss is the squared length of a vector, how far all outputs moved (`approx.tasks.measures`), and small
+errors inside a network move them in proportion. So it is these vectors that add up over the functions, not
+the losses: vectors that point apart cancel. One evaluation tells as many numbers as the vector has, and the
+loss of tables that were never evaluated together follows from what each was seen to do (to model what a
+figure is computed from instead of the figure: Astudillo and Frazier, "Bayesian optimization of composite
+functions", ICML 2019). Each number of a vector is drawn from one Gaussian process over the choices a and b of
+tables and widths,
+
+    k(a, b) = sum over keys of table^2 sqrt(share of a's table * share of b's) cosine of their errors
+              + [same widths] (rounding^2 + own^2 number of equal tables
+                               + luck^2 exp(-sum of weights of unequal keys))
+
+The first term says that a table moves outputs as its errors are, wherever they are and whatever the widths,
+and as far as its share of the loss says (`dse.search.additive`). The others are what numbers of some widths
+do: always; with one table; and with all together, since a change of one table rounds everything behind it
+anew. That last one is the weighted Hamming kernel of Hutter, Hoos and Leyton-Brown, LION 5, 2011. The
+parameters are those at the maximum of their posterior (Rasmussen and Williams, "Gaussian processes for
+machine learning", 2006, equations 2.25, 2.26, 5.8 and 5.9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+from dse.search.additive import LEAST
+from dse.search.kernel import Kernel, Seen, regular
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+NEAREST = 256
+"""Evaluations that are taken into account, those of the least sums of shares: others are far from the
+front."""
+
+GROWTH = 1.2
+"""Evaluations, over those of the last time, after which the parameters are learned again."""
+
+ALONG = 32
+"""Directions in which losses are uncertain that are told apart, those of the greatest spread."""
+
+
+class Shifts:
+    """Predicts losses from where outputs moved.
+
+    Args:
+        errors: Of each key's tables, (choices, points): see `dse.score.Network.table_errors`.
+        floors: How many choices of widths there are.
+    """
+
+    def __init__(self, errors: Sequence[Array], floors: int) -> None:
+        self._cosines = [_cosines(own) for own in errors]
+        self._floors, self._learned = floors, 0
+        self._kernel = Kernel(len(errors), floors)
+        self._parameters: Array | None = None
+
+    def fit(self, choices: Rows, losses: Array, directions: Array, shares: Sequence[Array]) -> None:
+        """Take evaluations into account.
+
+        Args:
+            choices: (evaluations, keys + 1), which table each key had, and which widths.
+            losses: (evaluations,), at least 0.
+            directions: (evaluations, numbers), of length 1.
+            shares: Of the loss, those of each key's tables, (choices,), and of all widths, (floors,).
+        """
+        roots = [np.sqrt(own) for own in shares[:-1]]
+        grams = [c * np.outer(own, own) for c, own in zip(self._cosines, roots, strict=True)]
+        sums = np.sum([own[row] for own, row in zip(shares, choices.T, strict=True)], axis=0)
+        near = self._nearest(choices[:, -1], sums)
+        lengths = np.sqrt(np.maximum(losses[near], LEAST))
+        seen = Seen(choices[near], lengths**2, directions[near] * lengths[:, None])
+        if learns := self._parameters is None or len(choices) >= GROWTH * self._learned:
+            self._parameters = self._kernel.learn(grams, seen, self._parameters)
+            self._learned = len(choices)
+        self._condition(grams, seen)
+        if learns:
+            self._spread_out()
+
+    def _nearest(self, floors: Rows, sums: Array) -> Rows:
+        """Return the evaluations of least sums, as many of each widths."""
+        order = np.argsort(sums, kind="stable")
+        own = [order[floors[order] == floor] for floor in range(self._floors)]
+        return np.concatenate([rows[: NEAREST // self._floors] for rows in own])
+
+    def _condition(self, grams: Sequence[Array], seen: Seen) -> None:
+        """Look up what every table has in common with those of the evaluations, and solve for these."""
+        self._at = at = self._kernel.values(np.asarray(self._parameters))
+        floors, columns = seen.choices[:, -1], seen.choices[:, :-1].T
+        self._same = np.array([floors == floor for floor in range(self._floors)], dtype=float)
+        equal = [
+            np.equal.outer(np.arange(len(gram)), column) for gram, column in zip(grams, columns, strict=True)
+        ]
+        self._kept = [np.exp(-weight * ~own) for weight, own in zip(at["weight"], equal, strict=True)]
+        of_errors = [
+            table**2 * gram[:, column]
+            for table, gram, column in zip(at["table"], grams, columns, strict=True)
+        ]
+        self._moved = [
+            [by_errors + own**2 * same * of for by_errors, of in zip(of_errors, equal, strict=True)]
+            for own, same in zip(at["own"], self._same, strict=True)
+        ]
+        self._alone = [
+            [table**2 * gram.diagonal() + own**2 for table, gram in zip(at["table"], grams, strict=True)]
+            for own in at["own"]
+        ]
+        covariance = np.empty((len(floors), len(floors)))
+        for floor in range(self._floors):
+            covariance[floors == floor] = self._shared(seen.choices[floors == floor, :-1], floor)
+        self._factor = cho_factor(regular(covariance, at["noise"] ** 2 * seen.losses), lower=True)
+        self._weighted = cho_solve(self._factor, seen.shifts)
+
+    def _spread_out(self) -> None:
+        """Learn along which directions predictions are off, from what each evaluation is off when left out.
+
+        Rasmussen and Williams, equation 5.12.
+        """
+        inverse = cho_solve(self._factor, np.eye(len(self._weighted)))
+        off = self._weighted / np.sqrt(inverse.diagonal())[:, None]
+        spread, along = np.linalg.eigh(off.T @ off / max(float((off**2).sum()), LEAST))
+        self._alike = float((spread**2).sum())
+        self._along = along[:, -ALONG:] * np.sqrt(np.maximum(spread[-ALONG:], 0.0))
+
+    def predict(self, choices: Rows, floor: int) -> tuple[Array, Array]:
+        """Return the logarithms of the losses of choices of tables, and their standard deviations.
+
+        Args:
+            choices: (n, keys).
+            floor: Which widths all of them have.
+        """
+        at, shared = self._at, self._shared(choices, floor)
+        middle = shared @ self._weighted
+        length = (middle**2).sum(axis=1)
+        known = solve_triangular(self._factor[0], shared.T, lower=True, check_finite=False)
+        alone = sum(own[row] for own, row in zip(self._alone[floor], choices.T, strict=True))
+        alone = alone + at["rounding"][floor] ** 2 + at["luck"][floor] ** 2
+        left = np.maximum(alone - (known**2).sum(axis=0), 0.0) + at["noise"] ** 2 * length
+        loss = np.maximum(length + left, LEAST)
+        along = ((middle @ self._along) ** 2).sum(axis=1)
+        return np.log(loss), np.sqrt(4 * left * along + 2 * left**2 * self._alike) / loss
+
+    def _shared(self, choices: Rows, floor: int) -> Array:
+        """Return the kernel of choices (n, keys) of some widths and the evaluations, (n, evaluations)."""
+        kept = np.tile(self._same[floor] * self._at["luck"][floor] ** 2, (len(choices), 1))
+        moved = np.tile(self._same[floor] * self._at["rounding"][floor] ** 2, (len(choices), 1))
+        for row, by_table, of_luck in zip(choices.T, self._moved[floor], self._kept, strict=True):
+            moved += by_table[row]
+            kept *= of_luck[row]
+        return np.asarray(moved + kept)
+
+
+def _cosines(errors: Array) -> Array:
+    """Return how alike tables err, (choices, choices)."""
+    unit = errors / np.maximum(np.linalg.norm(errors, axis=1), LEAST)[:, None]
+    return np.asarray(unit @ unit.T)

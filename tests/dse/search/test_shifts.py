@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import check_grad
+
+from dse.search.kernel import Kernel, Seen
+from dse.search.shifts import Shifts
+
+KEYS, TABLES, NUMBERS = 4, 10, 40
+
+
+def _errors(rng, points=6):
+    return [
+        rng.normal(0, 1, (TABLES, points)) * 10.0 ** rng.uniform(-3, -1, (TABLES, 1)) for _ in range(KEYS)
+    ]
+
+
+class World:
+    """Outputs move in proportion to the errors of tables, always by some rounding, and by luck."""
+
+    def __init__(self, seed, luck=0.0, rounding=0.02):
+        self.rng = rng = np.random.default_rng(seed)
+        self.errors = _errors(rng)
+        self._slopes = [rng.normal(0, 1, (own.shape[1], NUMBERS)) / NUMBERS**0.5 for own in self.errors]
+        self._rounding = rng.normal(0, rounding / NUMBERS**0.5, (2, NUMBERS))
+        self._luck = luck
+
+    def choices(self, count):
+        drawn = np.column_stack([self.rng.integers(0, TABLES, (count, KEYS)), self.rng.integers(0, 2, count)])
+        return np.unique(drawn, axis=0)
+
+    def moved(self, choices):
+        by_tables = sum(
+            own[row] @ slopes
+            for own, slopes, row in zip(self.errors, self._slopes, choices.T[:-1], strict=True)
+        )
+        luck = self.rng.normal(0, self._luck / NUMBERS**0.5, (len(choices), NUMBERS))
+        return by_tables + self._rounding[choices[:, -1]] + luck
+
+    def fitted(self, choices, moved):
+        losses = (moved**2).sum(axis=1)
+        model = Shifts(self.errors, 2)
+        model.fit(choices, losses, moved / np.sqrt(losses)[:, None], self.shares())
+        return model
+
+    def shares(self):
+        return [*((own**2).sum(axis=1) for own in self.errors), np.full(2, 1e-6)]
+
+
+def predicted(model, choices):
+    """Predict the losses of choices with their widths, (n, keys + 1)."""
+    both = [model.predict(choices[:, :-1], floor) for floor in (0, 1)]
+    return np.where(choices[:, -1] == 0, both[0], both[1])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_of_tables_that_were_never_scored_together_are_foretold(seed):
+    world = World(seed)
+    choices = world.rng.permutation(world.choices(400))
+    moved = world.moved(choices)
+    model = world.fitted(choices[:80], moved[:80])
+    mean, _ = predicted(model, choices[80:])
+    off = np.log((moved[80:] ** 2).sum(axis=1)) - mean
+    assert np.sqrt((off**2).mean()) < 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_knows_how_far_to_trust_itself(seed):
+    world = World(seed, luck=0.02)
+    choices = world.rng.permutation(world.choices(400))
+    moved = world.moved(choices)
+    mean, spread = predicted(world.fitted(choices[:100], moved[:100]), choices[100:])
+    off = (np.log((moved[100:] ** 2).sum(axis=1)) - mean) / spread
+    assert 0.5 < np.sqrt((off**2).mean()) < 1.6
+
+
+def test_tables_that_cancel_are_found_without_being_scored_together():
+    rng = np.random.default_rng(0)
+    slopes = rng.normal(0, 1, (2, 8)) / 8**0.5
+    errors = [np.array([[0.1], [-0.1]]), np.array([[0.1], [-0.1]])]
+    slopes[1] = slopes[0]  # both functions move outputs along one line
+    choices = np.array([[0, 0, 0], [1, 1, 0], [1, 0, 0]])
+    moved = sum(errors[k][choices[:, k]] @ slopes[[k]] for k in range(2)) + [1e-3] * 8
+    losses = (moved**2).sum(axis=1)
+    model = Shifts(errors, 1)
+    shares = [np.full(2, 0.01), np.full(2, 0.01), np.array([1e-5])]
+    model.fit(choices, losses, moved / np.sqrt(losses)[:, None], shares)
+    (apart, together), _ = model.predict(np.array([[0, 1], [1, 1]]), 0)
+    assert apart < together - 2
+
+
+def test_what_was_scored_is_known_and_what_has_nothing_in_common_is_open():
+    world = World(1, luck=0.05)
+    choices = world.choices(60)
+    moved = world.moved(choices)
+    losses = np.log((moved**2).sum(axis=1))
+    mean, spread = predicted(world.fitted(choices[1:], moved[1:]), choices)
+    assert np.abs(mean[1:] - losses[1:]).mean() < 0.3
+    assert spread[1:].mean() < spread[0]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(1, 25))
+def test_no_evaluations_can_make_it_fail(seed, count):
+    rng = np.random.default_rng(seed)
+    choices = np.column_stack(
+        [rng.integers(0, 3, (count, KEYS)), rng.integers(0, 2, count)]
+    )  # some are the same
+    directions = rng.normal(0, 1, (count, NUMBERS))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    directions[rng.random(count) < 0.2] = 0.0  # outputs that did not move
+    model = Shifts(_errors(rng), 2)
+    shares = [rng.choice([1e-12, 1e-6, 5.0], size) for size in (*[TABLES] * KEYS, 2)]
+    model.fit(choices, rng.choice([0.0, 1e-9, 1e-3, 5.0], count), directions, shares)
+    assert np.isfinite(model.predict(rng.integers(0, 3, (10, KEYS)), int(rng.integers(0, 2)))).all()
+
+
+def test_the_gradient_is_the_slope_of_the_posterior():
+    world = World(0, luck=0.02)
+    choices = world.choices(30)
+    moved = world.moved(choices)
+    seen = Seen(choices, (moved**2).sum(axis=1), moved)
+    kernel = Kernel(KEYS, 2)
+    prior = kernel.middle(seen)
+    cost = kernel.posterior([own @ own.T for own in world.errors], seen, prior)
+    for _ in range(3):
+        at = prior + world.rng.normal(0, 0.5, len(prior))
+        assert check_grad(lambda p: cost(p)[0], lambda p: cost(p)[1], at) < 1e-3 * np.abs(cost(at)[1]).max()
+
+
+def test_parameters_are_learned_again_only_when_there_is_more_to_learn_from():
+    world = World(0)
+    choices = world.choices(50)
+    moved = world.moved(choices)
+    losses = (moved**2).sum(axis=1)
+    directions = moved / np.sqrt(losses)[:, None]
+    model = Shifts(world.errors, 2)
+    model.fit(choices[:-1], losses[:-1], directions[:-1], world.shares())
+    before = model._parameters.copy()
+    model.fit(choices, losses, directions, world.shares())
+    assert (model._parameters == before).all()
+
+
+def test_of_many_evaluations_those_of_least_sums_count_as_many_of_each_widths():
+    world = World(0)
+    choices = world.choices(1200)
+    sums = sum(own[row] for own, row in zip(world.shares(), choices.T, strict=True))
+    kept = Shifts(world.errors, 2)._nearest(choices[:, -1], sums)
+    for floor in (0, 1):
+        own = np.flatnonzero(choices[:, -1] == floor)
+        least = own[np.argsort(sums[own])[:128]]
+        assert set(least) <= set(kept)
+    assert len(kept) == 256
