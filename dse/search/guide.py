@@ -34,7 +34,8 @@ Array = NDArray[np.float64]
 Proposal = tuple[Branch, Choice]
 
 LUCKY = Hope(linear, 3.0)
-TURNS = (LUCKY, LUCKY, Hope(logarithmic, 0.0), LUCKY, LUCKY, Hope(logarithmic, 2.0, fewest=True))
+PLAIN, OTHERS = Hope(logarithmic, 0.0), Hope(logarithmic, 2.0, fewest=True)
+TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, OTHERS)
 """One evaluation after the other: most look for what the objectives see, some at all magnitudes alike, and of
 these some for widths that the others leave out: where tables move outputs is told by all widths."""
 

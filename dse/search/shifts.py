@@ -38,10 +38,11 @@ NEAREST = 256
 """Evaluations that are taken into account, those of the least sums of shares: others are far from the
 front."""
 
-GROWTH = 1.2
-"""Evaluations, over those of the last time, after which the parameters are learned again."""
+GROWTH, LITTLE = 1.2, 1.02
+"""Evaluations, over those of the last time, after which the parameters are learned again; and how far
+predictions are off."""
 
-ALONG = 32
+ALONG = 128
 """Directions in which losses are uncertain that are told apart, those of the greatest spread."""
 
 
@@ -55,7 +56,7 @@ class Shifts:
 
     def __init__(self, errors: Sequence[Array], floors: int) -> None:
         self._cosines = [_cosines(own) for own in errors]
-        self._floors, self._learned = floors, 0
+        self._floors, self._learned, self._compared = floors, 0, 0
         self._kernel = Kernel(len(errors), floors)
         self._parameters: Array | None = None
 
@@ -74,12 +75,13 @@ class Shifts:
         near = self._nearest(choices[:, -1], sums)
         lengths = np.sqrt(np.maximum(losses[near], LEAST))
         seen = Seen(choices[near], lengths**2, directions[near] * lengths[:, None])
-        if learns := self._parameters is None or len(choices) >= GROWTH * self._learned:
+        if len(choices) >= GROWTH * self._learned:
             self._parameters = self._kernel.learn(grams, seen, self._parameters)
             self._learned = len(choices)
         self._condition(grams, seen)
-        if learns:
-            self._spread_out()
+        if len(choices) >= LITTLE * self._compared:
+            self._compare()
+            self._compared = len(choices)
 
     def _nearest(self, floors: Rows, sums: Array) -> Rows:
         """Return the evaluations of least sums, as many of each widths."""
@@ -114,7 +116,7 @@ class Shifts:
         self._factor = cho_factor(regular(covariance, at["noise"] ** 2 * seen.losses), lower=True)
         self._weighted = cho_solve(self._factor, seen.shifts)
 
-    def _spread_out(self) -> None:
+    def _compare(self) -> None:
         """Learn along which directions predictions are off, from what each evaluation is off when left out.
 
         Rasmussen and Williams, equation 5.12.
