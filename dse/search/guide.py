@@ -6,7 +6,7 @@ each unit that could be built the tables that it can serve are combined to the f
 (`dse.search.merging`), for shares of the loss drawn from their posterior (Thompson sampling: Thompson,
 Biometrika 25, 1933). Of these combinations, and of those next to them and to the best so far, the one is
 chosen that adds most hypervolume to what was scored, if it is lucky (an upper confidence bound: Srinivas et
-al., ICML 2010). So what is uncertain is tried, and workers that choose at once look at different ones.
+al., ICML 2010). So what is uncertain is tried.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, OTHERS)
 """One evaluation after the other: most look for what the objectives see, some at all magnitudes alike, and of
 these some for widths that the others leave out: where tables move outputs is told by all widths."""
 
+SOME = 0.25
+"""Share of all that is offered that a worker beside others looks at."""
+
 BOLDER = (Hope(linear, 4.0), Hope(linear, 6.0), Hope(linear, 12.0))
 """What is hoped for where nothing promises a gain, until something does."""
 
@@ -50,12 +53,20 @@ class Guide:
         branches: One for each choice of widths.
         objectives: What is traded off; at least one figure of quality and one of hardware.
         limits: Constraints.
+        rng: For draws.
+        alone: Whether to look at all that is offered. Workers beside a first one look at some, drawn anew
+            each time, so that those who choose at once choose differently.
     """
 
     def __init__(
-        self, branches: Sequence[Branch], objectives: Sequence[Figure], limits: Sequence[Constraint]
+        self,
+        branches: Sequence[Branch],
+        objectives: Sequence[Figure],
+        limits: Sequence[Constraint],
+        rng: np.random.Generator,
+        alone: bool = True,
     ) -> None:
-        self._branches = branches
+        self._branches, self._rng, self._alone = branches, rng, alone
         self._costs = [figure for figure in objectives if figure in HARDWARE]
         self._limits = [limit for limit in limits if limit.figure in QUALITY]
         self._points: list[tuple[Array, Branch, Choice]] = []
@@ -109,7 +120,7 @@ class Guide:
                 (branch, choice): points
                 for branch in self._looked_at(hope)
                 for choice, points in branch.offers(self._model, self._best(branch), hope).items()
-                if self._may_keep_to_limits(-points[0, 0])
+                if self._may_keep_to_limits(-points[0, 0]) and (self._alone or self._rng.random() < SOME)
             }
             left = list(offers)
             if (best := most_promising(list(offers.values()), front, hope.scale)) is not None:

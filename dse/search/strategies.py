@@ -115,7 +115,8 @@ def strategy(config: StudyConfig, space: Space, network: Network, *stream: int) 
         config: The study file.
         space: What can be chosen.
         network: What is searched.
-        stream: Numbers that tell this stream from others of the study: trials that it had, the worker.
+        stream: Numbers that tell this stream from others of the study: trials that it had, the worker; the
+            first worker's is 0.
     """
     search = config.search
     if search.strategy == "joint":
@@ -128,7 +129,7 @@ def strategy(config: StudyConfig, space: Space, network: Network, *stream: int) 
         Branch(Choices(space, network, enumeration(space, network, chosen), costs), chosen, floor, rng)
         for floor, chosen in enumerate(usable(space.widths(), network.accumulator))
     ]
-    guide = Guide(branches, config.figures, config.limits)
+    guide = Guide(branches, config.figures, config.limits, rng, alone=not any(stream[-1:]))
     return Nested(space, network, make("tpe", search.seed, *stream), guide)
 
 

@@ -35,7 +35,8 @@ parameter_buffer = [512, 1024]
 def _guide(space, network, hardware, limits=(), seed=0):
     figures = space.config.figures
     choices = Choices(space, network, hardware, [figure for figure in figures if figure in HARDWARE])
-    return Guide([Branch(choices, {}, 0, np.random.default_rng(seed))], figures, limits)
+    rng = np.random.default_rng(seed)
+    return Guide([Branch(choices, {}, 0, rng)], figures, limits, rng)
 
 
 @pytest.fixture
@@ -146,3 +147,49 @@ def test_a_network_that_tells_no_direction_is_searched_all_the_same(fake_network
     front = every[non_dominated(every)]
     worst = front.min(axis=0) - 0.1 * np.ptp(front, axis=0)
     assert hypervolume(np.array(found), worst) > 0.9 * hypervolume(front, worst)
+
+
+def _of_two_widths(network, seed):
+    """Return a guide for words of 8 and 16 bits, and what scores a proposal and tells guides of it."""
+    config = parse(TEXT.replace('data_width = "int16"', 'data_width = ["int8", "int16"]'))
+    space = Space(config, network.functions, network.sites)
+    costs = [figure for figure in config.figures if figure in HARDWARE]
+    hardware = [enumeration(space, network, chosen) for chosen in space.widths()]
+    rng = np.random.default_rng(seed)
+    branches = [
+        Branch(Choices(space, network, own, costs), chosen, floor, rng)
+        for floor, (own, chosen) in enumerate(zip(hardware, space.widths(), strict=True))
+    ]
+
+    def score(tables, chosen):
+        own = hardware[space.widths().index(chosen)]
+        row = own.best_rows(network.workload(tables))[:1]
+        rate = float(own.costs(network.workload(tables), row).throughput_per_watt.iloc[0])
+        return {**network.quality(tables, chosen), "throughput_per_watt": rate}
+
+    return Guide(branches, config.figures, (), rng, alone=seed == 0), score
+
+
+def test_no_widths_are_left_out(fake_network):
+    guide, score = _of_two_widths(fake_network(), 0)
+    counts = {"int8": 0, "int16": 0}
+    for _ in range(48):
+        tables, chosen = guide.propose()
+        guide.learn(tables, chosen, score(tables, chosen))
+        counts[chosen["data_width"]] += 1
+    assert min(counts.values()) >= 4 + 4  # of the opening, and every ninth of the others
+
+
+def test_workers_that_choose_at_once_choose_differently(fake_network):
+    network = fake_network()
+    guides = [_of_two_widths(network, seed)[0] for seed in range(4)]
+    _, score = _of_two_widths(network, 0)
+    different = []
+    for _ in range(20):
+        proposals = [guide.propose(number) for number, guide in enumerate(guides)]
+        tables, chosen = proposals[0]
+        figures = score(tables, chosen)
+        for guide in guides:
+            guide.learn(tables, chosen, figures)
+        different.append(len({str(proposal) for proposal in proposals}))
+    assert np.mean(different[8:]) > 2.5  # after the opening
