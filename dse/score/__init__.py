@@ -25,7 +25,7 @@ from dse.storage.memo import Figures, Memo, memo_key
 
 Array = NDArray[np.float64]
 
-SITES = 3
+SITES = 8
 """Sites of a function, spread over the network, whose errors stand for all: a fit takes up to a second."""
 
 

@@ -35,7 +35,7 @@ Proposal = tuple[Branch, Choice]
 
 LUCKY = Hope(linear, 3.0)
 PLAIN, OTHERS = Hope(logarithmic, 0.0), Hope(logarithmic, 2.0, fewest=True)
-TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, OTHERS)
+TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, OTHERS)
 """One evaluation after the other: most look for what the objectives see, some at all magnitudes alike, and of
 these some for widths that the others leave out: where tables move outputs is told by all widths."""
 
