@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from approx.folders import cache_folder
 from dse import storage
+from dse.directions import DIRECTION
 from dse.errors import UserError
 from dse.storage import runs
 from dse.study import Study
@@ -136,7 +137,7 @@ def check_nothing_is_lost(command, victim, kills):
         assert trial.user_attrs["throughput_per_watt"] == trial.values[1]
     with study.database.memo.engine.connect() as connection:
         kept = connection.execute(text("SELECT figures FROM neuralmatrix_scores")).scalars().all()
-    assert all(set(json.loads(figures)) == set(study.original) for figures in kept)
+    assert all(set(json.loads(figures)) == {*study.original, DIRECTION} for figures in kept)
     done = Counter(
         line for line in (command.folder / "log").read_text().splitlines() if line.startswith("done")
     )
