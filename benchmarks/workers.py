@@ -84,7 +84,7 @@ class Sleeping:
 
     def quality(self, tables: Mapping[str, Mapping[str, Any]], _chosen: object) -> dict[str, Any]:
         time.sleep(float(os.environ[SECONDS]))
-        moved = np.zeros(256)  # as many numbers as the direction of a real network has
+        moved = np.zeros(512)  # as many numbers as the direction of a real network has
         moved[: len(tables)] = [self.table_errors(name, table)[0] for name, table in tables.items()]
         loss = float(moved @ moved)
         figures = {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}

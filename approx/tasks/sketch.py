@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-SIZE = 256
+SIZE = 512
 
 
 def direction(moved: Tensor) -> tuple[float, ...]:

@@ -28,7 +28,7 @@ have."""
 LEAST_LOSS = 5
 """Of those with the least loss so many count as near to the front: chance decides which of them is first."""
 
-NUMBERS = 256
+NUMBERS = 512
 """Numbers of a direction that is drawn for a network that tells none."""
 
 
