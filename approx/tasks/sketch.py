@@ -31,7 +31,7 @@ def direction(moved: Tensor) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=4)
-def _places(size: int) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+def _places(size: int) -> tuple[NDArray[np.uint16], NDArray[np.int8]]:
     """Return which sum each output counts for, and with which sign; the same in every process."""
     rng = np.random.default_rng(0)
-    return rng.integers(0, SIZE, size, np.uint8), rng.choice(np.array([-1, 1], np.int8), size)
+    return rng.integers(0, SIZE, size, np.uint16), rng.choice(np.array([-1, 1], np.int8), size)
