@@ -123,9 +123,10 @@ class Shifts:
         """
         inverse = cho_solve(self._factor, np.eye(len(self._weighted)))
         off = self._weighted / np.sqrt(inverse.diagonal())[:, None]
-        spread, along = np.linalg.eigh(off.T @ off / max(float((off**2).sum()), LEAST))
+        off /= max(float(np.linalg.norm(off)), LEAST)
+        spread, mixed = np.linalg.eigh(off @ off.T)
         self._alike = float((spread**2).sum())
-        self._along = along[:, -ALONG:] * np.sqrt(np.maximum(spread[-ALONG:], 0.0))
+        self._along = off.T @ mixed[:, -ALONG:]
 
     def predict(self, choices: Rows, floor: int) -> tuple[Array, Array]:
         """Return the logarithms of the losses of choices of tables, and their standard deviations.
