@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Score:
     agreement: float = math.nan
     kl_divergence: float = math.nan
     cosine: float = math.nan
-    direction: tuple[float, ...] = ()
+    direction: tuple[float, ...] = field(default=(), repr=False)
 
     @property
     def fidelity(self) -> float:

@@ -19,12 +19,12 @@ from dse.pareto import hypervolume, non_dominated
 from dse.search.additive import LEAST
 
 Array = NDArray[np.float64]
+Scale = Callable[[Array], Array]
+"""Puts points on a scale of their losses."""
+
 BEYOND = 0.1
 """How far the reference point lies beyond the worst values, over the span of all (Ishibuchi et al.,
 Evolutionary Computation 26, 2018)."""
-
-Scale = Callable[[Array], Array]
-"""Puts points on a scale of their losses."""
 
 
 def loss_of(figures: Mapping[str, Any]) -> float:
