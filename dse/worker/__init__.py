@@ -86,7 +86,9 @@ class Worker:
             if trial.state is not TrialState.COMPLETE:
                 continue
             attrs = trial.user_attrs
-            figures = {name: attrs[name] for name in (*self._original, DIRECTION) if name in attrs}
+            figures = {name: attrs[name] for name in self._original}
+            if DIRECTION in attrs:  # a network need not tell it
+                figures[DIRECTION] = attrs[DIRECTION]
             self._scorer.learn(attrs[TABLES], widths(attrs["design"]), figures)
             if max(trial.constraints.values(), default=0.0) <= 0:
                 self._screen.learn(trial.values)
