@@ -96,8 +96,8 @@ class Branch:
     def evaluations(self) -> Evaluations:
         """Return what was scored; at least one choice was."""
         choices = self._with_floor(np.array(list(self.scored), np.intp))
-        losses, directions = (np.array(list(own.values())) for own in (self.scored, self._directions))
-        return Evaluations(choices, losses, directions)
+        losses = np.array(list(self.scored.values()))
+        return Evaluations(choices, losses, list(self._directions.values()))
 
     def offers(self, model: Model, best: Sequence[Choice], hope: Hope) -> Mapping[Choice, Array]:
         """Return choices that were not asked for, and the points of each: (designs, 1 + costs).
@@ -154,7 +154,7 @@ class Branch:
 
     def _fresh(self, choices: Rows) -> Iterator[Choice]:
         """Yield those of the choices (n, keys) that were not asked for."""
-        return (choice for choice in map(tuple, choices.tolist()) if choice not in self._asked)
+        return (choice for choice in (tuple(row.tolist()) for row in choices) if choice not in self._asked)
 
     def _with_floor(self, choices: Rows) -> Rows:
         return np.column_stack([choices, np.full(len(choices), self._floor)])

@@ -28,12 +28,12 @@ class Evaluations:
     Attributes:
         choices: (n, keys + 1), which table each key had, and which widths.
         losses: (n,).
-        directions: Where the outputs moved, (n, numbers), of length 1.
+        directions: Where the outputs moved, (numbers,) each, of length 1.
     """
 
     choices: Rows
     losses: Array
-    directions: Array
+    directions: Sequence[Array]
 
 
 class Model:
@@ -54,7 +54,7 @@ class Model:
         choices = np.concatenate([part.choices for part in parts])
         losses = np.concatenate([part.losses for part in parts])
         self._shares.fit(choices, losses)
-        directions = np.concatenate([part.directions for part in parts])
+        directions = [direction for part in parts for direction in part.directions]
         self._shifts.fit(choices, losses, directions, self._shares.expected())
 
     def draw(self, rng: np.random.Generator) -> list[Array]:

@@ -60,13 +60,15 @@ class Shifts:
         self._kernel = Kernel(len(errors), floors)
         self._parameters: Array | None = None
 
-    def fit(self, choices: Rows, losses: Array, directions: Array, shares: Sequence[Array]) -> None:
+    def fit(
+        self, choices: Rows, losses: Array, directions: Sequence[Array], shares: Sequence[Array]
+    ) -> None:
         """Take evaluations into account.
 
         Args:
             choices: (evaluations, keys + 1), which table each key had, and which widths.
             losses: (evaluations,), at least 0.
-            directions: (evaluations, numbers), of length 1.
+            directions: Of each evaluation, (numbers,), of length 1.
             shares: Of the loss, those of each key's tables, (choices,), and of all widths, (floors,).
         """
         roots = [np.sqrt(own) for own in shares[:-1]]
@@ -74,14 +76,15 @@ class Shifts:
         sums = np.sum([own[row] for own, row in zip(shares, choices.T, strict=True)], axis=0)
         near = self._nearest(choices[:, -1], sums)
         lengths = np.sqrt(np.maximum(losses[near], LEAST))
-        seen = Seen(choices[near], lengths**2, directions[near] * lengths[:, None])
+        seen = Seen(choices[near], lengths**2, np.array([directions[row] for row in near]) * lengths[:, None])
         if len(choices) >= GROWTH * self._learned:
             self._parameters = self._kernel.learn(grams, seen, self._parameters)
             self._learned = len(choices)
-        self._condition(grams, seen)
+        weighted = self._condition(grams, seen)
         if len(choices) >= LITTLE * self._compared:
-            self._compare()
+            self._compare(weighted)
             self._compared = len(choices)
+        self._products, self._spread = weighted @ weighted.T, weighted @ self._along
 
     def _nearest(self, floors: Rows, sums: Array) -> Rows:
         """Return the evaluations of least sums, as many of each widths."""
@@ -89,8 +92,12 @@ class Shifts:
         own = [order[floors[order] == floor] for floor in range(self._floors)]
         return np.concatenate([rows[: NEAREST // self._floors] for rows in own])
 
-    def _condition(self, grams: Sequence[Array], seen: Seen) -> None:
-        """Look up what every table has in common with those of the evaluations, and solve for these."""
+    def _condition(self, grams: Sequence[Array], seen: Seen) -> Array:
+        """Look up what every table has in common with those of the evaluations, and solve for these.
+
+        Returns:
+            What a prediction weights by what it has in common with each evaluation, (evaluations, numbers).
+        """
         self._at = at = self._kernel.values(np.asarray(self._parameters))
         floors, columns = seen.choices[:, -1], seen.choices[:, :-1].T
         self._same = np.array([floors == floor for floor in range(self._floors)], dtype=float)
@@ -114,15 +121,15 @@ class Shifts:
         for floor in range(self._floors):
             covariance[floors == floor] = self._shared(seen.choices[floors == floor, :-1], floor)
         self._factor = cho_factor(regular(covariance, at["noise"] ** 2 * seen.losses), lower=True)
-        self._weighted = cho_solve(self._factor, seen.shifts)
+        return np.asarray(cho_solve(self._factor, seen.shifts))
 
-    def _compare(self) -> None:
+    def _compare(self, weighted: Array) -> None:
         """Learn along which directions predictions are off, from what each evaluation is off when left out.
 
         Rasmussen and Williams, equation 5.12.
         """
-        inverse = cho_solve(self._factor, np.eye(len(self._weighted)))
-        off = self._weighted / np.sqrt(inverse.diagonal())[:, None]
+        inverse = cho_solve(self._factor, np.eye(len(weighted)))
+        off = weighted / np.sqrt(inverse.diagonal())[:, None]
         off /= max(float(np.linalg.norm(off)), LEAST)
         spread, mixed = np.linalg.eigh(off @ off.T)
         self._alike = float((spread**2).sum())
@@ -136,14 +143,13 @@ class Shifts:
             floor: Which widths all of them have.
         """
         at, shared = self._at, self._shared(choices, floor)
-        middle = shared @ self._weighted
-        length = (middle**2).sum(axis=1)
+        length = np.maximum(((shared @ self._products) * shared).sum(axis=1), 0.0)
         known = solve_triangular(self._factor[0], shared.T, lower=True, check_finite=False)
         alone = sum(own[row] for own, row in zip(self._alone[floor], choices.T, strict=True))
         alone = alone + at["rounding"][floor] ** 2 + at["luck"][floor] ** 2
         left = np.maximum(alone - (known**2).sum(axis=0), 0.0) + at["noise"] ** 2 * length
         loss = np.maximum(length + left, LEAST)
-        along = ((middle @ self._along) ** 2).sum(axis=1)
+        along = ((shared @ self._spread) ** 2).sum(axis=1)
         return np.log(loss), np.sqrt(4 * left * along + 2 * left**2 * self._alike) / loss
 
     def _shared(self, choices: Rows, floor: int) -> Array:
