@@ -79,6 +79,9 @@ class Sleeping:
         error = scale * len(key) * (2 if table["bias"] == "minimax" else 1) * table["segments"] ** -4
         return np.array([math.sqrt(error)])
 
+    def input_parts(self, _key: str) -> NDArray[np.intp]:
+        return np.zeros((2, 1), np.intp)
+
     def accumulator(self, chosen: Mapping[str, Any]) -> int:
         return int(chosen.get("accumulator_bits", 32))
 

@@ -57,6 +57,11 @@ class Density:
         counts, edges = np.histogram(values, bins=bins, range=(lo - margin, hi + margin))
         return cls(edges, counts.astype(np.float64))
 
+    @classmethod
+    def uniform(cls, lo: float, hi: float, bins: int = 256) -> Density:
+        """Return the density of inputs that are equally likely from lo to hi."""
+        return cls(np.linspace(lo, hi, bins + 1), np.ones(bins))
+
     @cached_property
     def support(self) -> tuple[float, float]:
         """The least interval that holds every input seen."""
@@ -77,7 +82,7 @@ class Density:
         """Return so many points in each bin that has inputs, and the share of inputs each stands for.
 
         Returns:
-            Both of shape (bins with inputs * per_bin,).
+            Both of shape (bins with inputs * per_bin,), the points in ascending order.
         """
         seen = np.flatnonzero(self.counts)
         steps = (np.arange(per_bin) + 0.5) / per_bin

@@ -140,16 +140,9 @@ class CpwlTable:
         """Return the mean squared error over the domain under ``density``, or a uniform one."""
         return mean_squared_error(self, self.target(density))
 
-    def errors(self, density: Density | None = None) -> tuple[Array, Array]:
-        """Return errors at inputs that depend on the density alone, so that tables can be compared.
-
-        Returns:
-            The signed errors, in the table's error kind, at 4 points of each bin of `density`, or of 256 over
-            the domain; and the share of inputs that each stands for, both of shape (points,).
-        """
-        seen = density or Density(np.linspace(*self.domain, 257), np.ones(256))
-        points, shares = seen.points(4)
-        return signed_error(self.target(density), self, points), shares
+    def errors(self, x: Array) -> Array:
+        """Return the signed errors at ``x``, in the table's error kind."""
+        return signed_error(self.target(), self, x)
 
     def quantize(
         self,

@@ -19,14 +19,12 @@ from dse.directions import DIRECTION, pack
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY
 from dse.score.fingerprint import code, fingerprint
+from dse.score.seen import Seen, some_of
 from dse.space import Candidate, Tables
 from dse.space.widths import Widths, completed, numerics
 from dse.storage.memo import Figures, Memo, memo_key
 
 Array = NDArray[np.float64]
-
-SITES = 8
-"""Sites of a function, spread over the network, whose errors stand for all: a fit takes up to a second."""
 
 
 class Network(Protocol):
@@ -88,6 +86,18 @@ class Network(Protocol):
 
         They are weighted by how often each is seen: the squares add up to the mean squared error. Nothing is
         run for it. With a function as key it stands for all its sites, up to a factor.
+
+        Returns:
+            (points,).
+        """
+
+    def input_parts(self, key: str) -> NDArray[np.intp]:
+        """Return which of its sites, and which range of that site's inputs, each of these points is in.
+
+        Errors of different parts may matter more or less to the network's outputs.
+
+        Returns:
+            Two numbers a point, from 0, (2, points).
         """
 
     def finetuned(self, tables: Tables, chosen: Widths) -> Figures:
@@ -195,11 +205,29 @@ class ConvertedNetwork:
     def _table_errors(self, key: str, table: Mapping[str, Any]) -> Array:
         import approx
 
-        names = [name for name, function in self.sites.items() if key in (name, function)]
-        some = sorted({names[len(names) * part // (2 * SITES)] for part in range(1, 2 * SITES, 2)})
-        self._converted.set_approximation(_approximation(dict.fromkeys(some, table)), approx.Numerics())
+        seen = self._seen(key)
+        self._converted.set_approximation(_approximation(dict.fromkeys(seen, table)), approx.Numerics())
         tables, width = self._converted.tables, table.get("width")
-        return np.concatenate([_errors(tables[name], width, self._converted.density(name)) for name in some])
+        return np.concatenate([own.errors(tables[name], width) for name, own in seen.items()])
+
+    def input_parts(self, key: str) -> NDArray[np.intp]:
+        """Return sites and ranges of the inputs of `table_errors`; see `Network`."""
+        ranges = [seen.ranges for seen in self._seen(key).values()]
+        return np.array([np.repeat(np.arange(len(ranges)), [r.size for r in ranges]), np.concatenate(ranges)])
+
+    @cache  # noqa: B019 - one network a process
+    def _seen(self, key: str) -> Mapping[str, Seen]:
+        """What some sites of a key were given, by their names; where none was seen, any of the domain."""
+        from approx import Density
+
+        names = [name for name, function in self.sites.items() if key in (name, function)]
+        sites = {site.name: site for site in self._converted.program.sites}
+        return {
+            name: Seen.of(
+                self._converted.density(name) or Density.uniform(*self._converted.domain(sites[name]))
+            )
+            for name in some_of(names)
+        }
 
     def finetuned(self, tables: Tables, chosen: Widths) -> Figures:
         """Train a copy of the network through these tables and widths, `approx.finetune`, and score it."""
@@ -341,16 +369,6 @@ def _check_figures(config: StudyConfig, original: Figures) -> None:
     for field, figure in wanted:
         if figure in QUALITY and figure.name not in original:
             raise UserError(f"{field}: {config.task.name} has {', '.join(original)}")
-
-
-def _errors(table: Any, width: int | None, density: Any) -> Array:
-    """The errors of a table in so many bits; one that they cannot hold errs by 1."""
-    try:
-        errors, seen = (table if width is None else table.quantize(width, storage="midpoint")).errors(density)
-    except ValueError:
-        errors, seen = table.errors(density)
-        errors = np.ones_like(errors)
-    return np.asarray(errors * np.sqrt(seen))
 
 
 def _width(function: str, domain: tuple[float, float]) -> float:

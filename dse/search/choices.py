@@ -83,6 +83,10 @@ class Choices:
             for key, own in self.specs.items()
         ]
 
+    def parts(self, key: str) -> NDArray[np.intp]:
+        """Return site and range of these inputs; see `dse.score.Network.input_parts`."""
+        return self._network.input_parts(key)
+
     @cached_property
     def errors(self) -> list[Array]:
         """Mean squared errors of each key's tables."""

@@ -17,10 +17,14 @@ OWN, LUCK, WEIGHT, NOISE = 0.2, 0.3, 0.3, 0.2
 """The prior's middle: what one table and all together do to rounding, over the least length that was
 measured; the weight of a key; what is off in proportion to the length, since proportions end somewhere."""
 
-SPREADS = {"rounding": 1.0, "own": 1.0, "luck": 1.0, "table": 0.5, "weight": 1.0, "noise": 0.5}
-"""Standard deviations of the parameters' logarithms about the prior's middle; 0 is that of `table`."""
+SPREADS = {"rounding": 1.0, "own": 1.0, "luck": 1.0, "touch": 1.0, "weight": 1.0, "noise": 0.5}
+"""Standard deviations of the parameters' logarithms about the prior's middle; 0 is that of `touch`."""
 
-NUMBERS = 4
+GAIN, PART = 1.5, 1.0
+"""Likewise of a key's gain, about what its shares of the loss say, and of what its ranges and its sites add
+to it, about 0."""
+
+NUMBERS = 20
 """Numbers of a vector that count as independent where parameters are learned; outputs move together."""
 
 SMALL = 1e-9
@@ -44,41 +48,80 @@ class Seen:
     shifts: Array
 
 
+class Tables:
+    """How the tables of one key err.
+
+    Args:
+        errors: Of each table, (choices, points).
+        parts: Site and range of each point, (2, points).
+
+    Attributes:
+        products: Of the errors of two tables, within each part of the inputs: (parts, choices, choices).
+        gains: Which numbers add to the logarithm of each part's gain: that of all, those of the ranges, and,
+            where there are several, those of the sites. (parts, numbers).
+        middle: The median of the tables' mean squared errors.
+    """
+
+    def __init__(self, errors: Array, parts: Rows) -> None:
+        pairs, part = np.unique(parts, axis=1, return_inverse=True)
+        within = [errors[:, part == number] for number in range(pairs.shape[1])]
+        self.products = np.array([own @ own.T for own in within])
+        sites, ranges = (np.equal.outer(row, np.unique(row)).astype(float) for row in pairs)
+        self.gains = np.column_stack([np.ones(len(within)), ranges, *([sites] if sites.shape[1] > 1 else [])])
+        self.middle = float(np.median((errors**2).sum(axis=1)))
+
+
 class Kernel:
     """The parameters of the covariance, and how they are learned.
 
     Args:
-        keys: How many tables a network has.
+        tables: Of each key.
         floors: How many choices of widths there are.
     """
 
-    def __init__(self, keys: int, floors: int) -> None:
-        sizes = {"rounding": floors, "own": floors, "luck": floors, "table": keys, "weight": keys, "noise": 1}
-        ends = np.cumsum(list(sizes.values()))
-        self._at = {
-            name: slice(int(end) - size, int(end))
-            for (name, size), end in zip(sizes.items(), ends, strict=True)
-        }
-        self._spread = np.concatenate([np.full(size, SPREADS[name]) for name, size in sizes.items()])
-        self._floors = floors
+    def __init__(self, tables: Sequence[Tables], floors: int) -> None:
+        self._tables, self._floors, keys = tables, floors, len(tables)
+        sizes = {"rounding": floors, "own": floors, "luck": floors, "touch": keys, "weight": keys, "noise": 1}
+        ends = np.cumsum([*sizes.values(), *(own.gains.shape[1] for own in tables)]).tolist()
+        places = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        self._at = dict(zip(sizes, places, strict=False))
+        self._gains = places[len(sizes) :]
+        spreads = [np.full(size, SPREADS[name]) for name, size in sizes.items()]
+        self._spread = np.concatenate(
+            [*spreads, *(np.append(GAIN, np.full(own.gains.shape[1] - 1, PART)) for own in tables)]
+        )
 
     def values(self, parameters: Array) -> Mapping[str, Array]:
-        """Return the parameters by name: three of each widths, two of each key, and the noise."""
+        """Return the parameters by name, but for gains: three of each widths, two of each key, the noise."""
         return {name: np.exp(parameters[place]) for name, place in self._at.items()}
 
-    def learn(self, grams: Sequence[Array], seen: Seen, start: Array | None) -> Array:
+    def by_tables(self, parameters: Array) -> list[Array]:
+        """Return what the tables of each key have in common by their errors, (choices, choices)."""
+        return [
+            np.tensordot(gains, own.products, 1)
+            for gains, own in zip(self._part_gains(parameters), self._tables, strict=True)
+        ]
+
+    def _part_gains(self, parameters: Array) -> list[Array]:
+        """Return the squared gains of each key's parts."""
+        return [
+            np.exp(2 * own.gains @ parameters[place])
+            for own, place in zip(self._tables, self._gains, strict=True)
+        ]
+
+    def learn(self, seen: Seen, shares: Sequence[Array], start: Array | None) -> Array:
         """Return the parameters' logarithms at the maximum of their posterior.
 
         Args:
-            grams: What the tables of each key have in common, (choices, choices) a key.
             seen: Evaluations.
+            shares: Of the loss, those of each key's tables, (choices,).
             start: Where to start from, if not from the prior.
         """
-        prior = self.middle(seen)
+        prior = self.middle(seen, shares)
         bounds = [(p - 4 * s, p + 4 * s) for p, s in zip(prior, self._spread, strict=True)]
         return np.asarray(
             minimize(
-                self.posterior(grams, seen, prior),
+                self.posterior(seen, prior),
                 prior if start is None else start,
                 jac=True,
                 method="L-BFGS-B",
@@ -87,7 +130,7 @@ class Kernel:
             ).x
         )
 
-    def middle(self, seen: Seen) -> Array:
+    def middle(self, seen: Seen, shares: Sequence[Array]) -> Array:
         """Return the middle of the prior: rounding is about as much as the least that was lost."""
         of = [seen.losses[seen.choices[:, -1] == floor] for floor in range(self._floors)]
         least = np.sqrt([own.min() if len(own) else seen.losses.min() for own in of])
@@ -95,68 +138,56 @@ class Kernel:
         middle[self._at["rounding"]] = np.log(least)
         middle[self._at["own"]], middle[self._at["luck"]] = np.log(OWN * least), np.log(LUCK * least)
         middle[self._at["weight"]], middle[self._at["noise"]] = np.log(WEIGHT), np.log(NOISE)
+        for place, own, share in zip(self._gains, self._tables, shares, strict=True):
+            middle[place.start] = 0.5 * np.log(np.median(share) / max(own.middle, 1e-12))
         return middle
 
-    def _terms(self, grams: Sequence[Array], choices: Rows) -> tuple[list[Array], Array, Array]:
-        """Return the kernel's terms but for luck, each to be multiplied by a squared parameter.
-
-        Returns:
-            The terms in the order of the parameters `rounding`, `own`, `table`, (n, n) each; which keys
-            differ, (n, n, keys); and whether the widths do not, (floors, n, n).
-        """
-        floors = choices[:, -1]
-        apart = np.asarray(choices[:, None, :-1] != choices[:, :-1], dtype=float)
-        same = np.array([np.outer(floors == i, floors == i) for i in range(self._floors)], dtype=float)
-        equal = (1.0 - apart).sum(axis=-1)
-        by_errors = [gram[np.ix_(row, row)] for gram, row in zip(grams, choices.T, strict=False)]
-        return [*same, *(same * equal), *by_errors], apart, same
-
-    def _squares(self, parameters: Array) -> Array:
-        """Return what each of the terms is multiplied by."""
-        logs = [parameters[self._at[name]] for name in ("rounding", "own", "table")]
-        return np.asarray(np.exp(2 * np.concatenate(logs)))
-
-    def _luck(self, parameters: Array, apart: Array, same: Array) -> Array:
-        """Return what all tables have in common together, (floors, n, n)."""
-        kept = np.exp(-apart @ np.exp(parameters[self._at["weight"]]))
-        return np.asarray(np.exp(2 * parameters[self._at["luck"]])[:, None, None] * same * kept)
-
-    def _noise(self, parameters: Array, seen: Seen) -> Array:
-        return np.asarray(np.exp(2 * parameters[self._at["noise"]]) * seen.losses)
-
-    def posterior(
-        self, grams: Sequence[Array], seen: Seen, prior: Array
-    ) -> Callable[[Array], tuple[float, Array]]:
+    def posterior(self, seen: Seen, prior: Array) -> Callable[[Array], tuple[float, Array]]:
         """Return what gives minus the logarithm of the parameters' posterior and its slope."""
-        terms, apart, same = self._terms(grams, seen.choices)
-        products, at = seen.shifts @ seen.shifts.T, self._at
+        products, at, floors = seen.shifts @ seen.shifts.T, self._at, seen.choices[:, -1]
+        equal = np.asarray(seen.choices[:, None, :-1] == seen.choices[:, :-1], dtype=float)
+        same = np.equal.outer(floors, floors).astype(float)
+        chosen = [
+            np.equal.outer(column, np.arange(own.products.shape[1])).astype(float)
+            for own, column in zip(self._tables, seen.choices.T, strict=False)
+        ]
+
+        def by_key(pairs: Array, per_key: Array) -> Array:
+            return np.asarray(pairs.ravel() @ per_key.reshape(-1, per_key.shape[-1]))
+
+        def by_floor(pairs: Array) -> Array:
+            return np.asarray(np.bincount(floors, pairs.sum(axis=1), self._floors), dtype=float)
 
         def cost(parameters: Array) -> tuple[float, Array]:
-            squares, luck = self._squares(parameters), self._luck(parameters, apart, same)
-            noise, together = self._noise(parameters, seen), luck.sum(axis=0)
-            factor = cho_factor(regular(_weighted(squares, terms) + together, noise), lower=True)
+            value = self.values(parameters)
+            rounding, each, luck = (
+                same * value[name][floors, None] ** 2 for name in ("rounding", "own", "luck")
+            )
+            own = each * (equal @ value["touch"] ** 2)
+            luck = luck * np.exp((equal - 1.0) @ value["weight"])
+            noise = value["noise"] ** 2 * seen.losses
+            tables = self.by_tables(parameters)
+            moved = sum(picked @ gram @ picked.T for picked, gram in zip(chosen, tables, strict=True))
+            factor = cho_factor(regular(moved + rounding + own + luck, noise), lower=True)
             inverse = cho_solve(factor, np.eye(len(noise)))
             weighted = inverse @ products
-            value = NUMBERS * (np.log(np.diag(factor[0])).sum() + 0.5 * np.trace(weighted))
+            found = NUMBERS * (np.log(np.diag(factor[0])).sum() + 0.5 * np.trace(weighted))
             slope = 0.5 * NUMBERS * (inverse - weighted @ inverse)
             gradient = np.zeros(len(parameters))
-            by_term = 2 * squares * [(slope * term).sum() for term in terms]
-            for name, part in zip(
-                ("rounding", "own", "table"), np.split(by_term, [self._floors, 2 * self._floors]), strict=True
+            for name, term in (("rounding", rounding), ("own", own), ("luck", luck)):
+                gradient[at[name]] = 2 * by_floor(slope * term)
+            gradient[at["touch"]] = 2 * value["touch"] ** 2 * by_key(slope * each, equal)
+            gradient[at["weight"]] = value["weight"] * by_key(slope * luck, equal - 1.0)
+            gradient[at["noise"]] = 2 * np.diag(slope) @ noise
+            for place, tables_, picked, gains in zip(
+                self._gains, self._tables, chosen, self._part_gains(parameters), strict=True
             ):
-                gradient[at[name]] = part
-            gradient[at["luck"]] = 2 * (slope * luck).sum(axis=(1, 2))
-            by_key = np.einsum("ij,ijk->k", slope * together, apart)
-            gradient[at["weight"]] = -np.exp(parameters[at["weight"]]) * by_key
-            gradient[at["noise"]] = 2 * np.exp(2 * parameters[at["noise"]]) * np.diag(slope) @ seen.losses
+                by_part = 2 * gains * np.tensordot(tables_.products, picked.T @ slope @ picked, 2)
+                gradient[place] = by_part @ tables_.gains
             from_prior = (parameters - prior) / self._spread**2
-            return value + 0.5 * from_prior @ (parameters - prior), gradient + from_prior
+            return found + 0.5 * from_prior @ (parameters - prior), gradient + from_prior
 
         return cost
-
-
-def _weighted(weights: Array, terms: Sequence[Array]) -> Array:
-    return np.asarray(sum(weight * term for weight, term in zip(weights, terms, strict=True)))
 
 
 def regular(covariance: Array, noise: Array) -> Array:

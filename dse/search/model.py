@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dse.search.additive import AdditiveLoss
 from dse.search.choices import Choices
+from dse.search.kernel import Tables
 from dse.search.shifts import Shifts
 
 Array = NDArray[np.float64]
@@ -47,7 +48,10 @@ class Model:
     def __init__(self, choices: Choices, floors: int) -> None:
         errors = dict(zip(choices.specs, choices.errors, strict=True))
         self._shares = AdditiveLoss(choices.functions, choices.specs, errors, floors)
-        self._shifts = Shifts(choices.curves, floors)
+        tables = [
+            Tables(own, choices.parts(key)) for key, own in zip(choices.specs, choices.curves, strict=True)
+        ]
+        self._shifts = Shifts(tables, floors)
 
     def fit(self, parts: Sequence[Evaluations]) -> None:
         """Take all evaluations into account."""

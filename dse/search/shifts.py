@@ -8,16 +8,18 @@ figure is computed from instead of the figure: Astudillo and Frazier, "Bayesian 
 functions", ICML 2019). Each number of a vector is drawn from one Gaussian process over the choices a and b of
 tables and widths,
 
-    k(a, b) = sum over keys of table^2 sqrt(share of a's table * share of b's) cosine of their errors
-              + [same widths] (rounding^2 + own^2 number of equal tables
+    k(a, b) = sum over keys of [sum over parts of gain^2 errors of a's table . errors of b's table]
+              + [same widths] (rounding^2 + sum over keys with equal tables of (own touch)^2
                                + luck^2 exp(-sum of weights of unequal keys))
 
-The first term says that a table moves outputs as its errors are, wherever they are and whatever the widths,
-and as far as its share of the loss says (`dse.search.additive`). The others are what numbers of some widths
-do: always; with one table; and with all together, since a change of one table rounds everything behind it
-anew. That last one is the weighted Hamming kernel of Hutter, Hoos and Leyton-Brown, LION 5, 2011. The
-parameters are those at the maximum of their posterior (Rasmussen and Williams, "Gaussian processes for
-machine learning", 2006, equations 2.25, 2.26, 5.8 and 5.9).
+The first term says that a table moves outputs as its errors are, whatever the widths: in proportion to the
+gain of the inputs where it errs. An error of the exponential near 0 is another thing to a softmax than one
+far below, and to a first layer another than to a last, so ranges of inputs and sites have gains, about what
+the shares of the loss say of all (`dse.search.additive`). The other terms are what numbers of some widths do:
+always; with one table; and with all together, since a change of one table rounds everything behind it anew.
+That last one is the weighted Hamming kernel of Hutter, Hoos and Leyton-Brown, LION 5, 2011. The parameters
+are those at the maximum of their posterior (Rasmussen and Williams, "Gaussian processes for machine
+learning", 2006, equations 2.25, 2.26, 5.8 and 5.9).
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from dse.search.additive import LEAST
-from dse.search.kernel import Kernel, Seen, regular
+from dse.search.kernel import Kernel, Seen, Tables, regular
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -38,9 +41,17 @@ NEAREST = 256
 """Evaluations that are taken into account, those of the least sums of shares: others are far from the
 front."""
 
+COVER = 4
+"""Of each table so many of its evaluations come before others: what was scored of it is not to be forgotten
+where its share says too much."""
+
 GROWTH, LITTLE = 1.2, 1.02
 """Evaluations, over those of the last time, after which the parameters are learned again; and how far
 predictions are off."""
+
+OPEN, FAR = 1.0, 3.0
+"""Standard deviation of the logarithm of what is open of tables, since gains are only known so well; and how
+many of them the spread is to be right at."""
 
 ALONG = 128
 """Directions in which losses are uncertain that are told apart, those of the greatest spread."""
@@ -50,19 +61,16 @@ class Shifts:
     """Predicts losses from where outputs moved.
 
     Args:
-        errors: Of each key's tables, (choices, points): see `dse.score.Network.table_errors`.
+        tables: Of each key.
         floors: How many choices of widths there are.
     """
 
-    def __init__(self, errors: Sequence[Array], floors: int) -> None:
-        self._cosines = [_cosines(own) for own in errors]
+    def __init__(self, tables: Sequence[Tables], floors: int) -> None:
         self._floors, self._learned, self._compared = floors, 0, 0
-        self._kernel = Kernel(len(errors), floors)
+        self._kernel = Kernel(tables, floors)
         self._parameters: Array | None = None
 
-    def fit(
-        self, choices: Rows, losses: Array, directions: Sequence[Array], shares: Sequence[Array]
-    ) -> None:
+    def fit(self, choices: Rows, losses: Array, directions: Sequence[Array], shares: Sequence[Array]) -> None:
         """Take evaluations into account.
 
         Args:
@@ -71,50 +79,51 @@ class Shifts:
             directions: Of each evaluation, (numbers,), of length 1.
             shares: Of the loss, those of each key's tables, (choices,), and of all widths, (floors,).
         """
-        roots = [np.sqrt(own) for own in shares[:-1]]
-        grams = [c * np.outer(own, own) for c, own in zip(self._cosines, roots, strict=True)]
         sums = np.sum([own[row] for own, row in zip(shares, choices.T, strict=True)], axis=0)
-        near = self._nearest(choices[:, -1], sums)
+        near = self._nearest(choices, sums)
         lengths = np.sqrt(np.maximum(losses[near], LEAST))
         seen = Seen(choices[near], lengths**2, np.array([directions[row] for row in near]) * lengths[:, None])
         if len(choices) >= GROWTH * self._learned:
-            self._parameters = self._kernel.learn(grams, seen, self._parameters)
+            self._parameters = self._kernel.learn(seen, shares[:-1], self._parameters)
             self._learned = len(choices)
-        weighted = self._condition(grams, seen)
+        weighted = self._condition(seen)
         if len(choices) >= LITTLE * self._compared:
             self._compare(weighted)
             self._compared = len(choices)
         self._products, self._spread = weighted @ weighted.T, weighted @ self._along
 
-    def _nearest(self, floors: Rows, sums: Array) -> Rows:
-        """Return the evaluations of least sums, as many of each widths."""
+    def _nearest(self, choices: Rows, sums: Array) -> Rows:
+        """Return the evaluations of least sums, as many of each widths; first of all some of each table."""
         order = np.argsort(sums, kind="stable")
-        own = [order[floors[order] == floor] for floor in range(self._floors)]
-        return np.concatenate([rows[: NEAREST // self._floors] for rows in own])
+        own = [order[choices[order, -1] == floor] for floor in range(self._floors)]
+        return np.concatenate(
+            [_covering(rows, choices[rows, :-1])[: NEAREST // self._floors] for rows in own]
+        )
 
-    def _condition(self, grams: Sequence[Array], seen: Seen) -> Array:
+    def _condition(self, seen: Seen) -> Array:
         """Look up what every table has in common with those of the evaluations, and solve for these.
 
         Returns:
             What a prediction weights by what it has in common with each evaluation, (evaluations, numbers).
         """
         self._at = at = self._kernel.values(np.asarray(self._parameters))
+        grams = self._kernel.by_tables(np.asarray(self._parameters))
         floors, columns = seen.choices[:, -1], seen.choices[:, :-1].T
         self._same = np.array([floors == floor for floor in range(self._floors)], dtype=float)
         equal = [
             np.equal.outer(np.arange(len(gram)), column) for gram, column in zip(grams, columns, strict=True)
         ]
         self._kept = [np.exp(-weight * ~own) for weight, own in zip(at["weight"], equal, strict=True)]
-        of_errors = [
-            table**2 * gram[:, column]
-            for table, gram, column in zip(at["table"], grams, columns, strict=True)
-        ]
+        touch = at["touch"] ** 2
         self._moved = [
-            [by_errors + own**2 * same * of for by_errors, of in zip(of_errors, equal, strict=True)]
+            [
+                gram[:, column] + own**2 * touched * same * of
+                for gram, column, touched, of in zip(grams, columns, touch, equal, strict=True)
+            ]
             for own, same in zip(at["own"], self._same, strict=True)
         ]
         self._alone = [
-            [table**2 * gram.diagonal() + own**2 for table, gram in zip(at["table"], grams, strict=True)]
+            [gram.diagonal() + own**2 * touched for gram, touched in zip(grams, touch, strict=True)]
             for own in at["own"]
         ]
         covariance = np.empty((len(floors), len(floors)))
@@ -147,10 +156,14 @@ class Shifts:
         known = solve_triangular(self._factor[0], shared.T, lower=True, check_finite=False)
         alone = sum(own[row] for own, row in zip(self._alone[floor], choices.T, strict=True))
         alone = alone + at["rounding"][floor] ** 2 + at["luck"][floor] ** 2
-        left = np.maximum(alone - (known**2).sum(axis=0), 0.0) + at["noise"] ** 2 * length
+        unknown = np.maximum(alone - (known**2).sum(axis=0), 0.0)
+        left = unknown + at["noise"] ** 2 * length
         loss = np.maximum(length + left, LEAST)
         along = ((shared @ self._spread) ** 2).sum(axis=1)
-        return np.log(loss), np.sqrt(4 * left * along + 2 * left**2 * self._alike) / loss
+        variance = (4 * left * along + 2 * left**2 * self._alike) / loss**2
+        of_tables = np.maximum(unknown - at["luck"][floor] ** 2, 0.0)
+        less = np.log(loss / np.maximum(loss - of_tables * (1 - np.exp(-FAR * OPEN)), LEAST)) / FAR
+        return np.log(loss), np.sqrt(variance + less**2)
 
     def _shared(self, choices: Rows, floor: int) -> Array:
         """Return the kernel of choices (n, keys) of some widths and the evaluations, (n, evaluations)."""
@@ -162,7 +175,12 @@ class Shifts:
         return np.asarray(moved + kept)
 
 
-def _cosines(errors: Array) -> Array:
-    """Return how alike tables err, (choices, choices)."""
-    unit = errors / np.maximum(np.linalg.norm(errors, axis=1), LEAST)[:, None]
-    return np.asarray(unit @ unit.T)
+def _covering(rows: Rows, choices: Rows) -> Rows:
+    """Return rows, in the order given but for this: the first ones of each key's table come before others.
+
+    Args:
+        rows: (n,).
+        choices: Their tables, (n, keys).
+    """
+    before = [pd.Series(column).groupby(column).cumcount().to_numpy() for column in choices.T]
+    return rows[np.argsort(np.min(before, axis=0) >= COVER, kind="stable")] if len(rows) else rows

@@ -48,6 +48,9 @@ class Light:
     def table_errors(self, key, table):
         return np.array([table["segments"] ** -2.0])
 
+    def input_parts(self, key):
+        return np.zeros((2, 1), np.intp)
+
     def accumulator(self, chosen):
         return chosen.get("accumulator_bits", 32)
 

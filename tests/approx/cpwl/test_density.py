@@ -86,3 +86,9 @@ def test_fits_stay_bounded_where_no_input_was_seen(name):
 def test_nothing_seen_inside_the_domain_is_refused():
     with pytest.raises(ValueError, match="density"):
         fit("gelu", 8).mse(Density(np.array([20.0, 30.0]), np.array([1.0])))
+
+
+def test_a_uniform_density_is_as_high_everywhere():
+    density = Density.uniform(-2.0, 6.0)
+    assert density.support == (-2.0, 6.0)
+    assert density(np.array([-1.9, 0.0, 5.9])) == pytest.approx(1 / 8)

@@ -3,11 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from approx.cpwl import fit
 from approx.tasks import Batch
 from dse.config import parse
 from dse.directions import unpack
-from dse.score import ConvertedNetwork, _errors
+from dse.score import ConvertedNetwork
 
 
 class _Task:
@@ -52,19 +51,13 @@ def test_errors_of_all_tables_of_a_key_are_at_the_same_inputs_and_less_with_more
     )
 
 
-class _TooWide:
-    """A table that no number of bits can hold."""
-
-    errors = staticmethod(fit("gelu", 4).errors)
-
-    def quantize(self, bits, storage):
-        raise ValueError("use more bits")
-
-
-def test_a_table_that_its_bits_cannot_hold_errs_by_1():
-    errors = _errors(_TooWide(), 2, None)
-    assert errors @ errors == pytest.approx(1.0)
-    assert errors.shape == _errors(fit("gelu", 4), None, None).shape
+def test_inputs_are_told_apart_by_their_site_and_their_range(network):
+    sites, ranges = network.input_parts("gelu")
+    assert sites.shape == network.table_errors("gelu", _table(8)).shape
+    assert set(sites) == set(range(list(network.sites.values()).count("gelu")))
+    assert set(ranges) == set(range(8))
+    for site in set(sites):
+        assert (np.diff(ranges[sites == site]) >= 0).all()
 
 
 def test_what_is_scored_tells_where_the_outputs_moved_and_that_adds_up_over_tables(network):
