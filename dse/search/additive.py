@@ -110,6 +110,12 @@ class AdditiveLoss:
         """Return the shares of each key's choices, and the floors, at the posterior's maximum."""
         return np.split(np.exp(self._mode), self._starts[1:])
 
+    def predict(self, choices: NDArray[np.intp], floor: int) -> tuple[Array, Array]:
+        """Return the logarithms of the losses of choices (n, keys) with a floor, and standard deviations."""
+        full = np.column_stack([choices, np.full(len(choices), floor)])
+        sums = np.logaddexp.reduce(self._mode[full + self._starts], axis=1)
+        return sums, _noise(np.exp(sums))
+
     def draw(self, rng: np.random.Generator) -> list[Array]:
         """Draw from the posterior.
 

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.search.choices import Choice, Choices, Unit
+from dse.search.choices import Choice, Choices
 from dse.search.merging import merged
 from dse.search.model import Evaluations, Model
 from dse.search.promise import Hope
@@ -21,15 +21,16 @@ Rows = NDArray[np.intp]
 SAMPLE = 256
 """Choices next to the front that are looked at; and next to the best of these, in each round."""
 
-ROUNDS, BEST, LUCK = 2, 4, 3.0
+ROUNDS, BEST, LUCK = 2, 8, 3.0
 """Rounds; how many are the best, for each addressing unit; standard deviations of luck they are hoped to
 have."""
 
+KEPT = 32
+"""Of the most promising so many, for each addressing unit, are looked at again the next time: a search from
+what was best before goes farther than one from the front each time."""
+
 LEAST_LOSS = 5
 """Of those with the least loss so many count as near to the front: chance decides which of them is first."""
-
-NUMBERS = 512
-"""Numbers of a direction that is drawn for a network that tells none."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class _View:
         choices: (n, keys).
         mean: The logarithms of their losses as expected, (n,).
         spread: Their standard deviations, (n,).
+        units: The least addressing unit that serves each, (n,).
     """
 
     choices: Rows
     mean: Array
     spread: Array
+    units: Rows
 
     def __or__(self, other: _View) -> _View:
         """Return both, one after the other."""
@@ -52,7 +55,14 @@ class _View:
             np.concatenate([self.choices, other.choices]),
             np.append(self.mean, other.mean),
             np.append(self.spread, other.spread),
+            np.append(self.units, other.units),
         )
+
+    def promising(self, most: int) -> Rows:
+        """Return those that lose least with luck, at most so many for each addressing unit."""
+        order = np.argsort(self.mean - LUCK * self.spread)
+        rows = [order[self.units[order] == unit][:most] for unit in np.unique(self.units)]
+        return self.choices[np.concatenate(rows)] if rows else self.choices
 
 
 class Branch:
@@ -71,11 +81,11 @@ class Branch:
     def __init__(self, choices: Choices, chosen: Widths, floor: int, rng: np.random.Generator) -> None:
         self.choices, self.chosen = choices, dict(chosen)
         self.scored: dict[Choice, float] = {}
-        self._directions: dict[Choice, Array] = {}
+        self._directions: dict[Choice, Array | None] = {}
         self._floor, self._rng = floor, rng
         self._asked: set[Choice] = set()
         self._view: _View | None = None
-        self._served: list[tuple[Unit, Rows]] = []
+        self._kept: Rows = np.empty((0, len(choices.specs)), np.intp)
 
     def learn(self, choice: Choice, loss: float | None, direction: Array | None = None) -> None:
         """Hear what a choice lost and where outputs moved, or that it was asked for and has no loss."""
@@ -83,7 +93,7 @@ class Branch:
         self.look_again()
         if loss is not None:
             self.scored[choice] = loss
-            self._directions[choice] = self._anywhere() if direction is None else direction
+            self._directions[choice] = direction
 
     def look_again(self) -> None:
         """Draw anew when offers are asked for next."""
@@ -103,8 +113,8 @@ class Branch:
         """Return choices that were not asked for, and the points of each: (designs, 1 + costs).
 
         They are the unbeaten sums of shares of the loss, for each addressing unit that could be built, what
-        differs from the best so far in one table, and what differs so from the most promising of these. The
-        same are looked at until `look_again`.
+        differs from the best so far in one table, and what differs so from the most promising of these and of
+        those looked at before. The same are looked at until `look_again`.
 
         Args:
             model: Says what they lose.
@@ -115,11 +125,12 @@ class Branch:
             return {}
         if self._view is None:
             self._view = self._looked_at(model, best)
-            self._served = list(self.choices.served(self._view.choices))
+            self._kept = self._view.promising(KEPT)
         view = self._view
         losses = np.exp(view.mean - hope.luck * view.spread)
         offers: dict[Choice, Array] = {}
-        for unit, rows in self._served:
+        for number, unit in enumerate(self.choices.units):
+            rows = np.flatnonzero(view.units == number)
             points = self.choices.points(view.choices[rows], unit, losses[rows])
             offers |= dict(zip(map(tuple, view.choices[rows].tolist()), points, strict=True))
         return offers
@@ -129,24 +140,21 @@ class Branch:
         unbeaten = [merged(shares[:-1], self.choices.burdens, unit.serves) for unit in self.choices.units]
         least = sorted(self.scored, key=self.scored.__getitem__)[:LEAST_LOSS]
         near = self._near(np.array(list(dict.fromkeys([*best, *least]))))
-        known = dict.fromkeys([*self._fresh(np.concatenate(unbeaten)), *near])
+        known = dict.fromkeys([*self._fresh(np.concatenate([*unbeaten, self._kept])), *near])
         view = self._seen(model, list(known))
         for _ in range(ROUNDS):
-            near = self._near(self._most_promising(view))
+            near = self._near(view.promising(BEST))
             new = [choice for choice in dict.fromkeys(near) if choice not in known]
             known |= dict.fromkeys(new)
             view |= self._seen(model, new)
         return view
 
     def _seen(self, model: Model, choices: Sequence[Choice]) -> _View:
+        """Return those of the choices that some unit serves, as the model sees them."""
         rows = np.array(choices, np.intp).reshape(-1, len(self.choices.specs))
-        return _View(rows, *model.predict(rows, self._floor))
-
-    def _most_promising(self, view: _View) -> Rows:
-        """Return the choices of a view that lose least with luck, some for each addressing unit."""
-        lucky = view.mean - LUCK * view.spread
-        rows = [own[np.argsort(lucky[own])[:BEST]] for _, own in self.choices.served(view.choices)]
-        return view.choices[np.concatenate(rows)]
+        units = self.choices.least_units(rows)
+        rows, units = (own[units < len(self.choices.units)] for own in (rows, units))
+        return _View(rows, *model.predict(rows, self._floor), units)
 
     def _near(self, choices: Rows) -> Iterator[Choice]:
         """Yield a sample of the fresh choices that differ from one of these in one key's table."""
@@ -158,7 +166,3 @@ class Branch:
 
     def _with_floor(self, choices: Rows) -> Rows:
         return np.column_stack([choices, np.full(len(choices), self._floor)])
-
-    def _anywhere(self) -> Array:
-        direction = self._rng.standard_normal(NUMBERS)
-        return np.asarray(direction / np.linalg.norm(direction))

@@ -6,7 +6,7 @@ A choice is a number a key: which of the key's tables.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -168,13 +168,16 @@ class Choices:
         """What each choice of each key adds to the first cost, lower is better: (choices,) a key."""
         return [-self._figures[0].sign * extra[:, 0] for extra in self.extras]
 
-    def served(self, choices: NDArray[np.intp]) -> Iterator[tuple[Unit, NDArray[np.intp]]]:
-        """Yield the rows of choices (n, keys) that each unit serves and no lesser one does."""
-        left = np.arange(len(choices))
-        for unit in self.units:
-            able = np.all([own[i] for own, i in zip(unit.serves, choices[left].T, strict=True)], axis=0)
-            yield unit, left[able]
-            left = left[~able]
+    def least_units(self, choices: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return which of the units is the least that serves each of the choices (n, keys): (n,).
+
+        It is their number, one beyond the last, where none does.
+        """
+        found = np.full(len(choices), len(self.units))
+        for number, unit in reversed(list(enumerate(self.units))):
+            able = [own[i] for own, i in zip(unit.serves, choices.T, strict=True)]
+            found[np.all(able, axis=0)] = number
+        return found
 
     def points(self, choices: NDArray[np.intp], unit: Unit, losses: Array) -> Array:
         """Return the points of choices (n, keys) with a unit that serves them: (n, designs, 1 + costs)."""

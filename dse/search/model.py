@@ -2,7 +2,7 @@
 
 Shares of the loss that add up (`dse.search.additive`) say which combinations to look at, since their front
 against cost is found key by key. What each of these loses is told by where outputs moved
-(`dse.search.shifts`).
+(`dse.search.shifts`); of a network that does not say so, by the shares alone.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Evaluations:
     Attributes:
         choices: (n, keys + 1), which table each key had, and which widths.
         losses: (n,).
-        directions: Where the outputs moved, (numbers,) each, of length 1.
+        directions: Where the outputs moved, (numbers,) each, of length 1; None where that was not told.
     """
 
     choices: Rows
     losses: Array
-    directions: Sequence[Array]
+    directions: Sequence[Array | None]
 
 
 class Model:
@@ -52,6 +52,7 @@ class Model:
             Tables(own, choices.parts(key)) for key, own in zip(choices.specs, choices.curves, strict=True)
         ]
         self._shifts = Shifts(tables, floors)
+        self._tells = False
 
     def fit(self, parts: Sequence[Evaluations]) -> None:
         """Take all evaluations into account."""
@@ -59,7 +60,11 @@ class Model:
         losses = np.concatenate([part.losses for part in parts])
         self._shares.fit(choices, losses)
         directions = [direction for part in parts for direction in part.directions]
-        self._shifts.fit(choices, losses, directions, self._shares.expected())
+        told = [row for row, direction in enumerate(directions) if direction is not None]
+        self._tells = 2 * len(told) > len(directions)
+        if self._tells:
+            known = [direction for direction in directions if direction is not None]
+            self._shifts.fit(choices[told], losses[told], known, self._shares.expected())
 
     def draw(self, rng: np.random.Generator) -> list[Array]:
         """Draw the shares of each key's choices, and the floors."""
@@ -72,4 +77,5 @@ class Model:
             choices: (n, keys).
             floor: Which widths all of them have.
         """
-        return self._shifts.predict(choices, floor)
+        model = self._shifts if self._tells else self._shares
+        return model.predict(choices, floor)

@@ -3,7 +3,7 @@ import pytest
 
 from dse.config import parse
 from dse.figures import HARDWARE
-from dse.search.branch import Branch
+from dse.search.branch import LUCK, Branch
 from dse.search.choices import Choices
 from dse.search.model import Model
 from dse.search.promise import Hope, linear
@@ -77,3 +77,31 @@ def test_draws_stay_until_it_looks_again_or_learns(branch, model):
     assert second != first
     branch.learn(next(iter(second)), None)
     assert losses() != second
+
+
+def test_the_most_promising_are_looked_at_again_until_they_were_tried(branch, model):
+    offers = branch.offers(model, [], Hope(linear, 0.0))
+    kept = set(map(tuple, branch._kept.tolist()))
+    assert kept <= offers.keys()
+    tried = next(iter(kept))
+    branch.learn(tried, None)
+    assert kept - {tried} <= branch.offers(model, [], Hope(linear, 0.0)).keys()
+
+
+def test_of_each_addressing_unit_the_most_promising_are_those_of_least_loss_with_luck(branch, model):
+    branch.offers(model, [], Hope(linear, 0.0))
+    view = branch._view
+    lucky = view.mean - LUCK * view.spread
+    known = dict(zip(map(tuple, view.choices.tolist()), zip(lucky, view.units, strict=True), strict=True))
+    chosen = [known[tuple(choice)] for choice in view.promising(3).tolist()]
+    for unit in set(view.units.tolist()):
+        least = np.sort(lucky[view.units == unit])[:3].tolist()
+        assert [hoped for hoped, of in chosen if of == unit] == least
+
+
+def test_the_least_unit_that_serves_is_found_and_none_is_one_beyond_the_last(branch):
+    units = branch.choices.units
+    for number, unit in enumerate(units):
+        assert branch.choices.least_units(np.array([unit.standard]))[0] == number
+    most = np.array([units.pop().standard])
+    assert branch.choices.least_units(most)[0] == len(units)

@@ -118,17 +118,16 @@ def test_a_choice_that_failed_is_not_proposed_again(fake_network):
     assert guide.propose()[0] != first
 
 
-def test_it_ends_with_the_whole_front_when_all_that_is_next_to_it_was_asked_for(guided):
-    space, network, hardware, found = guided(0, 400)
-    points = np.array([(-loss, rate) for _, loss, rate in found])
-    best = [found[row][0] for row in np.arange(len(found))[non_dominated(points)]]
-    asked = [tables for tables, _, _ in found]
-    assert len(found) < 400
-    assert all({**t, key: spec} in asked for t in best for key in space.keys for spec in space.specs(key))
+def test_it_has_the_whole_front_after_half_of_all_evaluations(guided):
+    space, network, hardware, found = guided(0, 200)
     every = _true_front(space, network, hardware)
     front = every[non_dominated(every)]
     ours = np.array([(-np.log10(loss), rate) for _, loss, rate in found])
     assert {tuple(point) for point in ours[non_dominated(ours)]} == {tuple(point) for point in front}
+
+
+def test_it_ends_when_everything_was_asked_for(guided):
+    assert 200 < len(guided(0, 450)[3]) <= 400
 
 
 def test_a_network_that_tells_no_direction_is_searched_all_the_same(fake_network):
