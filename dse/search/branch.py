@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.search.choices import Choice, Choices
+from dse.search.foretold import Foretold
 from dse.search.merging import merged
 from dse.search.model import Evaluations, Model
 from dse.search.promise import Hope
@@ -39,28 +40,25 @@ class _View:
 
     Attributes:
         choices: (n, keys).
-        mean: The logarithms of their losses as expected, (n,).
-        spread: Their standard deviations, (n,).
         units: The least addressing unit that serves each, (n,).
+        losses: What the model says.
     """
 
     choices: Rows
-    mean: Array
-    spread: Array
     units: Rows
+    losses: Foretold
 
     def __or__(self, other: _View) -> _View:
         """Return both, one after the other."""
         return _View(
             np.concatenate([self.choices, other.choices]),
-            np.append(self.mean, other.mean),
-            np.append(self.spread, other.spread),
             np.append(self.units, other.units),
+            self.losses | other.losses,
         )
 
     def promising(self, most: int) -> Rows:
         """Return those that lose least with luck, at most so many for each addressing unit."""
-        order = np.argsort(self.mean - LUCK * self.spread)
+        order = np.argsort(self.losses.lucky(LUCK))
         rows = [order[self.units[order] == unit][:most] for unit in np.unique(self.units)]
         return self.choices[np.concatenate(rows)] if rows else self.choices
 
@@ -127,7 +125,7 @@ class Branch:
             self._view = self._looked_at(model, best)
             self._kept = self._view.promising(KEPT)
         view = self._view
-        losses = np.exp(view.mean - hope.luck * view.spread)
+        losses = np.exp(view.losses.lucky(hope.luck, hope.bold))
         offers: dict[Choice, Array] = {}
         for number, unit in enumerate(self.choices.units):
             rows = np.flatnonzero(view.units == number)
@@ -154,7 +152,7 @@ class Branch:
         rows = np.array(choices, np.intp).reshape(-1, len(self.choices.specs))
         units = self.choices.least_units(rows)
         rows, units = (own[units < len(self.choices.units)] for own in (rows, units))
-        return _View(rows, *model.predict(rows, self._floor), units)
+        return _View(rows, units, model.predict(rows, self._floor))
 
     def _near(self, choices: Rows) -> Iterator[Choice]:
         """Yield a sample of the fresh choices that differ from one of these in one key's table."""

@@ -4,9 +4,9 @@ A few evaluations place each function's level (the opening); then every choice o
 (`dse.search.model`) and a cost. What tables need of the addressing unit costs once for all of them, so for
 each unit that could be built the tables that it can serve are combined to the front of loss against cost
 (`dse.search.merging`), for shares of the loss drawn from their posterior (Thompson sampling: Thompson,
-Biometrika 25, 1933). Of these combinations, and of those next to them and to the best so far, the one is
-chosen that adds most hypervolume to what was scored, if it is lucky (an upper confidence bound: Srinivas et
-al., ICML 2010). So what is uncertain is tried.
+Biometrika 25, 1933). Of these combinations, of what promised most before, and of those next to them and to
+the best so far, the one is chosen that adds most hypervolume to what was scored, if it is lucky (an upper
+confidence bound: Srinivas et al., ICML 2010). So what is uncertain is tried.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ from dse.space.widths import Widths
 Array = NDArray[np.float64]
 Proposal = tuple[Branch, Choice]
 
-LUCKY = Hope(linear, 3.0)
-PLAIN, OTHERS = Hope(logarithmic, 0.0), Hope(logarithmic, 2.0, fewest=True)
-TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, LUCKY, OTHERS)
+LUCKY, BOLD = Hope(linear, 3.0), Hope(linear, 3.0, bold=True)
+PLAIN, OTHERS = Hope(logarithmic, 0.0), Hope(logarithmic, 2.0, fewest=True, bold=True)
+TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, BOLD, OTHERS)
 """One evaluation after the other: most look for what the objectives see, some at all magnitudes alike, and of
-these some for widths that the others leave out: where tables move outputs is told by all widths."""
+these some for widths that the others leave out: where tables move outputs is told by all widths. Two of them
+try tables of which little is known; were it all of them, the first evaluations would be spent on that."""
 
 SOME = 0.25
 """Share of all that is offered that a worker beside others looks at."""

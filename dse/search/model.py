@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dse.search.additive import AdditiveLoss
 from dse.search.choices import Choices
+from dse.search.foretold import Foretold
 from dse.search.kernel import Tables
 from dse.search.shifts import Shifts
 
@@ -70,8 +71,8 @@ class Model:
         """Draw the shares of each key's choices, and the floors."""
         return self._shares.draw(rng)
 
-    def predict(self, choices: Rows, floor: int) -> tuple[Array, Array]:
-        """Return the logarithms of the losses of choices of tables, and their standard deviations.
+    def predict(self, choices: Rows, floor: int) -> Foretold:
+        """Return what is known of the losses of choices of tables.
 
         Args:
             choices: (n, keys).

@@ -39,11 +39,13 @@ class Hope(NamedTuple):
         scale: How losses count.
         luck: By how many standard deviations losses are taken to be less than expected.
         fewest: Whether only widths with the fewest scores are looked at.
+        bold: Whether what is not known of tables counts as luck too.
     """
 
     scale: Scale
     luck: float
     fewest: bool = False
+    bold: bool = False
 
 
 FROM_LOSS: Mapping[str, Callable[[float], float]] = {

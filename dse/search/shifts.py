@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from dse.search.additive import LEAST
+from dse.search.foretold import Foretold
 from dse.search.kernel import Kernel, Seen, Tables, regular
 
 Array = NDArray[np.float64]
@@ -144,8 +145,8 @@ class Shifts:
         self._alike = float((spread**2).sum())
         self._along = off.T @ mixed[:, -ALONG:]
 
-    def predict(self, choices: Rows, floor: int) -> tuple[Array, Array]:
-        """Return the logarithms of the losses of choices of tables, and their standard deviations.
+    def predict(self, choices: Rows, floor: int) -> Foretold:
+        """Return what is known of the losses of choices of tables.
 
         Args:
             choices: (n, keys).
@@ -163,7 +164,7 @@ class Shifts:
         variance = (4 * left * along + 2 * left**2 * self._alike) / loss**2
         of_tables = np.maximum(unknown - at["luck"][floor] ** 2, 0.0)
         less = np.log(loss / np.maximum(loss - of_tables * (1 - np.exp(-FAR * OPEN)), LEAST)) / FAR
-        return np.log(loss), np.sqrt(variance + less**2)
+        return Foretold(np.log(loss), np.sqrt(variance), less)
 
     def _shared(self, choices: Rows, floor: int) -> Array:
         """Return the kernel of choices (n, keys) of some widths and the evaluations, (n, evaluations)."""

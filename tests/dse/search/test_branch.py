@@ -91,7 +91,7 @@ def test_the_most_promising_are_looked_at_again_until_they_were_tried(branch, mo
 def test_of_each_addressing_unit_the_most_promising_are_those_of_least_loss_with_luck(branch, model):
     branch.offers(model, [], Hope(linear, 0.0))
     view = branch._view
-    lucky = view.mean - LUCK * view.spread
+    lucky = view.losses.lucky(LUCK)
     known = dict(zip(map(tuple, view.choices.tolist()), zip(lucky, view.units, strict=True), strict=True))
     chosen = [known[tuple(choice)] for choice in view.promising(3).tolist()]
     for unit in set(view.units.tolist()):

@@ -66,7 +66,7 @@ def test_losses_of_tables_that_were_never_scored_together_are_foretold(seed):
     choices = world.rng.permutation(world.choices(400))
     moved = world.moved(choices)
     model = world.fitted(choices[:80], moved[:80])
-    mean, _ = predicted(model, choices[80:])
+    mean, *_ = predicted(model, choices[80:])
     off = np.log((moved[80:] ** 2).sum(axis=1)) - mean
     assert np.sqrt((off**2).mean()) < 0.1
 
@@ -76,7 +76,7 @@ def test_it_knows_how_far_to_trust_itself(seed):
     world = World(seed, luck=0.02)
     choices = world.rng.permutation(world.choices(400))
     moved = world.moved(choices)
-    mean, spread = predicted(world.fitted(choices[:100], moved[:100]), choices[100:])
+    mean, spread, _ = predicted(world.fitted(choices[:100], moved[:100]), choices[100:])
     off = (np.log((moved[100:] ** 2).sum(axis=1)) - mean) / spread
     assert 0.5 < np.sqrt((off**2).mean()) < 1.6
 
@@ -92,7 +92,7 @@ def test_tables_that_cancel_are_found_without_being_scored_together():
     model = Shifts(_tables(errors), 1)
     shares = [np.full(2, 0.01), np.full(2, 0.01), np.array([1e-5])]
     model.fit(choices, losses, moved / np.sqrt(losses)[:, None], shares)
-    (apart, together), _ = model.predict(np.array([[0, 1], [1, 1]]), 0)
+    (apart, together), *_ = model.predict(np.array([[0, 1], [1, 1]]), 0)
     assert apart < together - 2
 
 
@@ -101,7 +101,7 @@ def test_what_was_scored_is_known_and_what_has_nothing_in_common_is_open():
     choices = world.choices(60)
     moved = world.moved(choices)
     losses = np.log((moved**2).sum(axis=1))
-    mean, spread = predicted(world.fitted(choices[1:], moved[1:]), choices)
+    mean, spread, _ = predicted(world.fitted(choices[1:], moved[1:]), choices)
     assert np.abs(mean[1:] - losses[1:]).mean() < 0.3
     assert spread[1:].mean() < spread[0]
 
@@ -186,10 +186,21 @@ def test_it_learns_at_which_sites_and_in_which_ranges_errors_matter(axis):
     model = Shifts([Tables(own, parts) for own in errors], 1)
     shares = [*((own**2).sum(axis=1) for own in errors), np.array([1e-5])]
     model.fit(choices[:60], losses[:60], moved[:60] / np.sqrt(losses[:60])[:, None], shares)
-    mean, _ = model.predict(choices[60:, :-1], 0)
+    mean, *_ = model.predict(choices[60:, :-1], 0)
     unseen = np.array([not (choices[:60, :-1] == row).any(axis=0).all() for row in choices[60:, :-1]])
     of_errors = np.log(
         sum((own[row] ** 2).sum(axis=1) for own, row in zip(errors, choices[60:].T, strict=False))
     )
     told = np.corrcoef(mean[unseen], np.log(losses[60:][unseen]))[0, 1]
     assert told > 0.97 > np.corrcoef(of_errors[unseen], np.log(losses[60:][unseen]))[0, 1] + 0.2
+
+
+def test_what_a_table_does_that_was_never_scored_is_open():
+    world = World(2, luck=0.02)
+    choices = world.choices(400)
+    choices = choices[(choices[:, 0] != 3) & (choices[:, -1] == 0)][:120]
+    model = world.fitted(choices, world.moved(choices))
+    best = np.argmin([own.mean() for own in np.abs(world.errors[0])])
+    unseen, seen = np.tile(choices[:40, :-1], (2, 1, 1))
+    unseen[:, 0], seen[:, 0] = 3, best if best != 3 else 0
+    assert model.predict(unseen, 0).open.mean() > 3 * model.predict(seen, 0).open.mean()
