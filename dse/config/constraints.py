@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from dse.figures import Figure
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    Values = pd.Series[Any] | np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Constraint:
         """Write it as `area_mm2 <= 2`."""
         return f"{self.figure.name} {'>=' if self.figure.sign > 0 else '<='} {self.limit:g}"
 
-    def met(self, values: pd.Series[Any]) -> pd.Series[Any]:
-        """Mark the values that keep to it; NaN does not."""
+    def met(self, values: Values) -> Any:
+        """Mark the values, (n,), that keep to it; NaN does not."""
         return values >= self.limit if self.figure.sign > 0 else values <= self.limit
 
     def violation(self, value: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -63,6 +63,28 @@ class _View:
         return self.choices[np.concatenate(rows)] if rows else self.choices
 
 
+@dataclass(frozen=True)
+class Offer:
+    """Choices that could be asked for.
+
+    Attributes:
+        choices: (n, keys).
+        points: Of each, one a design: minus its loss, and costs, higher is better: (n, designs, 1 + costs).
+    """
+
+    choices: Rows
+    points: Array
+
+    @property
+    def losses(self) -> Array:
+        """What each loses, (n,)."""
+        return -self.points[:, 0, 0]
+
+    def only(self, some: NDArray[np.bool_]) -> Offer:
+        """Return some of the choices, marked by (n,)."""
+        return Offer(self.choices[some], self.points[some])
+
+
 class Branch:
     """What is known of the choices of tables for hardware of some widths.
 
@@ -107,12 +129,12 @@ class Branch:
         losses = np.array(list(self.scored.values()))
         return Evaluations(choices, losses, list(self._directions.values()))
 
-    def offers(self, model: Model, best: Sequence[Choice], hope: Hope) -> Mapping[Choice, Array]:
-        """Return choices that were not asked for, and the points of each: (designs, 1 + costs).
+    def offers(self, model: Model, best: Sequence[Choice], hope: Hope) -> list[Offer]:
+        """Return choices that were not asked for, for each addressing unit that could be built.
 
-        They are the unbeaten sums of shares of the loss, for each addressing unit that could be built, what
-        differs from the best so far in one table, and what differs so from the most promising of these and of
-        those looked at before. The same are looked at until `look_again`.
+        They are the unbeaten sums of shares of the loss, what differs from the best so far in one table, and
+        what differs so from the most promising of these and of those looked at before. The same are looked at
+        until `look_again`.
 
         Args:
             model: Says what they lose.
@@ -120,18 +142,17 @@ class Branch:
             hope: How their losses are looked at.
         """
         if not self.scored or not self.choices.units:
-            return {}
+            return []
         if self._view is None:
             self._view = self._looked_at(model, best)
             self._kept = self._view.promising(KEPT)
         view = self._view
         losses = np.exp(view.losses.lucky(hope.luck, hope.bold))
-        offers: dict[Choice, Array] = {}
-        for number, unit in enumerate(self.choices.units):
-            rows = np.flatnonzero(view.units == number)
-            points = self.choices.points(view.choices[rows], unit, losses[rows])
-            offers |= dict(zip(map(tuple, view.choices[rows].tolist()), points, strict=True))
-        return offers
+        served = [(unit, np.flatnonzero(view.units == i)) for i, unit in enumerate(self.choices.units)]
+        return [
+            Offer(view.choices[rows], self.choices.points(view.choices[rows], unit, losses[rows]))
+            for unit, rows in served
+        ]
 
     def _looked_at(self, model: Model, best: Sequence[Choice]) -> _View:
         shares = model.draw(self._rng)

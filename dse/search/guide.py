@@ -117,16 +117,17 @@ class Guide:
             for branch in self._branches:
                 branch.look_again()
         for hope in (TURNS[turn], *BOLDER):
-            offers = {
-                (branch, choice): points
+            offers = [
+                (branch, offer.only(self._may_keep_to_limits(offer.losses) & self._some(len(offer.choices))))
                 for branch in self._looked_at(hope)
-                for choice, points in branch.offers(self._model, self._best(branch), hope).items()
-                if self._may_keep_to_limits(-points[0, 0]) and (self._alone or self._rng.random() < SOME)
-            }
-            left = list(offers)
-            if (best := most_promising(list(offers.values()), front, hope.scale)) is not None:
-                return left[best]
-        return left[0] if left else None
+                for offer in branch.offers(self._model, self._best(branch), hope)
+            ]
+            left = [(branch, offer.choices) for branch, offer in offers if len(offer.choices)]
+            best = most_promising([offer.points for _, offer in offers], front, hope.scale)
+            if best is not None:
+                branch, offer = offers[best[0]]
+                return branch, tuple(offer.choices[best[1]].tolist())
+        return (left[0][0], tuple(left[0][1][0].tolist())) if left else None
 
     def _looked_at(self, hope: Hope) -> Sequence[Branch]:
         return [min(self._branches, key=lambda own: len(own.scored))] if hope.fewest else self._branches
@@ -151,8 +152,14 @@ class Guide:
         self._points = [self._points[row] for row in np.flatnonzero(unbeaten)]
         return np.asarray(points[unbeaten])
 
-    def _may_keep_to_limits(self, loss: float) -> bool:
-        return all(
-            limit.figure.name not in FROM_LOSS or limit.violation(FROM_LOSS[limit.figure.name](loss)) <= 0
-            for limit in self._limits
-        )
+    def _may_keep_to_limits(self, losses: Array) -> NDArray[np.bool_]:
+        """Mark the losses, (n,), with which no figure of quality that they tell misses its limit."""
+        kept = np.ones(len(losses), dtype=bool)
+        for limit in self._limits:
+            if limit.figure.name in FROM_LOSS:
+                kept &= limit.met(FROM_LOSS[limit.figure.name](losses))
+        return kept
+
+    def _some(self, count: int) -> NDArray[np.bool_]:
+        """Mark those of so many choices that this worker looks at."""
+        return np.full(count, True) if self._alone else self._rng.random(count) < SOME

@@ -8,7 +8,6 @@ A point is (1 + costs,): minus the loss, and the hardware's figures, signed so t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -48,10 +47,10 @@ class Hope(NamedTuple):
     bold: bool = False
 
 
-FROM_LOSS: Mapping[str, Callable[[float], float]] = {
-    "kl_divergence": float,
-    "fidelity": lambda loss: math.exp(-loss),
-    "cosine": lambda loss: 1.0 - loss,
+FROM_LOSS: Mapping[str, Callable[[Array], Array]] = {
+    "kl_divergence": lambda losses: losses,
+    "fidelity": lambda losses: np.exp(-losses),
+    "cosine": lambda losses: 1.0 - losses,
 }
 """Figures of quality that the loss tells."""
 
@@ -66,22 +65,28 @@ def logarithmic(points: Array) -> Array:
     return np.column_stack([-np.log(np.maximum(-points[:, 0], LEAST)), points[:, 1:]])
 
 
-def most_promising(choices: Sequence[Array], front: Array, scale: Scale) -> int | None:
+def most_promising(offers: Sequence[Array], front: Array, scale: Scale) -> tuple[int, int] | None:
     """Return which choice promises most, or None if no point of any lies beyond the front.
 
     Args:
-        choices: The points of each, one a design: (designs, 1 + costs).
+        offers: Points of choices that have as many designs each: (choices, designs, 1 + costs).
         front: (points, 1 + costs), unbeaten.
         scale: On which losses count.
+
+    Returns:
+        Which of the offers, and which of its choices.
     """
-    if not choices:
+    if not offers:
         return None
-    points = np.concatenate(choices)
-    owners = np.repeat(np.arange(len(choices)), [len(own) for own in choices])
+    names = [(number, row) for number, own in enumerate(offers) for row in range(len(own))]
+    designs = np.repeat([own.shape[1] for own in offers], [len(own) for own in offers])
+    points = np.concatenate([own.reshape(-1, own.shape[-1]) for own in offers])
+    owners = np.repeat(np.arange(len(names)), designs)
     beyond = ~(front[:, None] >= points).all(axis=-1).any(axis=0)
     points, owners = points[beyond], owners[beyond]
     unbeaten = np.unique(owners[non_dominated(points)])
-    return _greatest_gain({i: scale(points[owners == i]) for i in unbeaten.tolist()}, scale(front))
+    best = _greatest_gain({i: scale(points[owners == i]) for i in unbeaten.tolist()}, scale(front))
+    return None if best is None else names[best]
 
 
 def _greatest_gain(new: Mapping[int, Array], front: Array) -> int | None:

@@ -21,6 +21,15 @@ parameter_buffer = [512, 1024]
 """
 
 
+def _offers(branch, model, best, luck=0.0):
+    """Return the points of each choice that is offered."""
+    return {
+        tuple(choice): points
+        for offer in branch.offers(model, best, Hope(linear, luck))
+        for choice, points in zip(offer.choices.tolist(), offer.points, strict=True)
+    }
+
+
 @pytest.fixture
 def branch(fake_network):
     config, network = parse(TEXT), fake_network()
@@ -40,24 +49,24 @@ def model(branch):
 
 
 def test_nothing_is_offered_before_anything_was_scored(branch):
-    assert branch.offers(None, [], Hope(linear, 0.0)) == {}
+    assert branch.offers(None, [], Hope(linear, 0.0)) == []
 
 
 def test_what_was_asked_for_is_not_offered_again(branch, model):
-    offers = branch.offers(model, branch.choices.opening[:1], Hope(linear, 0.0))
+    offers = _offers(branch, model, branch.choices.opening[:1])
     assert offers
     assert not offers.keys() & set(branch.choices.opening)
 
 
 def test_what_differs_from_the_best_in_one_table_is_offered(branch, model):
     best = branch.choices.opening[:1]
-    offers = branch.offers(model, best, Hope(linear, 0.0))
+    offers = _offers(branch, model, best)
     near = {tuple(choice) for choice in branch.choices.changed(np.array(best)).tolist()}
     assert near - set(branch.choices.opening) <= offers.keys()
 
 
 def test_luck_makes_losses_less_and_leaves_costs(branch, model):
-    plain, lucky = (branch.offers(model, [], Hope(linear, luck)) for luck in (0.0, 3.0))
+    plain, lucky = (_offers(branch, model, [], luck) for luck in (0.0, 3.0))
     assert plain.keys() == lucky.keys()
     for choice, points in plain.items():
         assert (lucky[choice][:, 0] > points[:, 0]).all()
@@ -66,9 +75,7 @@ def test_luck_makes_losses_less_and_leaves_costs(branch, model):
 
 def test_draws_stay_until_it_looks_again_or_learns(branch, model):
     def losses():
-        return {
-            choice: points[0, 0] for choice, points in branch.offers(model, [], Hope(linear, 0.0)).items()
-        }
+        return {choice: points[0, 0] for choice, points in _offers(branch, model, []).items()}
 
     first = losses()
     assert losses() == first
@@ -80,16 +87,16 @@ def test_draws_stay_until_it_looks_again_or_learns(branch, model):
 
 
 def test_the_most_promising_are_looked_at_again_until_they_were_tried(branch, model):
-    offers = branch.offers(model, [], Hope(linear, 0.0))
+    offers = _offers(branch, model, [])
     kept = set(map(tuple, branch._kept.tolist()))
     assert kept <= offers.keys()
     tried = next(iter(kept))
     branch.learn(tried, None)
-    assert kept - {tried} <= branch.offers(model, [], Hope(linear, 0.0)).keys()
+    assert kept - {tried} <= _offers(branch, model, []).keys()
 
 
 def test_of_each_addressing_unit_the_most_promising_are_those_of_least_loss_with_luck(branch, model):
-    branch.offers(model, [], Hope(linear, 0.0))
+    _offers(branch, model, [])
     view = branch._view
     lucky = view.losses.lucky(LUCK)
     known = dict(zip(map(tuple, view.choices.tolist()), zip(lucky, view.units, strict=True), strict=True))
