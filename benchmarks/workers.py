@@ -29,6 +29,7 @@ import optuna
 from numpy.typing import NDArray
 
 from accel_models import Gemm, Lookup, Workload
+from approx.folders import VARIABLE as CACHE
 from dse import storage
 from dse.config import StudyConfig, parse
 from dse.directions import DIRECTION, pack
@@ -180,7 +181,7 @@ def main() -> None:
     parser.add_argument("url", nargs="?", help="postgresql://..., or sqlite")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
-        os.environ["XDG_CACHE_HOME"] = cache  # no score that an earlier measurement remembered
+        os.environ[CACHE] = cache  # no score that an earlier measurement remembered
         if given.command == "overhead":
             overhead()
         else:

@@ -133,9 +133,9 @@ class Guide:
         return [min(self._branches, key=lambda own: len(own.scored))] if hope.fewest else self._branches
 
     def _fit(self) -> None:
-        evaluations = [branch.evaluations() for branch in self._branches if branch.scored]
-        if self._model_is_old and evaluations:
-            self._model.fit(evaluations)
+        scored = [branch for branch in self._branches if branch.scored]
+        if self._model_is_old and scored:
+            self._model.fit([branch.evaluations() for branch in scored])
             self._model_is_old = False
 
     @cached_property

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
+from dse.search.additive import LEAST
+
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
@@ -139,7 +141,7 @@ class Kernel:
         middle[self._at["own"]], middle[self._at["luck"]] = np.log(OWN * least), np.log(LUCK * least)
         middle[self._at["weight"]], middle[self._at["noise"]] = np.log(WEIGHT), np.log(NOISE)
         for place, own, share in zip(self._gains, self._tables, shares, strict=True):
-            middle[place.start] = 0.5 * np.log(np.median(share) / max(own.middle, 1e-12))
+            middle[place.start] = 0.5 * np.log(np.median(share) / max(own.middle, LEAST))
         return middle
 
     def posterior(self, seen: Seen, prior: Array) -> Callable[[Array], tuple[float, Array]]:
@@ -179,11 +181,11 @@ class Kernel:
             gradient[at["touch"]] = 2 * value["touch"] ** 2 * by_key(slope * each, equal)
             gradient[at["weight"]] = value["weight"] * by_key(slope * luck, equal - 1.0)
             gradient[at["noise"]] = 2 * np.diag(slope) @ noise
-            for place, tables_, picked, gains in zip(
+            for place, key, picked, gains in zip(
                 self._gains, self._tables, chosen, self._part_gains(parameters), strict=True
             ):
-                by_part = 2 * gains * np.tensordot(tables_.products, picked.T @ slope @ picked, 2)
-                gradient[place] = by_part @ tables_.gains
+                by_part = 2 * gains * np.tensordot(key.products, picked.T @ slope @ picked, 2)
+                gradient[place] = by_part @ key.gains
             from_prior = (parameters - prior) / self._spread**2
             return found + 0.5 * from_prior @ (parameters - prior), gradient + from_prior
 

@@ -61,11 +61,11 @@ class Model:
         losses = np.concatenate([part.losses for part in parts])
         self._shares.fit(choices, losses)
         directions = [direction for part in parts for direction in part.directions]
-        told = [row for row, direction in enumerate(directions) if direction is not None]
+        told = {row: direction for row, direction in enumerate(directions) if direction is not None}
         self._tells = 2 * len(told) > len(directions)
         if self._tells:
-            known = [direction for direction in directions if direction is not None]
-            self._shifts.fit(choices[told], losses[told], known, self._shares.expected())
+            rows = list(told)
+            self._shifts.fit(choices[rows], losses[rows], list(told.values()), self._shares.expected())
 
     def draw(self, rng: np.random.Generator) -> list[Array]:
         """Draw the shares of each key's choices, and the floors."""

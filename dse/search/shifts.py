@@ -184,4 +184,4 @@ def _covering(rows: Rows, choices: Rows) -> Rows:
         choices: Their tables, (n, keys).
     """
     before = [pd.Series(column).groupby(column).cumcount().to_numpy() for column in choices.T]
-    return rows[np.argsort(np.min(before, axis=0) >= COVER, kind="stable")] if len(rows) else rows
+    return rows[np.argsort(np.min(before, axis=0) >= COVER, kind="stable")]
