@@ -56,6 +56,11 @@ class _View:
             self.losses | other.losses,
         )
 
+    def without(self, choice: Choice) -> _View:
+        """Return all but this choice."""
+        others = (self.choices != choice).any(axis=1)
+        return _View(self.choices[others], self.units[others], self.losses.only(others))
+
     def promising(self, most: int) -> Rows:
         """Return those that lose least with luck, at most so many for each addressing unit."""
         order = np.argsort(self.losses.lucky(LUCK))
@@ -105,19 +110,22 @@ class Branch:
         self._floor, self._rng = floor, rng
         self._asked: set[Choice] = set()
         self._view: _View | None = None
+        self._due, self._fits = True, 0
         self._kept: Rows = np.empty((0, len(choices.specs)), np.intp)
 
     def learn(self, choice: Choice, loss: float | None, direction: Array | None = None) -> None:
         """Hear what a choice lost and where outputs moved, or that it was asked for and has no loss."""
         self._asked.add(choice)
         self.look_again()
+        if self._view is not None:
+            self._view = self._view.without(choice)
         if loss is not None:
             self.scored[choice] = loss
             self._directions[choice] = direction
 
     def look_again(self) -> None:
-        """Draw anew when offers are asked for next."""
-        self._view = None
+        """Draw anew for the first offers after the model's next fit."""
+        self._due = True
 
     def asked(self, choice: Choice) -> bool:
         """Whether a choice was tried."""
@@ -134,7 +142,7 @@ class Branch:
 
         They are the unbeaten sums of shares of the loss, what differs from the best so far in one table, and
         what differs so from the most promising of these and of those looked at before. The same are looked at
-        until `look_again`.
+        until `look_again` and a fit of the model, or until all were asked for.
 
         Args:
             model: Says what they lose.
@@ -143,9 +151,10 @@ class Branch:
         """
         if not self.scored or not self.choices.units:
             return []
-        if self._view is None:
+        if self._view is None or not len(self._view.choices) or (self._due and model.fits > self._fits):
             self._view = self._looked_at(model, best)
             self._kept = self._view.promising(KEPT)
+            self._due, self._fits = False, model.fits
         view = self._view
         losses = np.exp(view.losses.lucky(hope.luck, hope.bold))
         served = [(unit, np.flatnonzero(view.units == i)) for i, unit in enumerate(self.choices.units)]

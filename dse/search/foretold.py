@@ -28,6 +28,10 @@ class Foretold(NamedTuple):
         """Return both, one after the other."""
         return Foretold(*map(np.append, self, other))
 
+    def only(self, some: NDArray[np.bool_]) -> Foretold:
+        """Return some of them, marked by (n,)."""
+        return Foretold(*(own[some] for own in self))
+
     def lucky(self, luck: float, bold: bool = False) -> Array:
         """Return the logarithms of losses with so many standard deviations of luck.
 

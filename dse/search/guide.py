@@ -40,6 +40,10 @@ TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, BOLD, OTHERS)
 these some for widths that the others leave out: where tables move outputs is told by all widths. Two of them
 try tables of which little is known; were it all of them, the first evaluations would be spent on that."""
 
+EACH, WAITING = 300, 100
+"""The model is fitted to each of so many evaluations as they come. Then it waits for some, for one more with
+every so many further ones: it knows most of what they tell, and fitting it takes longer than all else."""
+
 SOME = 0.25
 """Share of all that is offered that a worker beside others looks at."""
 
@@ -71,7 +75,7 @@ class Guide:
         self._costs = [figure for figure in objectives if figure in HARDWARE]
         self._limits = [limit for limit in limits if limit.figure in QUALITY]
         self._points: list[tuple[Array, Branch, Choice]] = []
-        self._model_is_old = True
+        self._due = 1
 
     def learn(self, tables: Tables, chosen: Widths, figures: Mapping[str, Any] | None) -> None:
         """Hear of a trial: its tables and widths, and its figures if it has some."""
@@ -84,7 +88,6 @@ class Guide:
             return
         told = figures.get(DIRECTION)
         branch.learn(choice, loss_of(figures), unpack(told) if told else None)
-        self._model_is_old = True
         if all(limit.violation(figures[limit.figure.name]) <= 0 for limit in self._limits):
             point = [-loss_of(figures), *(f.sign * figures[f.name] for f in self._costs)]
             self._points.append((np.array(point), branch, choice))
@@ -112,7 +115,7 @@ class Guide:
         """Return what promises most; where nothing promises anything, whatever was not asked for yet."""
         self._fit()
         front, left = self._front(), []
-        turn = sum(len(branch.scored) for branch in self._branches) % len(TURNS)
+        turn = self._scored % len(TURNS)
         if turn == 0:  # widths that promise nothing are drawn anew too, though nothing was learned of them
             for branch in self._branches:
                 branch.look_again()
@@ -133,10 +136,14 @@ class Guide:
         return [min(self._branches, key=lambda own: len(own.scored))] if hope.fewest else self._branches
 
     def _fit(self) -> None:
-        scored = [branch for branch in self._branches if branch.scored]
-        if self._model_is_old and scored:
-            self._model.fit([branch.evaluations() for branch in scored])
-            self._model_is_old = False
+        """Fit the model, if it is due."""
+        if (scored := self._scored) >= self._due:
+            self._model.fit([branch.evaluations() for branch in self._branches if branch.scored])
+            self._due = scored + 1 + max(0, scored - EACH) // WAITING
+
+    @property
+    def _scored(self) -> int:
+        return sum(len(branch.scored) for branch in self._branches)
 
     @cached_property
     def _model(self) -> Model:

@@ -44,6 +44,9 @@ class Model:
     Args:
         choices: Of tables.
         floors: How many choices of widths there are.
+
+    Attributes:
+        fits: How often evaluations were taken into account.
     """
 
     def __init__(self, choices: Choices, floors: int) -> None:
@@ -54,9 +57,11 @@ class Model:
         ]
         self._shifts = Shifts(tables, floors)
         self._tells = False
+        self.fits = 0
 
     def fit(self, parts: Sequence[Evaluations]) -> None:
         """Take all evaluations into account."""
+        self.fits += 1
         choices = np.concatenate([part.choices for part in parts])
         losses = np.concatenate([part.losses for part in parts])
         self._shares.fit(choices, losses)

@@ -15,7 +15,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dse.storage.whole import TrialWriter
+from dse.storage.kept import KeptStudy
 
 TICKET = "ticket"
 """The attribute that says which trial of which run this is: [run, trial, part]; see `dse.storage.runs`."""
@@ -26,18 +26,21 @@ class Mirror:
 
     Args:
         kept: Gets finished trials.
-        writer: Writes them to its database.
         sampler: Makes suggestions; knows the finished trials of all workers.
     """
 
-    def __init__(self, kept: optuna.Study, writer: TrialWriter, sampler: BaseSampler) -> None:
-        self._kept, self._writer = kept, writer
-        self._memory = optuna.create_study(directions=kept.directions, sampler=sampler)
+    def __init__(self, kept: KeptStudy, sampler: BaseSampler) -> None:
+        self._kept = kept
+        self._memory = optuna.create_study(directions=kept.study.directions, sampler=sampler)
         self._seen = 0
         self._own: set[tuple[int, ...]] = set()
 
-    def pull(self, trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:
-        """Copy what other workers finished since, and return all of the kept study's trials that are new."""
+    def pull(self) -> Iterator[FrozenTrial]:
+        """Copy what other workers finished, and return all trials that are new since the last time.
+
+        They are those of the kept study when it was last read.
+        """
+        trials = self._kept.trials
         for trial in trials[self._seen :]:
             if tuple(trial.user_attrs.get(TICKET, ())) not in self._own:
                 self._memory.add_trial(_slim(trial))
@@ -64,7 +67,7 @@ class Mirror:
 
     def _write(self, trial: FrozenTrial) -> None:
         self._own.add(tuple(trial.user_attrs[TICKET]))
-        self._writer.write(self._kept.study_name, trial)
+        self._kept.write(trial)
 
 
 def _slim(trial: FrozenTrial) -> FrozenTrial:

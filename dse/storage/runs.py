@@ -16,6 +16,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from dse.storage.kept import KeptStudy
 from dse.storage.locks import Locks
 from dse.storage.mirror import TICKET
 
@@ -28,26 +29,26 @@ class Run:
     """Trials that are added to a study together.
 
     Attributes:
-        study: The Optuna study.
+        kept: The study.
         locks: Of all processes that work on it.
         number: Which of the study's runs.
         trials: How many it adds.
         before: Trials that the study had, as counted by tickets.
-        seen: The study's trials when it was last read: once a ticket, for a read costs milliseconds.
     """
 
-    study: optuna.Study
+    kept: KeptStudy
     locks: Locks
     number: int
     trials: int
     before: int
-    seen: list[FrozenTrial] = field(default_factory=list, init=False, repr=False)
+    _seen: int = field(default=0, init=False, repr=False)
     _used: set[int] = field(default_factory=set, init=False, repr=False)
 
     def done(self) -> set[int]:
         """Read the study, and return the tickets that are used up."""
-        before, self.seen = len(self.seen), self.study.get_trials(deepcopy=False)
-        self._used |= {ticket for run, ticket in _tickets(self.seen[before:]) if run == self.number}
+        trials = self.kept.read()
+        self._used |= {ticket for run, ticket in _tickets(trials[self._seen :]) if run == self.number}
+        self._seen = len(trials)
         return self._used
 
     @contextmanager
@@ -57,7 +58,7 @@ class Run:
         It is taken to be used up when the context ends without an error.
         """
         for ticket in (ticket for ticket in range(self.trials) if ticket not in self._used):
-            name = f"{self.study.study_name}: run {self.number}, ticket {ticket}"
+            name = f"{self.kept.study.study_name}: run {self.number}, ticket {ticket}"
             with self.locks.hold(name, wait=False) as held:
                 free = held and ticket not in self.done()
                 if free:
@@ -75,19 +76,20 @@ class Run:
         return len(self.done()) >= self.trials
 
 
-def begin(study: optuna.Study, locks: Locks, trials: int, about: dict[str, Any]) -> Run:
+def begin(kept: KeptStudy, locks: Locks, trials: int, about: dict[str, Any]) -> Run:
     """Begin a run of so many trials."""
+    study = kept.study
     with locks.hold(f"{study.study_name}: {RUNS}"):
         runs = list(study.user_attrs.get(RUNS, ()))
         before = len(set(tickets(study)))
         study.set_user_attr(RUNS, [*runs, {"trials": trials, "before": before, "about": about}])
-    return Run(study, locks, len(runs), trials, before)
+    return Run(kept, locks, len(runs), trials, before)
 
 
-def latest(study: optuna.Study, locks: Locks) -> Run | None:
+def latest(kept: KeptStudy, locks: Locks) -> Run | None:
     """Return the run that was begun last, or None."""
-    runs = study.user_attrs.get(RUNS, ())
-    return Run(study, locks, len(runs) - 1, runs[-1]["trials"], runs[-1]["before"]) if runs else None
+    runs = kept.study.user_attrs.get(RUNS, ())
+    return Run(kept, locks, len(runs) - 1, runs[-1]["trials"], runs[-1]["before"]) if runs else None
 
 
 def tickets(study: optuna.Study) -> list[tuple[int, int]]:

@@ -32,15 +32,24 @@ class TrialWriter:
         metadata.reflect(engine, only=("studies", "trials", *PARTS))
         self._tables: Mapping[str, Table] = metadata.tables
 
-    def write(self, study: str, trial: FrozenTrial) -> None:
-        """Add a finished trial to the study of a name, under its next number."""
+    def count(self, study: str) -> int:
+        """Return how many trials the study of a name has."""
+        studies, trials = self._tables["studies"], self._tables["trials"]
+        own = select(studies.c.study_id).where(studies.c.study_name == study).scalar_subquery()
+        with self._engine.connect() as connection:
+            counted = select(func.count(trials.c.trial_id)).where(trials.c.study_id == own)
+            return int(connection.execute(counted).scalar_one())
+
+    def write(self, study: str, trial: FrozenTrial) -> int:
+        """Add a finished trial to the study of a name, under its next number; return that."""
         with self._engine.begin() as connection:
-            own = self._insert(connection, study, trial)
+            own, number = self._insert(connection, study, trial)
             for table, rows in _parts(trial).items():
                 if rows:
                     connection.execute(insert(self._tables[table]), [{"trial_id": own, **r} for r in rows])
+        return number
 
-    def _insert(self, connection: Connection, name: str, trial: FrozenTrial) -> int:
+    def _insert(self, connection: Connection, name: str, trial: FrozenTrial) -> tuple[int, int]:
         studies, trials = self._tables["studies"], self._tables["trials"]
         # Whoever adds a trial holds the study's row, so that numbers and ids ascend in the order of commits.
         held = select(studies.c.study_id).where(studies.c.study_name == name).with_for_update()
@@ -52,7 +61,8 @@ class TrialWriter:
             datetime_start=_utc(trial.datetime_start),
             datetime_complete=_utc(trial.datetime_complete),
         )
-        return int(connection.execute(row.returning(trials.c.trial_id)).scalar_one())
+        own, number = connection.execute(row.returning(trials.c.trial_id, trials.c.number)).one()
+        return int(own), int(number)
 
 
 def _parts(trial: FrozenTrial) -> dict[str, list[dict[str, Any]]]:

@@ -27,6 +27,7 @@ from dse.search.strategies import TABLES
 from dse.space import Space
 from dse.space.widths import widths
 from dse.storage import runs
+from dse.storage.kept import KeptStudy
 from dse.storage.memo import Figures
 from dse.worker import Worker, pool
 from dse.worker.attempt import REASON
@@ -162,6 +163,11 @@ class Study:
         for key, value in described.items():
             self.optuna.set_user_attr(key, value)
 
+    @cached_property
+    def kept(self) -> KeptStudy:
+        """The study for those who work on it."""
+        return KeptStudy(self.optuna, self.database.writer)
+
     @property
     def name(self) -> str:
         """The study's name."""
@@ -219,7 +225,7 @@ class Study:
         """
         tell = (lambda: on_trial(self)) if on_trial else (lambda: None)
         with storage.watched(self.database):
-            run = runs.begin(self.optuna, self.database.locks, trials, describe())
+            run = runs.begin(self.kept, self.database.locks, trials, describe())
             if workers == 1 or make_network is None:
                 Worker(self, run, network).work(tell)
             else:
@@ -240,7 +246,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.check(network)
         with storage.watched(self.database):
-            run = runs.latest(self.optuna, self.database.locks)
+            run = runs.latest(self.kept, self.database.locks)
             if run is None:
                 raise UserError(
                     f"study {self.name}: has no run to join: must be started with `neuralmatrix run`"
@@ -249,7 +255,7 @@ class Study:
 
     def latest_done(self) -> bool:
         """Whether the study's latest run has all its trials."""
-        run = runs.latest(self.optuna, self.database.locks)
+        run = runs.latest(self.kept, self.database.locks)
         return run is None or run.finished
 
     def finetune(self, network: Network) -> None:

@@ -39,7 +39,7 @@ class Worker:
     def __init__(self, study: Study, run: Run, network: Network, number: int = 0) -> None:
         self._run, self._space, self._original = run, study.space, study.original
         self._strategy = strategy(study.config, study.space, network, run.before, number)
-        self._mirror = Mirror(study.optuna, study.database.writer, self._strategy.sampler)
+        self._mirror = Mirror(run.kept, self._strategy.sampler)
         self._scorer = Scorer(network, study.database.memo)
         self._screen = Screen(study.config, self._scorer)
         self._interruption = Interruption()
@@ -81,7 +81,7 @@ class Worker:
             raise outcome.error
 
     def _catch_up(self) -> None:
-        for trial in self._mirror.pull(self._run.seen):
+        for trial in self._mirror.pull():
             self._strategy.learn(trial)
             if trial.state is not TrialState.COMPLETE:
                 continue

@@ -113,7 +113,7 @@ def test_a_new_study_on_a_server_keeps_the_old_one_under_another_name(light, tmp
 def test_a_worker_joins_the_latest_run_and_ends_with_it(light, tmp_path, place):
     study = dse.run(tmp_path / "light.toml", 2, tmp_path / "out", url=place, make_network=light.make)
     assert study.join(light.make(None), 7) == 0
-    runs.begin(study.optuna, study.database.locks, 5, {})
+    runs.begin(study.kept, study.database.locks, 5, {})
     assert study.join(light.make(None), 7, trials=2) == 2
     assert study.join(light.make(None), 7) == 3
     check_whole(study, 7)
@@ -159,7 +159,7 @@ def test_the_worker_command_joins_from_elsewhere(tiny_worker, postgresql):
     assert run("run", "tiny.toml", "--trials", "2", "--storage", url).returncode == 0
     database = storage.open_url(url)
     study = Study.load(database, "tiny")
-    runs.begin(study.optuna, database.locks, 4, {})
+    runs.begin(study.kept, database.locks, 4, {})
     workers = [run("worker", "--storage", url, "--study", "tiny", wait=False) for _ in range(2)]
     for worker in workers:
         assert worker.wait(timeout=120) == 0

@@ -73,17 +73,37 @@ def test_luck_makes_losses_less_and_leaves_costs(branch, model):
         assert (lucky[choice][:, 1:] == points[:, 1:]).all()
 
 
-def test_draws_stay_until_it_looks_again_or_learns(branch, model):
-    def losses():
-        return {choice: points[0, 0] for choice, points in _offers(branch, model, []).items()}
+def _losses(branch, model):
+    return {choice: points[0, 0] for choice, points in _offers(branch, model, []).items()}
 
-    first = losses()
-    assert losses() == first
+
+def test_draws_stay_until_it_is_to_look_again_and_the_model_was_fitted(branch, model):
+    first = _losses(branch, model)
+    assert _losses(branch, model) == first
     branch.look_again()
-    second = losses()
+    assert _losses(branch, model) == first
+    model.fit([branch.evaluations()])
+    second = _losses(branch, model)
     assert second != first
-    branch.learn(next(iter(second)), None)
-    assert losses() != second
+    model.fit([branch.evaluations()])
+    assert _losses(branch, model) == second
+
+
+def test_while_draws_stay_what_is_asked_for_is_taken_out(branch, model):
+    first = _losses(branch, model)
+    tried = next(iter(first))
+    branch.learn(tried, 1e-3)
+    assert _losses(branch, model) == {choice: loss for choice, loss in first.items() if choice != tried}
+
+
+def test_where_all_that_it_drew_was_asked_for_it_draws_again(branch, model, monkeypatch):
+    monkeypatch.setattr("dse.search.branch.SAMPLE", 8)
+    first = _losses(branch, model)
+    for choice in first:
+        branch.learn(choice, None)
+    again = _losses(branch, model)
+    assert again
+    assert not again.keys() & first.keys()
 
 
 def test_the_most_promising_are_looked_at_again_until_they_were_tried(branch, model):

@@ -127,6 +127,19 @@ def test_it_has_the_whole_front_after_half_of_all_evaluations(guided):
     assert {tuple(point) for point in ours[non_dominated(ours)]} == {tuple(point) for point in front}
 
 
+def test_the_model_is_fitted_to_each_evaluation_at_first_and_less_often_later(fake_network, monkeypatch):
+    monkeypatch.setattr("dse.search.guide.EACH", 12)
+    monkeypatch.setattr("dse.search.guide.WAITING", 6)
+    guide, score = _of_two_widths(fake_network(), 0)
+    fits = []
+    for _ in range(40):
+        tables, chosen = guide.propose()
+        fits.append(guide._model.fits)
+        guide.learn(tables, chosen, score(tables, chosen))
+    fitted_at = [number for number, (now, before) in enumerate(itertools.pairwise(fits), 1) if before > now]
+    assert fitted_at == [*range(8, 18), 18, 20, 22, 24, 27, 30, 34, 38]
+
+
 def test_it_ends_when_everything_was_asked_for(fake_network):
     config, network = parse(TEXT.replace("[2, 4, 8, 16, 32]", "[2, 8]")), fake_network()
     space = Space(config, network.functions, network.sites)

@@ -4,6 +4,7 @@ from optuna.trial import TrialState, create_trial
 
 from dse import storage
 from dse.search.samplers import make
+from dse.storage.kept import KeptStudy
 from dse.storage.mirror import TICKET, Mirror
 
 DISTRIBUTION = optuna.distributions.CategoricalDistribution((1, 2, 3))
@@ -30,7 +31,7 @@ def kept(database):
 
 
 def test_a_trial_is_written_only_when_it_ends_and_then_whole(kept, database):
-    mirror = Mirror(kept, database.writer, make("random", 0, 0))
+    mirror = Mirror(KeptStudy(kept, database.writer), make("random", 0, 0))
     trial = mirror.ask()
     x = trial.suggest_categorical("x", (1, 2, 3))
     assert kept.trials == []
@@ -45,7 +46,7 @@ def test_a_trial_is_written_only_when_it_ends_and_then_whole(kept, database):
 
 @pytest.mark.parametrize("state", [TrialState.FAIL, TrialState.PRUNED])
 def test_a_trial_without_values_is_written_with_what_it_chose(kept, database, state):
-    mirror = Mirror(kept, database.writer, make("random", 0, 0))
+    mirror = Mirror(KeptStudy(kept, database.writer), make("random", 0, 0))
     trial = mirror.ask()
     trial.suggest_categorical("x", (1, 2, 3))
     mirror.keep(trial, state, None, {"reason": "so", TICKET: [0, 0, 0]})
@@ -55,25 +56,32 @@ def test_a_trial_without_values_is_written_with_what_it_chose(kept, database, st
 
 
 def test_the_sampler_sees_what_others_finished_and_its_own_once(kept, database):
-    mirror = Mirror(kept, database.writer, make("random", 0, 0))
+    own_view = KeptStudy(kept, database.writer)
+    mirror = Mirror(own_view, make("random", 0, 0))
+
+    def pulled():
+        own_view.read()
+        return [trial.value for trial in mirror.pull()]
+
     kept.add_trial(_trial(1, [0, 0, 0]))
-    assert [trial.value for trial in mirror.pull(kept.trials)] == [1.0]
+    assert pulled() == [1.0]
     mirror.add(_trial(2, [0, 1, 1]))
     own = mirror.ask()
     own.suggest_categorical("x", (1, 2, 3))
     mirror.keep(own, TrialState.COMPLETE, [3.0], {TICKET: [0, 1, 0]})
     kept.add_trial(_trial(2, [0, 2, 0]))
-    assert [trial.value for trial in mirror.pull(kept.trials)] == [2.0, 3.0, 2.0]
-    assert list(mirror.pull(kept.trials)) == []
+    assert pulled() == [2.0, 3.0, 2.0]
+    assert pulled() == []
     seen = [trial.value for trial in mirror._memory.get_trials(states=[TrialState.COMPLETE])]
     assert sorted(seen) == [1.0, 2.0, 2.0, 3.0]
 
 
 def test_nsga2_goes_on_with_its_generations(kept, database):
     for _ in range(2):  # two workers, one after the other
-        mirror = Mirror(kept, database.writer, make("nsga2", 0, len(kept.trials)))
+        own_view = KeptStudy(kept, database.writer)
+        mirror = Mirror(own_view, make("nsga2", 0, len(own_view.read())))
         for _ in range(25):
-            list(mirror.pull(kept.trials))
+            list(mirror.pull())
             trial = mirror.ask()
             x = trial.suggest_categorical("x", (1, 2, 3))
             mirror.keep(trial, TrialState.COMPLETE, [x], {TICKET: [0, trial.number, 0]})

@@ -1,24 +1,31 @@
 import optuna
 import pytest
 
+from dse import storage
 from dse.storage import runs
-from dse.storage.locks import FileLocks
+from dse.storage.kept import KeptStudy
 from dse.storage.mirror import TICKET
 
 
 @pytest.fixture
-def study():
-    return optuna.create_study(study_name="s")
+def database(tmp_path):
+    return storage.open_sqlite(tmp_path / "study.db")
 
 
 @pytest.fixture
-def locks(tmp_path):
-    return FileLocks(tmp_path)
+def study(database):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return KeptStudy(optuna.create_study(study_name="s", storage=database.optuna), database.writer)
+
+
+@pytest.fixture
+def locks(database):
+    return database.locks
 
 
 def _use(study, run, ticket, part=0):
     attrs = {TICKET: [run.number, ticket, part]}
-    study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs=attrs))
+    study.write(optuna.trial.create_trial(value=1.0, user_attrs=attrs))
 
 
 def test_tickets_go_out_one_by_one_until_all_are_used(study, locks):
@@ -54,20 +61,17 @@ def test_a_ticket_that_was_not_used_comes_back(study, locks):
             assert ticket == 0
 
 
-def test_what_others_used_meanwhile_is_seen_and_read_once_a_ticket(study, locks, monkeypatch):
+def test_what_others_used_meanwhile_is_seen(study, locks, database):
     run = runs.begin(study, locks, 4, {})
-    other = runs.latest(study, locks)
+    elsewhere = KeptStudy(study.study, database.writer)
     for ticket in (0, 1):
-        _use(study, other, ticket)
-    reads = []
-    read = study.get_trials
-    monkeypatch.setattr(study, "get_trials", lambda **how: reads.append(1) or read(**how))
+        _use(elsewhere, run, ticket)
     for expected in (2, 3):
         with run.take() as ticket:
             assert ticket == expected
-            assert [trial.user_attrs[TICKET][1] for trial in run.seen] == list(range(expected))
+            assert [trial.user_attrs[TICKET][1] for trial in study.trials] == list(range(expected))
             _use(study, run, ticket)
-    assert len(reads) == 3  # one that showed what others used, and one for each of its own
+    assert runs.latest(elsewhere, locks).done() == {0, 1, 2, 3}
 
 
 def test_another_design_of_a_trial_uses_no_ticket(study, locks):
@@ -86,7 +90,7 @@ def test_each_run_counts_its_own_and_knows_what_was_before(study, locks):
     assert not second.done()
     latest = runs.latest(study, locks)
     assert (latest.number, latest.trials, latest.before) == (1, 5, 1)
-    assert [run["about"] for run in study.user_attrs["runs"]] == [{"who": "a"}, {"who": "b"}]
+    assert [run["about"] for run in study.study.user_attrs["runs"]] == [{"who": "a"}, {"who": "b"}]
 
 
 def test_a_study_without_a_run(study, locks):

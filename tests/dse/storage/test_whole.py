@@ -84,6 +84,14 @@ def test_numbers_are_given_once_however_many_write(database):
     assert numbers == list(range(40))
 
 
+def test_a_number_is_given_back_and_counts_the_trials_before(database):
+    study(database, "s"), study(database, "another")
+    assert database.writer.write("another", made()) == 0
+    assert database.writer.count("s") == 0
+    assert [database.writer.write("s", made()) for _ in range(3)] == [0, 1, 2]
+    assert (database.writer.count("s"), database.writer.count("another")) == (3, 1)
+
+
 def test_a_trial_that_cannot_be_written_leaves_nothing_behind(database):
     own = study(database, "s")
     with pytest.raises(TypeError):
