@@ -10,7 +10,7 @@ from accel_models.baselines import Comparison, Host, NonlinearUnits, compare
 from accel_models.convolution import conv2d
 from accel_models.cost import CostReport
 from accel_models.design import Design
-from accel_models.evaluation import evaluate, evaluate_many
+from accel_models.evaluation import Designs, evaluate, evaluate_many
 from accel_models.feasible import needs
 from accel_models.mapping import Loops, Mapping
 from accel_models.mapping_cost import ActionEnergies, evaluate_mapping
@@ -26,6 +26,7 @@ __all__ = [
     "Comparison",
     "CostReport",
     "Design",
+    "Designs",
     "Gemm",
     "Hadamard",
     "Host",

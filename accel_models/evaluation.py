@@ -1,10 +1,10 @@
-"""`evaluate` for one design, `evaluate_many` for a table of designs."""
+"""`evaluate` for one design, `evaluate_many` for a table of designs, `Designs` for many workloads on it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from accel_models.backends import BACKENDS
-from accel_models.backends.analytic import evaluate_table
+from accel_models.backends.analytic import ManyDesigns
 from accel_models.checks import Choice, refuse
 from accel_models.cost import CostReport
 from accel_models.design import Design
@@ -42,6 +42,45 @@ def evaluate(design: Design, workload: Workload, backend: str = "analytic", **op
     return BACKENDS[backend].evaluate(design, workload, **options)
 
 
+class Designs:
+    """Designs that run one workload after another: `evaluate_many` for those who ask for many workloads.
+
+    What follows from the designs alone is found once, and what GEMMs count only where they differ from those
+    of the workload before.
+
+    Args:
+        designs: Designs, or a DataFrame whose columns are Design fields; missing columns take the defaults.
+
+    Raises:
+        ValueError: If a value is not allowed in any design, or there is no design.
+    """
+
+    def __init__(self, designs: "pd.DataFrame | Sequence[Design]") -> None:
+        import pandas as pd
+
+        if len(designs) == 0:
+            raise refuse("designs", "none", "at least one design")
+        if isinstance(designs, pd.DataFrame):
+            table, self._index = from_frame(designs), designs.index
+        else:
+            for design in designs:
+                if not isinstance(design, Design):
+                    raise refuse("designs", repr(design), "Design values")
+            table, self._index = from_designs(designs), pd.RangeIndex(len(designs))
+        self._many = ManyDesigns(table)
+
+    def evaluate(self, workload: Workload) -> "pd.DataFrame":
+        """Return what `evaluate_many` does.
+
+        Raises:
+            ValueError: If the process of a design has no figure for its widths or scratchpads.
+        """
+        import pandas as pd
+
+        _check_workload(workload)
+        return pd.DataFrame(self._many.totals(workload), index=self._index)
+
+
 def evaluate_many(designs: "pd.DataFrame | Sequence[Design]", workload: Workload) -> "pd.DataFrame":
     """Return the totals of `evaluate` for many designs, a row a design, under the designs' own index.
 
@@ -55,17 +94,8 @@ def evaluate_many(designs: "pd.DataFrame | Sequence[Design]", workload: Workload
     Raises:
         ValueError: If a value is not allowed in any design, or there is no design.
     """
-    import pandas as pd
-
     _check_workload(workload)
-    if len(designs) == 0:
-        raise refuse("designs", "none", "at least one design")
-    if isinstance(designs, pd.DataFrame):
-        return pd.DataFrame(evaluate_table(workload, from_frame(designs)), index=designs.index)
-    for design in designs:
-        if not isinstance(design, Design):
-            raise refuse("designs", repr(design), "Design values")
-    return pd.DataFrame(evaluate_table(workload, from_designs(designs)))
+    return Designs(designs).evaluate(workload)
 
 
 def _check_workload(workload: Workload) -> None:

@@ -75,7 +75,7 @@ def run(folder: Path) -> list[dict[str, float]]:
     watch = Watch()
     watch.over(ConvertedModule, "set_approximation", "tables")
     watch.over(Evaluator, "score", "evaluation")
-    watch.over(dse.search.hardware, "evaluate_many", "hardware")
+    watch.over(dse.search.hardware.Designs, "evaluate", "hardware")
     laps = Laps(watch)
     dse.run(STUDY, trials=TRIALS, out=folder, progress=laps)
     return laps.rows

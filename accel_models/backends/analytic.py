@@ -18,38 +18,70 @@ from accel_models.hardware import Hardware, derive
 from accel_models.table import DesignTable, FloatArray, from_designs
 from accel_models.workload import Gemm, Operation, Workload
 
-_CHUNK = 65536  # operations x designs worked on at once: measured fastest, and bounds the memory
+_CHUNK = 65536  # at most so many operations x designs are worked on at once: that bounds the memory
 _LAYER_COUNTS = ("compute_cycles", "stall_cycles", "sram_reads_a", "sram_reads_b", "sram_writes_z")
 _TOTALS = ("compute_cycles", "stall_cycles", "macs", "dram_reads", "dram_writes")
 Distinct = dict[tuple[Any, ...], tuple[Operation, str, int]]
 """Operations that differ in more than their names: one of them, which end of the workload it is, how many."""
 
 
-def evaluate_table(workload: Workload, table: DesignTable) -> dict[str, Any]:
-    """Return the totals of each design by column, with `reason` where it cannot run the workload."""
-    distinct = _distinct(workload)
-    step = max(1, _CHUNK // len(distinct))
-    parts = [_part(workload, distinct, table.rows(at, at + step)) for at in range(0, table.size, step)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+class ManyDesigns:
+    """A table of designs that run one workload after another.
+
+    What follows from the designs alone is found once. So is what the GEMMs count, while workloads have the
+    same ones, as those of a network have whatever its tables are.
+
+    Args:
+        table: The designs.
+    """
+
+    def __init__(self, table: DesignTable) -> None:
+        self._table, self._step = table, 0
+        self._parts: list[_Part] = []
+
+    def totals(self, workload: Workload) -> dict[str, Any]:
+        """Return the totals of each design by column, with `reason` where it cannot run the workload."""
+        gemms, others = _distinct(workload)
+        self._divide(_CHUNK >> (len(gemms) + len(others) - 1).bit_length())
+        found = [part.totals(workload, gemms, others) for part in self._parts]
+        return {name: np.concatenate([totals[name] for totals in found]) for name in found[0]}
+
+    def _divide(self, most: int) -> None:
+        step = max(1, min(most, self._table.size))
+        if step != self._step:
+            starts = range(0, self._table.size, step)
+            self._step, self._parts = step, [_Part(self._table.rows(at, at + step)) for at in starts]
 
 
-def _part(workload: Workload, distinct: Distinct, t: DesignTable) -> dict[str, Any]:
-    h = derive(t)
-    why = reasons(workload, t, h)
-    possible = np.array([not reason for reason in why])
-    figures = _figures(workload, _sum(distinct, _count(workload, distinct, t, h)), t, h)
-    result: dict[str, Any] = {name: np.where(possible, value, np.nan) for name, value in figures.items()}
-    return result | {"reason": np.array(why, dtype=object)}
+class _Part:
+    """Some of the designs, and what the last GEMMs count on them."""
+
+    def __init__(self, t: DesignTable) -> None:
+        self._t, self._h = t, derive(t)
+        self._gemms: Distinct = {}
+        self._of_gemms = _nothing(t)
+
+    def totals(self, workload: Workload, gemms: Distinct, others: Distinct) -> dict[str, Any]:
+        t, h = self._t, self._h
+        why = reasons(workload, t, h)
+        possible = np.array([not reason for reason in why])
+        if gemms != self._gemms:
+            self._gemms, self._of_gemms = gemms, _sum(gemms, _count(workload, gemms, t, h), _nothing(t))
+        counts = _sum(others, _count(workload, others, t, h), self._of_gemms) if others else self._of_gemms
+        figures = _figures(workload, counts, t, h)
+        result: dict[str, Any] = {name: np.where(possible, value, np.nan) for name, value in figures.items()}
+        return result | {"reason": np.array(why, dtype=object)}
 
 
 def evaluate_one(design: Design, workload: Workload) -> CostReport:
     """Return the cost of a workload on one design; ValueError if the design cannot run it."""
     t = from_designs([design])
-    h, distinct = derive(t), _distinct(workload)
+    h, (gemms, others) = derive(t), _distinct(workload)
     if why := reasons(workload, t, h)[0]:
         raise ValueError(why)
+    distinct = gemms | others
     counts = _count(workload, distinct, t, h)
-    found = _figures(workload, _sum(distinct, counts), t, h)
+    found = _figures(workload, _sum(distinct, counts, _nothing(t)), t, h)
     figures = {name: float(value[0]) for name, value in found.items()}
     totals: dict[str, Any] = {
         name: value for name, value in figures.items() if name in CostReport.__annotations__
@@ -77,14 +109,14 @@ def _key(workload: Workload, index: int) -> tuple[Any, ...]:
     return (end, op.kind, *(value for name, value in vars(op).items() if name not in ("name", "table")))
 
 
-def _distinct(workload: Workload) -> Distinct:
-    """Return the operations that differ, GEMMs first."""
-    found: Distinct = {}
+def _distinct(workload: Workload) -> tuple[Distinct, Distinct]:
+    """Return the GEMMs that differ, and the other operations."""
+    found: tuple[Distinct, Distinct] = ({}, {})
     for index, op in enumerate(workload.operations):
-        key = _key(workload, index)
-        known = found.get(key, (op, key[0], 0))
-        found[key] = (known[0], known[1], known[2] + 1)
-    return dict(sorted(found.items(), key=lambda item: item[1][0].kind != Gemm.kind))
+        own, key = found[op.kind != Gemm.kind], _key(workload, index)
+        known = own.get(key, (op, key[0], 0))
+        own[key] = (known[0], known[1], known[2] + 1)
+    return found
 
 
 def _count(workload: Workload, distinct: Distinct, t: DesignTable, h: Hardware) -> Counts:
@@ -92,10 +124,15 @@ def _count(workload: Workload, distinct: Distinct, t: DesignTable, h: Hardware) 
     return count(operations, ends, workload, t, h)
 
 
-def _sum(distinct: Distinct, counts: Counts) -> Counts:
+def _nothing(t: DesignTable) -> Counts:
+    return dict.fromkeys(COUNTS, np.zeros(t.size))
+
+
+def _sum(distinct: Distinct, counts: Counts, before: Counts) -> Counts:
+    """Return what all operations count, added to what others did."""
     times = np.array([known[2] for known in distinct.values()], dtype=np.float64)[:, None]
     # In order, whatever the number of designs, which a plain sum or a matrix product would not be.
-    return {name: reduce(np.add, times * counts[name]) for name in COUNTS}
+    return {name: reduce(np.add, times * counts[name], before[name]) for name in COUNTS}
 
 
 def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) -> dict[str, FloatArray]:

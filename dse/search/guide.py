@@ -40,7 +40,7 @@ TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, BOLD, OTHERS)
 these some for widths that the others leave out: where tables move outputs is told by all widths. Two of them
 try tables of which little is known; were it all of them, the first evaluations would be spent on that."""
 
-EACH, WAITING = 300, 100
+EACH, WAITING = 300, 25
 """The model is fitted to each of so many evaluations as they come. Then it waits for some, for one more with
 every so many further ones: it knows most of what they tell, and fitting it takes longer than all else."""
 

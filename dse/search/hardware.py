@@ -10,14 +10,14 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import optuna
 import pandas as pd
 
-from accel_models import Workload, evaluate_many, needs
+from accel_models import Designs, Workload, needs
 from dse.config.constraints import Constraint
 from dse.errors import UserError
 from dse.figures import HARDWARE, Figure
@@ -27,6 +27,9 @@ from dse.space.widths import Least, Widths, completed_all
 
 MOST_DESIGNS = 100_000
 """Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""
+
+PREPARED = 4
+"""Addressing units whose designs are kept ready for the next workload: 100,000 take some 60 MB each."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Hardware:
         self._space, self._figures, self._constraints = space, figures, constraints
         self._least, self._chosen = least, dict(chosen or {})
         self._known: dict[Workload, Found | str] = {}
+        self._ready = lru_cache(PREPARED)(self._prepared)
 
     @cached_property
     def fields(self) -> list[dict[str, Any]]:
@@ -115,30 +119,36 @@ class Hardware:
 
     def costs(self, workload: Workload, rows: Sequence[int] | None = None) -> pd.DataFrame:
         """Evaluate all designs, or those in some rows; see `accel_models.evaluate_many`."""
-        designs, refused = self._completed
+        prepared = self._ready if rows is None else self._prepared
+        designs, refused = prepared(rows, **needs(workload))
+        costs = designs.evaluate(workload)
+        costs.loc[refused.index, "reason"] = refused
+        return costs
+
+    def _prepared(self, rows: Sequence[int] | None, **addressing: Any) -> tuple[Designs, pd.Series[Any]]:
+        """Return all designs, or those in some rows, with a unit, and why some have widths of no use."""
+        designs, why = self._completed
         if rows is not None:
-            designs, refused = designs.iloc[list(rows)], refused.iloc[list(rows)]
-        costs = evaluate_many(designs.assign(**needs(workload)), workload)
-        return costs.assign(reason=refused.where(refused != "", costs.reason))
+            designs, why = designs.iloc[list(rows)], why.iloc[list(rows)]
+        return Designs(designs.assign(**addressing)), why[why != ""]
 
     def _enumerate(self, workload: Workload) -> Found | str:
         costs = self.costs(workload)
-        allowed = (costs.reason == "") & np.all(
-            [c.met(costs[c.figure.name]) for c in self._constraints], axis=0
+        figures = {figure.name: costs[figure.name].to_numpy(float) for figure in HARDWARE}
+        allowed = (costs.reason == "").to_numpy() & np.all(
+            [c.met(figures[c.figure.name]) for c in self._constraints], axis=0
         )
         if not allowed.any():
             return self._why_none(costs)
-        signs = [figure.sign for figure in self._figures]
-        points = costs.loc[allowed, [figure.name for figure in self._figures]].to_numpy(float) * signs
-        front = np.flatnonzero(allowed)[non_dominated_rows(points)]
-        order = np.argsort(
-            -costs[self._figures[0].name].to_numpy(float)[front] * self._figures[0].sign, kind="stable"
-        )
-        rows = [int(row) for row in front[order]]
-        columns = {figure.name: costs[figure.name].to_numpy(float)[rows].tolist() for figure in HARDWARE}
-        return Found(
-            rows, [dict(zip(columns, own, strict=True)) for own in zip(*columns.values(), strict=True)]
-        )
+        points = np.column_stack([figures[figure.name] * figure.sign for figure in self._figures])
+        front = np.flatnonzero(allowed)
+        front = front[non_dominated_rows(points[front])]
+        rows = front[np.argsort(-points[front, 0], kind="stable")]
+        best = [
+            dict(zip(figures, own, strict=True))
+            for own in zip(*(f[rows].tolist() for f in figures.values()), strict=True)
+        ]
+        return Found(rows.tolist(), best)
 
     def _why_none(self, costs: pd.DataFrame) -> str:
         able = costs[costs.reason == ""]

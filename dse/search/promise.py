@@ -78,15 +78,21 @@ def most_promising(offers: Sequence[Array], front: Array, scale: Scale) -> tuple
     """
     if not offers:
         return None
-    names = [(number, row) for number, own in enumerate(offers) for row in range(len(own))]
+    ends = np.cumsum([len(own) for own in offers])
     designs = np.repeat([own.shape[1] for own in offers], [len(own) for own in offers])
     points = np.concatenate([own.reshape(-1, own.shape[-1]) for own in offers])
-    owners = np.repeat(np.arange(len(names)), designs)
-    beyond = ~(front[:, None] >= points).all(axis=-1).any(axis=0)
+    owners = np.repeat(np.arange(ends[-1]), designs)
+    reached = np.logical_and.reduce(
+        [np.greater_equal.outer(*own) for own in zip(front.T, points.T, strict=True)]
+    )
+    beyond = ~reached.any(axis=0)
     points, owners = points[beyond], owners[beyond]
-    unbeaten = np.unique(owners[non_dominated(points)])
-    best = _greatest_gain({i: scale(points[owners == i]) for i in unbeaten.tolist()}, scale(front))
-    return None if best is None else names[best]
+    unbeaten, scaled = np.unique(owners[non_dominated(points)]), scale(points)
+    best = _greatest_gain({i: scaled[owners == i] for i in unbeaten.tolist()}, scale(front))
+    if best is None:
+        return None
+    number = int(np.searchsorted(ends, best, side="right"))
+    return number, best - int(ends[number]) + len(offers[number])
 
 
 def _greatest_gain(new: Mapping[int, Array], front: Array) -> int | None:

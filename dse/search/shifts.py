@@ -46,9 +46,9 @@ COVER = 4
 """Of each table so many of its evaluations come before others: what was scored of it is not to be forgotten
 where its share says too much."""
 
-GROWTH, LITTLE = 1.2, 1.02
-"""Evaluations, over those of the last time, after which the parameters are learned again; and how far
-predictions are off."""
+GROWTH, LATER, LITTLE = 1.2, 2.0, 1.02
+"""Evaluations, over those of the last time, after which the parameters are learned again: while there are
+fewer than are taken into account, and later; and after which it is learned how far predictions are off."""
 
 OPEN, FAR = 1.0, 3.0
 """Standard deviation of the logarithm of what is open of tables, since gains are only known so well; and how
@@ -84,7 +84,7 @@ class Shifts:
         near = self._nearest(choices, sums)
         lengths = np.sqrt(np.maximum(losses[near], LEAST))
         seen = Seen(choices[near], lengths**2, np.array([directions[row] for row in near]) * lengths[:, None])
-        if len(choices) >= GROWTH * self._learned:
+        if len(choices) >= (GROWTH if self._learned < NEAREST else LATER) * self._learned:
             self._parameters = self._kernel.learn(seen, shares[:-1], self._parameters)
             self._learned = len(choices)
         weighted = self._condition(seen)

@@ -54,8 +54,6 @@ class Memo:
 
     def get_or_make(self, key: str, make: Callable[[], Figures]) -> Figures:
         """Return a score; where there is none make and keep it, or wait for the process that is at it."""
-        if (found := self.get(key)) is not None:
-            return found
         lock = f"score: {key}"
         with self.locks.hold(lock):
             if (found := self.get(key)) is None:
