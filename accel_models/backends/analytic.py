@@ -66,11 +66,16 @@ class _Part:
         why = reasons(workload, t, h)
         possible = np.array([not reason for reason in why])
         if gemms != self._gemms:
-            self._gemms, self._of_gemms = gemms, _sum(gemms, _count(workload, gemms, t, h), _nothing(t))
-        counts = _sum(others, _count(workload, others, t, h), self._of_gemms) if others else self._of_gemms
-        figures = _figures(workload, counts, t, h)
+            self._gemms, self._of_gemms = gemms, self._with(gemms, workload, _nothing(t))
+        figures = _figures(workload, self._with(others, workload, self._of_gemms), t, h)
         result: dict[str, Any] = {name: np.where(possible, value, np.nan) for name, value in figures.items()}
         return result | {"reason": np.array(why, dtype=object)}
+
+    def _with(self, distinct: Distinct, workload: Workload, before: Counts) -> Counts:
+        """Return what some operations of a workload count, if there are any, added to what others did."""
+        if not distinct:
+            return before
+        return _sum(distinct, _count(workload, distinct, self._t, self._h), before)
 
 
 def evaluate_one(design: Design, workload: Workload) -> CostReport:

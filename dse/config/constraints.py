@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dse.figures import Figure
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
-
-    Values = pd.Series[Any] | np.ndarray[Any, Any]
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Constraint:
         """Write it as `area_mm2 <= 2`."""
         return f"{self.figure.name} {'>=' if self.figure.sign > 0 else '<='} {self.limit:g}"
 
-    def met(self, values: Values) -> Any:
+    def met(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Mark the values, (n,), that keep to it; NaN does not."""
         return values >= self.limit if self.figure.sign > 0 else values <= self.limit
 

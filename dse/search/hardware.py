@@ -154,7 +154,8 @@ class Hardware:
         able = costs[costs.reason == ""]
         if able.empty:
             return str(costs.reason.mode()[0])
-        parts = [f"{c} excludes {int((~c.met(able[c.figure.name])).sum())}" for c in self._constraints]
+        figures = {c: able[c.figure.name].to_numpy(float) for c in self._constraints}
+        parts = [f"{c} excludes {int((~c.met(own)).sum())}" for c, own in figures.items()]
         return f"no feasible design: of {len(able)} that can run it, {', '.join(parts)}"
 
 

@@ -36,7 +36,7 @@ STEPS = 40
 
 
 @dataclass(frozen=True)
-class Seen:
+class Evidence:
     """Evaluations that are taken into account.
 
     Attributes:
@@ -111,7 +111,7 @@ class Kernel:
             for own, place in zip(self._tables, self._gains, strict=True)
         ]
 
-    def learn(self, seen: Seen, shares: Sequence[Array], start: Array | None) -> Array:
+    def learn(self, seen: Evidence, shares: Sequence[Array], start: Array | None) -> Array:
         """Return the parameters' logarithms at the maximum of their posterior.
 
         Args:
@@ -132,7 +132,7 @@ class Kernel:
             ).x
         )
 
-    def middle(self, seen: Seen, shares: Sequence[Array]) -> Array:
+    def middle(self, seen: Evidence, shares: Sequence[Array]) -> Array:
         """Return the middle of the prior: rounding is about as much as the least that was lost."""
         of = [seen.losses[seen.choices[:, -1] == floor] for floor in range(self._floors)]
         least = np.sqrt([own.min() if len(own) else seen.losses.min() for own in of])
@@ -144,7 +144,7 @@ class Kernel:
             middle[place.start] = 0.5 * np.log(np.median(share) / max(own.middle, LEAST))
         return middle
 
-    def posterior(self, seen: Seen, prior: Array) -> Callable[[Array], tuple[float, Array]]:
+    def posterior(self, seen: Evidence, prior: Array) -> Callable[[Array], tuple[float, Array]]:
         """Return what gives minus the logarithm of the parameters' posterior and its slope."""
         products, at, floors = seen.shifts @ seen.shifts.T, self._at, seen.choices[:, -1]
         equal = np.asarray(seen.choices[:, None, :-1] == seen.choices[:, :-1], dtype=float)

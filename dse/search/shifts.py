@@ -33,7 +33,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from dse.search.additive import LEAST
 from dse.search.foretold import Foretold
-from dse.search.kernel import Kernel, Seen, Tables, regular
+from dse.search.kernel import Evidence, Kernel, Tables, regular
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -83,7 +83,9 @@ class Shifts:
         sums = np.sum([own[row] for own, row in zip(shares, choices.T, strict=True)], axis=0)
         near = self._nearest(choices, sums)
         lengths = np.sqrt(np.maximum(losses[near], LEAST))
-        seen = Seen(choices[near], lengths**2, np.array([directions[row] for row in near]) * lengths[:, None])
+        seen = Evidence(
+            choices[near], lengths**2, np.array([directions[row] for row in near]) * lengths[:, None]
+        )
         if len(choices) >= (GROWTH if self._learned < NEAREST else LATER) * self._learned:
             self._parameters = self._kernel.learn(seen, shares[:-1], self._parameters)
             self._learned = len(choices)
@@ -101,7 +103,7 @@ class Shifts:
             [_covering(rows, choices[rows, :-1])[: NEAREST // self._floors] for rows in own]
         )
 
-    def _condition(self, seen: Seen) -> Array:
+    def _condition(self, seen: Evidence) -> Array:
         """Look up what every table has in common with those of the evaluations, and solve for these.
 
         Returns:

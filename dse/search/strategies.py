@@ -94,7 +94,9 @@ class Nested:
         best, figures = hardware.best(workload), hardware.found(workload).figures
         with fixing(trial, self._space.design_params(best[0])):
             self._space.suggest_design(trial)
-        return [Candidate(tables, fields, costs) for fields, costs in zip(best, figures, strict=True)]
+        return [
+            Candidate(tables, fields, costs, workload) for fields, costs in zip(best, figures, strict=True)
+        ]
 
     def _proposed(self, number: int) -> dict[str, Any]:
         if self._guide is None:

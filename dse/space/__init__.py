@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dse.config import Axis, StudyConfig
@@ -14,6 +15,8 @@ from dse.space.widths import WIDTHS
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
+
+    from accel_models import Workload
 
 Tables = Mapping[str, Mapping[str, Any]]
 """For each function, or each site, the segments, placement and bias of its tables."""
@@ -35,11 +38,13 @@ class Candidate:
         tables: Segments, placement and bias of each function's, or each site's, tables.
         design: Fields of the accelerator's Design, but for the addressing, which follows from the tables.
         costs: Its hardware figures if whoever chose it knows them.
+        workload: Likewise what the network asks of the accelerator with the tables.
     """
 
     tables: Tables
     design: Mapping[str, Any]
     costs: Mapping[str, float] | None = field(default=None, compare=False)
+    workload: Workload | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Space:
         axes = self.config.approximation.axes(self.keys[key])
         return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
-    @property
+    @cached_property
     def searched(self) -> dict[str, Axis]:
         """The axes with more than one value: an Optuna parameter each."""
         return {name: axis for name, axis in self.axes.items() if len(axis) > 1}

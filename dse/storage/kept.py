@@ -27,11 +27,14 @@ class KeptStudy:
     def __init__(self, study: optuna.Study, writer: TrialWriter) -> None:
         self.study, self._writer = study, writer
         self.trials: list[FrozenTrial] = []
+        self._may_change = False
 
     def read(self) -> list[FrozenTrial]:
         """Return all trials that there are now."""
-        if self._writer.count(self.study.study_name) != len(self.trials):
+        if self._may_change or self._writer.count(self.study.study_name) != len(self.trials):
             self.trials = self.study.get_trials(deepcopy=False)
+            # Ours are finished when they come; a trial of Optuna's own comes as it begins.
+            self._may_change = not all(trial.state.is_finished() for trial in self.trials)
         return self.trials
 
     def write(self, trial: FrozenTrial) -> None:

@@ -276,7 +276,7 @@ class Study:
 
     def trials_in(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the trials in some states, or all."""
-        return self.optuna.get_trials(deepcopy=False, states=states or None)
+        return [trial for trial in self.kept.read() if not states or trial.state in states]
 
     def feasible(self) -> list[FrozenTrial]:
         """Return the finished trials that keep to all constraints."""

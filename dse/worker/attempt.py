@@ -87,7 +87,7 @@ class Attempt:
 
     def _score(self, candidates: Sequence[Candidate]) -> list[Scored]:
         tables = candidates[0].tables
-        workload = self._scorer.network.workload(tables)
+        workload = candidates[0].workload or self._scorer.network.workload(tables)
         costs = self._costs(candidates, workload)
         chosen = widths(costs[0][0])
         with self._interruption.at_once():

@@ -39,8 +39,9 @@ class Screen:
         self._factors: dict[str, list[float]] = {}
 
     def learn(self, values: Sequence[float]) -> None:
-        """Hear of a finished trial that keeps to the constraints."""
-        self._points.append(values)
+        """Hear of a finished trial that keeps to the constraints; one that is beaten tells nothing."""
+        if self.joins_front(values):
+            self._points.append(values)
 
     def joins_front(self, values: Sequence[float]) -> bool:
         """Whether no finished trial beats these objectives."""

@@ -15,6 +15,7 @@ from accel_models import (
     TECHNOLOGIES,
     CostReport,
     Design,
+    Designs,
     Gemm,
     Hadamard,
     Lookup,
@@ -23,6 +24,7 @@ from accel_models import (
     evaluate,
     evaluate_many,
 )  # fmt: skip
+from accel_models.backends import analytic
 
 FIGURES = (
     "cycles", "compute_cycles", "stall_cycles", "latency_s", "energy_j", "power_w", "throughput",
@@ -86,6 +88,44 @@ def test_many_take_designs_or_a_frame_in_any_order(mixed: Workload) -> None:
     backwards = evaluate_many(frame[::-1], mixed)[::-1]
     pd.testing.assert_frame_equal(many.reset_index(drop=True), listed, check_exact=True)
     pd.testing.assert_frame_equal(many, backwards, check_exact=True)
+
+
+OPERATIONS = st.one_of(
+    st.builds(Gemm, *[st.integers(1, 40)] * 3),
+    st.builds(Hadamard, st.integers(1, 500)),
+    st.builds(Lookup, st.integers(1, 500), st.integers(1, 20), st.just("dyadic")),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(OPERATIONS, min_size=1, max_size=6), min_size=2, max_size=4), st.integers(4, 9))
+def test_one_workload_after_another_costs_what_each_does_alone(
+    workloads: list[list[Any]], exponent: int
+) -> None:
+    """Whatever the designs ran before: the same GEMMs, others, none; divided into other parts, or not."""
+    frame = random_designs(40, seed=2)
+    designs = Designs(frame)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("accel_models.backends.analytic._CHUNK", 1 << exponent)
+        for operations in [*workloads, workloads[0]]:
+            workload = Workload(operations)
+            alone = evaluate_many(frame, workload)
+            pd.testing.assert_frame_equal(designs.evaluate(workload), alone, check_exact=True)
+
+
+def test_gemms_are_counted_anew_only_where_they_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    count = analytic.count
+
+    def noted(operations: Any, *rest: Any) -> Any:
+        counted.append(sum(isinstance(op, Gemm) for op in operations))
+        return count(operations, *rest)
+
+    monkeypatch.setattr(analytic, "count", noted)
+    designs = Designs([Design()])
+    for segments, rows in ((8, 16), (16, 16), (16, 8)):
+        designs.evaluate(Workload([Gemm(rows, 8, 8), Lookup(64, segments, "dyadic")]))
+    assert counted == [1, 0, 0, 1, 0]
 
 
 def test_tables_may_hold_missing_optional_values_in_any_dtype() -> None:

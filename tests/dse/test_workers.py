@@ -101,6 +101,14 @@ def test_the_same_command_goes_on_and_its_folder_finds_the_study(light, tmp_path
     check_whole(run(new=True), 3)
 
 
+def test_what_a_worker_knows_of_its_own_trials_is_what_others_read(light, tmp_path, place):
+    study = dse.run(tmp_path / "light.toml", 6, tmp_path / "out", url=place, make_network=light.make)
+    assert len(study.kept.trials) >= 6
+    for known, read in zip(study.kept.trials, study.optuna.get_trials(), strict=True):
+        read._trial_id = known._trial_id
+        assert known == read
+
+
 def test_a_new_study_on_a_server_keeps_the_old_one_under_another_name(light, tmp_path, postgresql):
     url = postgresql.new_database()
     for new in (False, True, True):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
-from dse.search.kernel import Kernel, Seen, Tables
+from dse.search.kernel import Evidence, Kernel, Tables
 from dse.search.shifts import COVER, Shifts
 
 KEYS, TABLES, NUMBERS = 4, 10, 40
@@ -126,7 +126,7 @@ def test_the_gradient_is_the_slope_of_the_posterior():
     world = World(0, luck=0.02)
     choices = world.choices(30)
     moved = world.moved(choices)
-    seen = Seen(choices, (moved**2).sum(axis=1), moved)
+    seen = Evidence(choices, (moved**2).sum(axis=1), moved)
     kernel = Kernel(_tables(world.errors), 2)
     prior = kernel.middle(seen, world.shares()[:-1])
     cost = kernel.posterior(seen, prior)

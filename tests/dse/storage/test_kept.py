@@ -75,3 +75,12 @@ def test_trials_of_other_studies_do_not_count(two, database):
     another = optuna.create_study(study_name="another", storage=database.optuna)
     KeptStudy(another, database.writer).write(_trial(0.5))
     assert two[0].read() == []
+
+
+def test_a_trial_that_optuna_runs_is_read_until_it_ends(two):
+    kept, _ = two
+    running = kept.study.ask()
+    assert [trial.value for trial in kept.read()] == [None]
+    kept.study.tell(running, 0.5)
+    assert [trial.value for trial in kept.read()] == [0.5]
+    assert kept.read() is kept.trials
