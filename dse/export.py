@@ -8,29 +8,26 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import matplotlib.figure
 import pandas as pd
 
+from dse.drawn import drawn
 from dse.files import write_whole
 from dse.plots import labels, pareto_figure
-from dse.study import Study
-
-DPI = 200
-
+from dse.report import render
+from dse.results import Results
 
 RESULTS = ("report.html", "pareto.png", "trials.csv", "trials.parquet", "best.json", "timeloop.csv")
 """The files of results, by their names in the run folder; the last only once a front was verified."""
 
 
-def write_results(study: Study) -> list[Path]:
+def write_results(study: Results) -> list[Path]:
     """Write report.html, pareto.png, trials.csv, trials.parquet and best.json, each whole or not.
 
     Parquet needs pyarrow, the extra `parquet`; without it trials.parquet is left out.
     """
     folder, trials = study.folder, study.trials()
     return [
-        study.report(folder / "report.html"),
+        write_whole(folder / "report.html", render(study)),
         write_whole(folder / "pareto.png", drawn(pareto_figure(study), "png")),
         write_whole(folder / "trials.csv", trials.to_csv(index=False)),
         *([write_whole(folder / "trials.parquet", parquet(trials))] if has_parquet() else []),
@@ -50,7 +47,7 @@ def parquet(trials: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def overview(study: Study) -> dict[str, Any]:
+def overview(study: Results) -> dict[str, Any]:
     """Return what a run found as plain values, ready for JSON.
 
     Keys: `study`, `folder`, `objectives`, `trials` (how many in each state), `original` (figures of the
@@ -72,12 +69,12 @@ def overview(study: Study) -> dict[str, Any]:
     }
 
 
-def written_files(study: Study) -> list[Path]:
+def written_files(study: Results) -> list[Path]:
     """Return the results that are in the run folder."""
     return [path for name in RESULTS if (path := study.folder / name).exists()]
 
 
-def best(study: Study) -> dict[str, Any]:
+def best(study: Results) -> dict[str, Any]:
     """Return the designs to look at first, with all their parameters and figures.
 
     Keys: `original`, figures of the unconverted network; `knee`, and `best-FIGURE` for both objectives and
@@ -92,7 +89,7 @@ def best(study: Study) -> dict[str, Any]:
     return chosen
 
 
-def design(study: Study, number: int) -> dict[str, Any]:
+def design(study: Results, number: int) -> dict[str, Any]:
     """Return a finished trial's tables, design and figures as plain values."""
     attrs = study.trials_in()[number].user_attrs
     return {
@@ -101,12 +98,3 @@ def design(study: Study, number: int) -> dict[str, Any]:
         "tables": attrs["tables"],
         "design": attrs["design"],
     }
-
-
-def drawn(figure: matplotlib.figure.Figure, kind: str) -> bytes:
-    """Return a figure as a file's content: png, svg or pdf."""
-    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "neuralmatrix"}):  # the same study gives the same file
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=undated[kind])
-    return buffer.getvalue()

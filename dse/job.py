@@ -9,18 +9,19 @@ from pathlib import Path
 
 import optuna
 
-from dse import storage
+from dse import samplers, storage
 from dse.config import StudyConfig, load
 from dse.errors import NoStudyError, StorageLostError, UserError
 from dse.export import write_results
 from dse.files import check_writable, read_text
 from dse.progress import Progress, Silent
+from dse.results import losses
 from dse.score import ConvertedNetwork, Network
-from dse.search import feasibility, samplers
+from dse.search import feasibility
 from dse.search.hardware import MOST_DESIGNS, check_size
 from dse.search.strategies import enumeration, tried
 from dse.space import Space, widths
-from dse.study import Study, changes, losses
+from dse.study import Study, changes
 
 RUNS = Path("runs")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,8 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from dse.figures import Figure
-
-if TYPE_CHECKING:
-    from dse.study import Study
-    from dse.study.references import Reference
+from dse.results import Results
+from dse.results.references import Reference, near, references
 
 COLUMN_INCHES = 3.5
 """Width of a column in the usual two-column layouts."""
@@ -62,7 +60,7 @@ DECADES = 4
 """Above this, an axis has a tick a decade; below, at 1, 2 and 5."""
 
 
-def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
+def pareto_figure(study: Results, width: float = 2 * COLUMN_INCHES) -> Drawing:
     """Draw all finished trials, their Pareto front, and lines for what they are compared with.
 
     The front is a step line: what is between two designs can be had only by the better of them. Points of it
@@ -75,8 +73,6 @@ def pareto_figure(study: Study, width: float = 2 * COLUMN_INCHES) -> Drawing:
         study: A study; it may have no finished trial.
         width: Inches.
     """
-    from dse.study.references import references
-
     quality, cost, *third = study.objectives
     trials, front = study.trials(), study.pareto()
     done, beside = trials[trials.state == "complete"], references(study)
@@ -122,7 +118,7 @@ def _legend(drawing: Drawing, axes: list[Axes], width: float) -> None:
     drawing.legend(handles, ordered, loc="outside lower center", **style)
 
 
-def labels(study: Study, front: pd.DataFrame) -> list[str]:
+def labels(study: Results, front: pd.DataFrame) -> list[str]:
     """Name each design of a front in a few characters: its array, dataflow and tables."""
     trials = study.trials_in()
     return [label(trials[number].user_attrs) for number in front.number]
@@ -229,8 +225,6 @@ def _references(
 
     The unconverted network's distance to itself is 0, which no log axis has.
     """
-    from dse.study.references import near
-
     if done.empty or figure.name in (*NEAR_ONE, "kl_divergence"):
         return
     line = axes.axhline if side == "y" else axes.axvline

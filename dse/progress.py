@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from dse.study import Study
+    from dse.results import Results
 
 
 class Progress(Protocol):
@@ -14,10 +14,10 @@ class Progress(Protocol):
     def stage(self, text: str) -> None:
         """Hear what is done next, before the trials."""
 
-    def begin(self, study: Study, trials: int) -> None:
+    def begin(self, study: Results, trials: int) -> None:
         """See the study before its trials, and how many will be added."""
 
-    def trial(self, study: Study) -> None:
+    def trial(self, study: Results) -> None:
         """See the study after each trial."""
 
 
@@ -27,8 +27,8 @@ class Silent:
     def stage(self, text: str) -> None:
         """Say nothing."""
 
-    def begin(self, study: Study, trials: int) -> None:
+    def begin(self, study: Results, trials: int) -> None:
         """Say nothing."""
 
-    def trial(self, study: Study) -> None:
+    def trial(self, study: Results) -> None:
         """Say nothing."""

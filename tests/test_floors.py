@@ -1,6 +1,7 @@
-"""A package imports only from floors below it (docs/architecture.md)."""
+"""A package imports only from floors below it, and so does a room of `dse` (docs/architecture.md)."""
 
 import ast
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,22 @@ FORBIDDEN = {
     "dse": set(),
     "studies": {"optuna"},
 }
+
+ROOMS = (
+    {"errors", "figures", "directions", "pareto", "drawn"},
+    {"files", "written", "samplers", "storage"},
+    {"config", "about"},
+    {"space", "measuring"},
+    {"score"},
+    {"search", "results"},
+    {"worker", "plots", "exports", "progress"},
+    {"report"},
+    {"export", "study"},
+    {"job"},
+    {"hardware_study"},
+    {"cli"},
+)
+"""The files and folders of `dse`, from the bottom; those beside each other know nothing of each other."""
 
 
 def imported(path: Path) -> set[str]:
@@ -39,6 +56,24 @@ def test_imports_point_down(package: str) -> None:
             floor = floor_of(module)
             assert floor is None or floor <= FLOORS.index(package), f"{path} imports {module}, a floor above"
             assert module.split(".")[0] not in FORBIDDEN[package], f"{path} imports {module}"
+
+
+def rooms(path: Path) -> set[str]:
+    """Return the rooms of `dse` that a file imports from."""
+    found = {module.split(".")[1] for module in imported(path) if module.startswith("dse.")}
+    imports = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    return found | {alias.name for node in imports if node.module == "dse" for alias in node.names}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("dse/*")), ids=lambda path: path.name)
+def test_imports_inside_dse_point_down(path: Path) -> None:
+    own = path.stem
+    if own in ("__init__", "__pycache__"):  # the front door: what is public, wherever it lives
+        return
+    below = set().union(*itertools.takewhile(lambda level: own not in level, ROOMS))
+    assert below != set().union(*ROOMS), f"{own} has no place"
+    for file in path.rglob("*.py") if path.is_dir() else [path]:
+        assert rooms(file) <= below | {own}, file
 
 
 @pytest.mark.parametrize("package", ["accel_models", "approx.cpwl", "approx.machine"])

@@ -21,7 +21,7 @@ from rich.table import Table
 from dse.cli.console import live, messages, output, say
 from dse.export import has_parquet, written_files
 from dse.plots import labels
-from dse.study import Study
+from dse.results import Results
 from dse.written import written
 
 SHOWN = ("accuracy", "throughput_per_watt", "area_mm2", "power_w", "latency_s", "fidelity")
@@ -71,18 +71,18 @@ class Display:
         if not self._bar.disable:
             messages().print(text, style="dim", highlight=False)
 
-    def begin(self, study: Study, trials: int) -> None:
+    def begin(self, study: Results, trials: int) -> None:
         """Show the bar."""
         self._task = self._bar.add_task(study.name, total=trials, best="")
         self._bar.start()
 
-    def trial(self, study: Study) -> None:
+    def trial(self, study: Results) -> None:
         """Move the bar on."""
         if self._task is not None and not self._bar.disable:
             self._bar.update(self._task, advance=1, best=_best(study))
 
 
-def _best(study: Study) -> str:
+def _best(study: Results) -> str:
     """Say in a few words what the front reaches."""
     points = study.points()
     if not len(points):
@@ -93,7 +93,7 @@ def _best(study: Study) -> str:
     return "best " + ", ".join(parts)
 
 
-def summary(study: Study) -> None:
+def summary(study: Results) -> None:
     """Print the Pareto front beside the unconverted network, what failed, and where the results are."""
     front = study.pareto()
     console = output()
@@ -103,7 +103,7 @@ def summary(study: Study) -> None:
     tell(study)
 
 
-def tell(study: Study) -> None:
+def tell(study: Results) -> None:
     """Say what became of the trials, and where the results are."""
     say(outcome(study))
     say(f"Results in {study.folder}: {', '.join(path.name for path in written_files(study))}")
@@ -111,7 +111,7 @@ def tell(study: Study) -> None:
         say("Without trials.parquet, which needs pyarrow: pip install 'neuralmatrix[parquet]'")
 
 
-def front_table(study: Study, width: int) -> Table:
+def front_table(study: Results, width: int) -> Table:
     """Return the front as a table, the unconverted network's row first; figures as the width has room for."""
     wanted = dict.fromkeys([*(figure.name for figure in study.objectives), *SHOWN])
     names = [name for name in wanted if name in study.figures]
@@ -134,7 +134,7 @@ def front_table(study: Study, width: int) -> Table:
     return table
 
 
-def outcome(study: Study) -> str:
+def outcome(study: Results) -> str:
     """Say how many trials ended how, and why some did not finish."""
     trials = study.trials()
     counts = trials.state.value_counts()

@@ -34,7 +34,7 @@ def plot(
 
     Example: neuralmatrix plot runs/bert_digits --format pdf --width 3.5
     """
-    from dse.export import drawn
+    from dse.drawn import drawn
     from dse.files import write_whole
     from dse.plots import pareto_figure
     from dse.study import Study

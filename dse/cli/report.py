@@ -41,8 +41,8 @@ def report(
     from dse.errors import UserError
     from dse.files import write_whole
     from dse.report import compare as compared
+    from dse.results.platforms import keep
     from dse.study import Study
-    from dse.study.platforms import keep
 
     studies = [Study.open(folder) for folder in folders]
     if compare:

@@ -116,12 +116,12 @@ def run(
         run_hardware(study_file, out, platforms, as_json=as_json)
         return
     if verify is not None:
-        from dse.study.verify import check
+        from dse.results.verify import check
 
         check(verify)
     if platforms is not None:
         from dse.config import load
-        from dse.study.platforms import check as check_platforms
+        from dse.results.platforms import check as check_platforms
 
         check_platforms(platforms, load(study_file).task.name)
     with Display() as display:
@@ -132,7 +132,7 @@ def run(
             raise typer.Exit(INTERRUPTED) from None
     (tell if as_json else summary)(study)
     if platforms is not None:
-        from dse.study.platforms import keep
+        from dse.results.platforms import keep
 
         keep(study, platforms)
         study.report(study.folder / "report.html")

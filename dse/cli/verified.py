@@ -8,8 +8,8 @@ from rich.table import Table
 
 from dse.cli.console import INTERRUPTED, output, say
 from dse.figures import FIGURES
+from dse.results.verify import COMPARED, FILE, verified, verify
 from dse.study import Study
-from dse.study.verify import COMPARED, FILE, verified, verify
 
 
 def verify_and_show(study: Study, *, show: bool = True) -> None:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from accel_models.checks import Choice, FloatRange, IntRange, refuse
 from dse.figures import QUALITY, Figure
-from dse.search.samplers import names
+from dse.samplers import names
 
 
 class Rule(Protocol):

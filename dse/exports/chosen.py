@@ -10,7 +10,7 @@ from accel_models import Design, Gemm, Workload
 from dse.errors import UserError
 
 if TYPE_CHECKING:
-    from dse.study import Study
+    from dse.results import Results
 
 BEST: Mapping[str, str | None] = {
     "knee": None,
@@ -32,14 +32,14 @@ class Chosen:
         workload: What that runs.
     """
 
-    study: Study
+    study: Results
     number: int
     tables: Mapping[str, Mapping[str, Any]]
     design: Design
     workload: Workload
 
 
-def choose(study: Study, which: str) -> Chosen:
+def choose(study: Results, which: str) -> Chosen:
     """Return a design of a study.
 
     Args:
@@ -70,7 +70,7 @@ def gemms(workload: Workload) -> dict[tuple[int, int, int], list[Gemm]]:
     return found
 
 
-def _number(study: Study, which: str) -> int:
+def _number(study: Results, which: str) -> int:
     if which in BEST:
         return int(study.best(BEST[which]).number)
     trials = study.trials()

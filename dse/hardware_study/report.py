@@ -10,7 +10,7 @@ from markupsafe import Markup
 from accel_models import Design, sources
 from accel_models.platforms import KINDS, Platform
 from dse.about import describe
-from dse.export import drawn
+from dse.drawn import drawn
 from dse.hardware_study.config import HardwareStudy
 from dse.hardware_study.designs import BEST, COMMON, KNOWN, Result
 from dse.hardware_study.picture import label, ratio_figure

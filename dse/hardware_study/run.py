@@ -8,8 +8,8 @@ from pathlib import Path
 
 from accel_models.platforms import Platform, published
 from accel_models.platforms import load as load_platforms
+from dse.drawn import drawn
 from dse.errors import UserError
-from dse.export import drawn
 from dse.files import check_writable, read_text, write_whole
 from dse.hardware_study.config import HardwareStudy, load
 from dse.hardware_study.designs import Result, results

@@ -11,8 +11,8 @@ from accel_models import Comparison, CostReport, Design, Workload, compare, eval
 from dse.figures import FIGURES
 from dse.plots import labels
 from dse.report.curves import Curves
-from dse.study import Study
-from dse.study.references import platforms
+from dse.results import Results
+from dse.results.references import platforms
 from dse.written import with_prefix, written
 
 CARDS = 24
@@ -29,7 +29,7 @@ WAYS = {
 """The ways to run a network that are compared, see `accel_models.compare`."""
 
 
-def cards(study: Study, front: pd.DataFrame, curves: Curves) -> list[dict[str, Any]]:
+def cards(study: Results, front: pd.DataFrame, curves: Curves) -> list[dict[str, Any]]:
     """Return a card each for designs of the front: all, or the knee and others evenly along it.
 
     Args:
@@ -42,7 +42,7 @@ def cards(study: Study, front: pd.DataFrame, curves: Curves) -> list[dict[str, A
     return [_card(study, int(number), curves) for number in chosen.number]
 
 
-def _card(study: Study, number: int, curves: Curves) -> dict[str, Any]:
+def _card(study: Results, number: int, curves: Curves) -> dict[str, Any]:
     attrs = study.trials_in()[number].user_attrs
     design, workload = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
     report = evaluate(design, workload)

@@ -15,7 +15,7 @@ from dse.errors import UserError
 from dse.plots import labels, shown
 from dse.report.front import HOVER, axis, hover, step
 from dse.report.render import columns, fill
-from dse.study import Study
+from dse.results import Results
 
 COLOURS = ("#0b5394", "#b45309", "#2e7d32", "#7b1fa2")
 """One a study, from the first; told apart when printed in grey by their markers."""
@@ -23,7 +23,7 @@ COLOURS = ("#0b5394", "#b45309", "#2e7d32", "#7b1fa2")
 SYMBOLS = ("diamond", "circle", "square", "triangle-up")
 
 
-def compare(studies: Sequence[Study]) -> str:
+def compare(studies: Sequence[Results]) -> str:
     """Return a page that sets studies side by side.
 
     Args:
@@ -48,7 +48,7 @@ def compare(studies: Sequence[Study]) -> str:
     )
 
 
-def _check(studies: Sequence[Study]) -> None:
+def _check(studies: Sequence[Results]) -> None:
     if not 2 <= len(studies) <= len(COLOURS):
         raise UserError(f"studies = {len(studies)}: must be 2 to {len(COLOURS)} to be compared")
     for study in studies:
@@ -61,13 +61,13 @@ def _check(studies: Sequence[Study]) -> None:
             raise UserError(f"{study.folder}: no trial is finished: must have one to be compared")
 
 
-def _names(studies: Sequence[Study]) -> list[str]:
+def _names(studies: Sequence[Results]) -> list[str]:
     """Name the studies, by their folders where two have one name."""
     names = [study.name for study in studies]
     return names if len(set(names)) == len(names) else [str(study.folder) for study in studies]
 
 
-def _fronts(studies: Sequence[Study], names: Sequence[str]) -> dict[str, Any]:
+def _fronts(studies: Sequence[Results], names: Sequence[str]) -> dict[str, Any]:
     """Return plotly's data and layout: the front of each study as a step line."""
     quality, cost = studies[0].objectives
     drawing = go.Figure()
@@ -88,7 +88,7 @@ def _fronts(studies: Sequence[Study], names: Sequence[str]) -> dict[str, Any]:
     return figure
 
 
-def _rows(studies: Sequence[Study], names: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(studies: Sequence[Results], names: Sequence[str]) -> list[dict[str, Any]]:
     """Return a row a study: its trials, its share of the hypervolume of all together, and its knee."""
     points = [study.points() for study in studies]
     together = np.concatenate(points)
@@ -107,5 +107,5 @@ def _rows(studies: Sequence[Study], names: Sequence[str]) -> list[dict[str, Any]
     ]
 
 
-def _changes(first: Study, study: Study, what: str) -> list[str]:
+def _changes(first: Results, study: Results, what: str) -> list[str]:
     return differences(first.optuna.user_attrs[what], study.optuna.user_attrs[what])

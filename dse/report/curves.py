@@ -12,8 +12,8 @@ from accel_models import Design
 from accel_models.hardware import BITS
 from approx.cpwl import CpwlTable, Density, fit
 from dse.report.drawing import Drawing, drawing
+from dse.results import INPUTS, Results
 from dse.space import Tables
-from dse.study import INPUTS, Study
 
 WEIGHED = ("least_squares", "mean")
 """Bias corrections that weigh errors by the calibrated inputs, as the placement "density" does."""
@@ -74,7 +74,7 @@ class Curves:
     A study that was begun before inputs were kept has none.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Results) -> None:
         self._inputs: Mapping[str, Any] = study.optuna.user_attrs.get(INPUTS, {})
         self._made: dict[str, Curve] = {}
         self._rounded: dict[tuple[str, int], float | None] = {}

@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 
 from dse.figures import Figure
 from dse.plots import COLOURS, FRONT, LINES, NEAR_ONE, OTHER, hue, hue_heading, labels, shown
-from dse.study import Study
-from dse.study.references import Reference, near, platforms
+from dse.results import Results
+from dse.results.references import Reference, near, platforms
 from dse.written import written
 
 SHORT = 1000
@@ -26,7 +26,7 @@ PLATFORMS = 4
 HOVER = ("accuracy", "fidelity", "cosine", "throughput_per_watt", "power_w", "area_mm2", "latency_s")
 
 
-def front_data(study: Study, beside: Sequence[Reference]) -> dict[str, Any]:
+def front_data(study: Results, beside: Sequence[Reference]) -> dict[str, Any]:
     """Return plotly's data and layout: all finished trials, the front, the knee, and lines of references.
 
     If the network has an accuracy that is no objective, it is shown below, for the same trials. A third
@@ -63,7 +63,7 @@ def front_data(study: Study, beside: Sequence[Reference]) -> dict[str, Any]:
     return data
 
 
-def _second(drawing: go.Figure, study: Study, done: pd.DataFrame, front: pd.DataFrame) -> dict[str, Figure]:
+def _second(drawing: go.Figure, study: Results, done: pd.DataFrame, front: pd.DataFrame) -> dict[str, Figure]:
     """Draw the accuracy below the front, where there is one and no objective is it; returns its axis."""
     cost, figure = study.objectives[1], study.figures.get("accuracy")
     if figure is None or figure in study.objectives[:2]:
@@ -108,7 +108,7 @@ def _lines(
         )
 
 
-def _far(study: Study, rows: pd.DataFrame, texts: list[str]) -> list[str]:
+def _far(study: Results, rows: pd.DataFrame, texts: list[str]) -> list[str]:
     """Add to each text how far its design is from each platform, in throughput per power."""
     found = platforms(study)[:PLATFORMS]
     lines = []
@@ -147,7 +147,7 @@ def _ring() -> dict[str, Any]:
     return {"mode": "markers", "marker": marker}
 
 
-def hover(study: Study, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
+def hover(study: Results, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
     """Describe each trial in lines; plotly reads some HTML there, so all is escaped."""
     figures = [study.figures[name] for name in told if name in study.figures]
     texts = []

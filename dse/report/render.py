@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from dse.export import drawn
+from dse.drawn import drawn
 from dse.figures import QUALITY, Figure
 from dse.plots import label, labels, pareto_figure
 from dse.report import drawing
@@ -22,16 +22,16 @@ from dse.report.cards import cards
 from dse.report.curves import Curves
 from dse.report.front import front_data
 from dse.report.search import growth, growth_data, importances, unfinished
-from dse.study import FINETUNED, Study, losses
-from dse.study.platforms import compared
-from dse.study.references import references
-from dse.study.verify import verified
+from dse.results import FINETUNED, Results, losses
+from dse.results.platforms import compared
+from dse.results.references import references
+from dse.results.verify import verified
 from dse.written import field_value, written
 
 COLUMNS = ("accuracy", "fidelity", "throughput_per_watt", "latency_s", "power_w", "area_mm2")
 
 
-def render(study: Study) -> str:
+def render(study: Results) -> str:
     """Return the report of a study as one HTML page that needs no network."""
     return fill("report.html.jinja", **_content(study))
 
@@ -64,7 +64,7 @@ def fill(template: str, **content: Any) -> str:
     )
 
 
-def _content(study: Study) -> dict[str, Any]:
+def _content(study: Results) -> dict[str, Any]:
     trials, front = study.trials(), study.pareto()
     attrs, grown, curves = study.optuna.user_attrs, growth(study), Curves(study)
     designs = cards(study, front, curves)
@@ -98,18 +98,18 @@ def _content(study: Study) -> dict[str, Any]:
     }
 
 
-def columns(study: Study) -> list[Figure]:
+def columns(study: Results) -> list[Figure]:
     """Return the figures that a table of designs shows: the objectives, then others of interest."""
     others = (study.figures[name] for name in COLUMNS if name in study.figures)
     return list(dict.fromkeys([*study.objectives, *others]))
 
 
-def _front_rows(study: Study, front: pd.DataFrame) -> list[dict[str, Any]]:
+def _front_rows(study: Results, front: pd.DataFrame) -> list[dict[str, Any]]:
     rows = front.assign(label=labels(study, front))
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False)]
 
 
-def finetuned(study: Study) -> list[dict[str, Any]]:
+def finetuned(study: Results) -> list[dict[str, Any]]:
     """Return, for each network that was trained through its tables, its quality figures before and after."""
     trials, rows = study.trials_in(), []
     names = [figure for figure in QUALITY if figure.name in study.original]
@@ -120,7 +120,7 @@ def finetuned(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def picture(study: Study) -> Markup:
+def picture(study: Results) -> Markup:
     """Return the front as SVG, for print and for browsers without JavaScript."""
     text = drawn(pareto_figure(study), "svg").decode()
     return Markup(text[text.index("<svg") :])  # noqa: S704 - matplotlib escapes what it draws

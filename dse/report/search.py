@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dse.figures import HARDWARE, Figure
 from dse.plots import FRONT, LEAST_DISTANCE, NEAR_ONE
-from dse.study import Study
+from dse.results import Results
 
 MARKS = 60
 """Points at which the growth of the front is measured: each costs a hypervolume."""
@@ -28,7 +28,7 @@ RANKED = 8
 """Parameters that are shown of each ranking."""
 
 
-def growth(study: Study) -> list[dict[str, Any]]:
+def growth(study: Results) -> list[dict[str, Any]]:
     """Return the share of the final hypervolume that was reached after so many finished trials."""
     finished, total = len(study.points()), study.hypervolume()
     if total <= 0:
@@ -58,7 +58,7 @@ def growth_data(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return figure
 
 
-def importances(study: Study) -> list[dict[str, Any]]:
+def importances(study: Results) -> list[dict[str, Any]]:
     """Return, for both objectives, the share of its variance that each searched parameter explains.
 
     fANOVA (Hutter et al., ICML 2014) on what the front's axes show. Empty where too few trials are finished,
@@ -70,7 +70,7 @@ def importances(study: Study) -> list[dict[str, Any]]:
     return [{"figure": figure, "shares": shares} for figure, shares in ranked if shares]
 
 
-def _importances(study: Study, figure: Figure, column: int) -> list[dict[str, Any]]:
+def _importances(study: Results, figure: Figure, column: int) -> list[dict[str, Any]]:
     def value(trial: FrozenTrial) -> float:
         shown = float(trial.values[column])
         return math.log10(max(1 - shown, LEAST_DISTANCE)) if figure.name in NEAR_ONE else shown

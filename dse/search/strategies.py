@@ -12,12 +12,12 @@ from optuna.trial import FrozenTrial, Trial
 
 from dse.config import StudyConfig
 from dse.figures import HARDWARE, QUALITY
+from dse.samplers import fixing, make
 from dse.score import Network
 from dse.search.branch import Branch
 from dse.search.choices import Choices
 from dse.search.guide import Guide
 from dse.search.hardware import Hardware
-from dse.search.samplers import fixing, make
 from dse.space import Candidate, Space
 from dse.space.widths import Widths, usable
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from dse import storage
 from dse.directions import DIRECTION
+from dse.errors import UserError
+from dse.results import REASON, Results
 from dse.score import Network, Scorer
 from dse.search.strategies import TABLES, strategy
 from dse.space.widths import widths
+from dse.storage import runs
 from dse.storage.mirror import TICKET, Mirror
 from dse.storage.runs import Run
-from dse.worker.attempt import REASON, Attempt, Outcome, Scored
+from dse.worker.attempt import Attempt, Outcome, Scored
 from dse.worker.interruption import Interruption
 from dse.worker.screen import Screen
-
-if TYPE_CHECKING:
-    from dse.study import Study
 
 PATIENCE_S = 0.2
 """Between two looks at tickets that others hold."""
@@ -36,7 +38,7 @@ class Worker:
         number: Tells its random numbers from those of the run's other workers.
     """
 
-    def __init__(self, study: Study, run: Run, network: Network, number: int = 0) -> None:
+    def __init__(self, study: Results, run: Run, network: Network, number: int = 0) -> None:
         self._run, self._space, self._original = run, study.space, study.original
         self._strategy = strategy(study.config, study.space, network, run.before, number)
         self._mirror = Mirror(run.kept, self._strategy.sampler)
@@ -116,6 +118,30 @@ class Worker:
             user_attrs={**scored.record, **attrs},
             constraints=dict(scored.constraints),
         )
+
+
+def join(study: Results, network: Network, number: int, trials: int | None = None) -> int:
+    """Work on a study's latest run until it is done, and return how many trials that were.
+
+    Args:
+        study: The study.
+        network: What is searched; must be the study's.
+        number: Tells this worker's random numbers from others'.
+        trials: Do at most so many.
+
+    Raises:
+        UserError: If the network is another, or the study has no run.
+        StorageLostError: If the database goes away.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study.check(network)
+    with storage.watched(study.database):
+        run = runs.latest(study.kept, study.database.locks)
+        if run is None:
+            raise UserError(
+                f"study {study.name}: has no run to join: must be started with `neuralmatrix run`"
+            )
+        return Worker(study, run, network, number).work(trials=trials)
 
 
 def _orphaned() -> bool:

@@ -22,8 +22,6 @@ from dse.worker.interruption import Interruption
 from dse.worker.screen import Screen
 from dse.worker.timing import time_limit
 
-REASON = "reason"
-
 
 @dataclass(frozen=True)
 class Scored:

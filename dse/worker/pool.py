@@ -10,14 +10,16 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
+from dse import storage
 from dse.errors import StorageLostError, UserError
+from dse.results import Results
 from dse.storage.runs import Run
+from dse.worker import join
 from dse.worker.interruption import Interruption
 
 if TYPE_CHECKING:
     from dse.config import StudyConfig
     from dse.score import Network
-    from dse.study import Study
 
 LOOK_S = 0.25
 """Between two looks at what the workers finished."""
@@ -27,7 +29,7 @@ MOST_LOSSES = 5
 
 
 def work(
-    study: Study,
+    study: Results,
     run: Run,
     workers: int,
     make_network: Callable[[StudyConfig], Network],
@@ -127,14 +129,11 @@ def serve(url: str, name: str, make_network: Callable[[StudyConfig], Network], n
 
 def _join(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> int:
     """Work, and return the exit status; what a user can put right is said in a line."""
-    from dse import storage
-    from dse.study import Study
-
     try:
         database = storage.open_url(url)
         with storage.watched(database):
-            study = Study.load(database, name)
-            study.join(make_network(study.config), number)
+            study = Results.load(database, name)
+            join(study, make_network(study.config), number)
     except StorageLostError:  # the coordinator says so, once
         return 2
     except (ValueError, OSError) as error:

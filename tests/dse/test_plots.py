@@ -62,7 +62,7 @@ def test_a_study_without_a_finished_trial_can_be_drawn(unfinished):
 
 
 def test_baselines_near_the_trials_are_lines_named_in_the_legend(study):
-    from dse.study.references import near, references
+    from dse.results.references import near, references
 
     drawing = pareto_figure(study)
     done = study.trials().query("state == 'complete'")

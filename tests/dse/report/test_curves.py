@@ -10,7 +10,7 @@ from approx.cpwl import Density, fit
 from dse.report import render
 from dse.report.curves import Curves, table_bits
 from dse.report.drawing import CURVE, ERROR, LEFT, RIGHT, drawing
-from dse.study import INPUTS
+from dse.results import INPUTS
 
 TABLES = {
     "exp": {"segments": 8, "placement": "uniform", "bias": "minimax"},

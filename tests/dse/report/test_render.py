@@ -6,8 +6,8 @@ import pytest
 import dse
 from dse.report import render
 from dse.report.front import front_data
-from dse.study import FINETUNED
-from dse.study.references import references
+from dse.results import FINETUNED
+from dse.results.references import references
 
 
 class Page(HTMLParser):

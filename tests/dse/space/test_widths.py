@@ -6,9 +6,9 @@ from approx import Numerics
 from dse.config import parse
 from dse.errors import UserError
 from dse.figures import FIGURES
+from dse.results.losses import shown
 from dse.search.hardware import Hardware
 from dse.space.widths import check, completed, completed_all, numerics, widths
-from dse.study.losses import shown
 
 
 def least(chosen):

@@ -3,7 +3,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from dse import storage
-from dse.search.samplers import make
+from dse.samplers import make
 from dse.storage.kept import KeptStudy
 from dse.storage.mirror import TICKET, Mirror
 

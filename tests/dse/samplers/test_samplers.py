@@ -1,10 +1,10 @@
 import optuna
 import pytest
 
+from dse import samplers
 from dse.errors import UserError
 from dse.figures import FIGURES
-from dse.search import samplers
-from dse.search.samplers import SHORT, fixing, make, names
+from dse.samplers import SHORT, fixing, make, names
 
 TWO = [FIGURES["fidelity"], FIGURES["area_mm2"]]
 

@@ -1,36 +1,25 @@
-"""A study: an Optuna study in a run folder, and what can be asked of it."""
+"""What a study is of and what it found: an Optuna study in a run folder, and what can be asked of it."""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from dse import pareto, storage
-from dse.about import describe
 from dse.config import StudyConfig
-from dse.config.problems import differences
 from dse.errors import NoStudyError, UserError
 from dse.figures import FIGURES, HARDWARE, Figure
-from dse.files import write_whole
-from dse.score import Network, Scorer
-from dse.search.strategies import TABLES
+from dse.score import Network
 from dse.space import Space
-from dse.space.widths import widths
-from dse.storage import runs
 from dse.storage.kept import KeptStudy
 from dse.storage.memo import Figures
-from dse.worker import Worker, pool
-from dse.worker.attempt import REASON
 
 DESCRIBED = "about"
 """The attribute that is written last of those that describe a study: it says that the others are there."""
@@ -38,12 +27,15 @@ DESCRIBED = "about"
 INPUTS = "inputs"
 """The attribute with where tables are fitted, by function; see `dse.score.Network`. Older studies lack it."""
 
+REASON = "reason"
+"""A trial's attribute: why it ended without figures, in a line."""
+
 FINETUNED = "finetuned"
 """The attribute with the figures of the front's networks after training, by trial."""
 
 
-class Study:
-    """A search: an ordinary Optuna study, and what can be asked of it.
+class Results:
+    """A study and its trials, to be read; `dse.study.Study` is the one that runs.
 
     Attributes:
         folder: The run folder; its results are written there.
@@ -57,7 +49,7 @@ class Study:
         self.database = database
 
     @classmethod
-    def open(cls, folder: str | Path) -> Study:
+    def open(cls, folder: str | Path) -> Self:
         """Open the study of a run folder, wherever it is kept.
 
         Raises:
@@ -79,7 +71,7 @@ class Study:
         return cls.load(database, names[0], folder)
 
     @classmethod
-    def load(cls, database: storage.Database, name: str, folder: Path = Path()) -> Study:
+    def load(cls, database: storage.Database, name: str, folder: Path = Path()) -> Self:
         """Open a study in a database.
 
         Raises:
@@ -93,49 +85,6 @@ class Study:
             raise NoStudyError(f"{database.address}: holds no study yet")
         return cls(folder, found, database)
 
-    @classmethod
-    def start(
-        cls,
-        folder: Path,
-        database: storage.Database,
-        config: StudyConfig,
-        text: str,
-        network: Network,
-        lies_in: Path | None = None,
-    ) -> Study:
-        """Make a study, or open the one that is there to continue it.
-
-        Args:
-            folder: The run folder.
-            database: Where trials are kept.
-            config: The study file.
-            text: The same as it was written.
-            network: What is searched.
-            lies_in: The study file's folder, whose commit is noted.
-
-        Raises:
-            UserError: If its database cannot be read, or the one there is of another network.
-        """
-        figures = config.figures
-        with database.locks.hold(f"{config.name}: start"):
-            study = optuna.create_study(
-                study_name=config.name,
-                storage=database.optuna,
-                directions=[figure.direction for figure in figures],
-                load_if_exists=True,
-            )
-            started = cls(folder, study, database)
-            if DESCRIBED not in study.user_attrs:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ExperimentalWarning)
-                    study.set_metric_names([figure.name for figure in figures])  # for Optuna's tools
-                started._describe(config, text, network, lies_in)
-        started.check(network)
-        if database.file is None:
-            where = {"storage": database.address, "study": config.name}
-            write_whole(folder / storage.POINTER, json.dumps(where, indent=2) + "\n")
-        return started
-
     def check(self, network: Network) -> None:
         """Refuse a network that is not the one that the study was begun with.
 
@@ -147,21 +96,6 @@ class Study:
                 f"study {self.name}: its trials were scored with other weights, data or code than there are "
                 "here: use the same, or --new"
             )
-
-    def _describe(self, config: StudyConfig, text: str, network: Network, lies_in: Path | None) -> None:
-        described = {
-            "study_file": text,
-            "config": config.content(),
-            "functions": list(network.functions),
-            "sites": dict(network.sites),
-            "fingerprint": network.fingerprint,
-            "original": network.original,
-            "certificate": network.certificate,
-            INPUTS: network.inputs,
-            DESCRIBED: describe(lies_in),
-        }
-        for key, value in described.items():
-            self.optuna.set_user_attr(key, value)
 
     @cached_property
     def kept(self) -> KeptStudy:
@@ -198,75 +132,6 @@ class Study:
     def space(self) -> Space:
         """The search space."""
         return Space(self.config, tuple(self.optuna.user_attrs["functions"]), self.optuna.user_attrs["sites"])
-
-    def optimize(
-        self,
-        network: Network,
-        trials: int,
-        on_trial: Callable[[Study], None] | None = None,
-        workers: int = 1,
-        make_network: Callable[[StudyConfig], Network] | None = None,
-    ) -> None:
-        """Run some trials more.
-
-        A trial that fails is recorded with its reason, and the study goes on. Tables that were scored before,
-        by any study with the same network, are not scored again.
-
-        Args:
-            network: What is searched.
-            trials: How many to add.
-            on_trial: Called after each.
-            workers: Processes that do it; one is this one.
-            make_network: Makes the network in each of several processes.
-
-        Raises:
-            StorageLostError: If the database goes away.
-            KeyboardInterrupt: When a signal came, after what was finished is stored.
-        """
-        tell = (lambda: on_trial(self)) if on_trial else (lambda: None)
-        with storage.watched(self.database):
-            run = runs.begin(self.kept, self.database.locks, trials, describe())
-            if workers == 1 or make_network is None:
-                Worker(self, run, network).work(tell)
-            else:
-                pool.work(self, run, workers, make_network, tell)
-
-    def join(self, network: Network, number: int, trials: int | None = None) -> int:
-        """Work on the study's latest run until it is done, and return how many trials that were.
-
-        Args:
-            network: What is searched; must be the study's.
-            number: Tells this worker's random numbers from others'.
-            trials: Do at most so many.
-
-        Raises:
-            UserError: If the network is another, or the study has no run.
-            StorageLostError: If the database goes away.
-        """
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.check(network)
-        with storage.watched(self.database):
-            run = runs.latest(self.kept, self.database.locks)
-            if run is None:
-                raise UserError(
-                    f"study {self.name}: has no run to join: must be started with `neuralmatrix run`"
-                )
-            return Worker(self, run, network, number).work(trials=trials)
-
-    def latest_done(self) -> bool:
-        """Whether the study's latest run has all its trials."""
-        run = runs.latest(self.kept, self.database.locks)
-        return run is None or run.finished
-
-    def finetune(self, network: Network) -> None:
-        """Train the front's networks through their tables, those that were not yet; see `finetuned`."""
-        scorer = Scorer(network, self.database.memo)
-        found = dict(self.optuna.user_attrs.get(FINETUNED, {}))
-        for number in map(int, self.pareto().number):
-            if str(number) not in found:
-                attrs = self.trials_in()[number].user_attrs
-                found[str(number)] = scorer.finetuned(attrs[TABLES], widths(attrs["design"]))
-                self.optuna.set_user_attr(FINETUNED, found)
 
     def finetuned(self) -> pd.DataFrame:
         """Return the quality figures of networks after training through their tables, by trial number."""
@@ -338,28 +203,6 @@ class Study:
     def _repr_html_(self) -> str:
         """Show the front as a table in a notebook."""
         return str(self.pareto().dropna(axis="columns", how="all").to_html(index=False))
-
-    def report(self, path: str | Path) -> Path:
-        """Write report.html, one self-contained file.
-
-        Args:
-            path: The file to write.
-        """
-        from dse.files import write_whole
-        from dse.report import render
-
-        return write_whole(Path(path), render(self))
-
-
-def changes(study: Study, config: StudyConfig) -> list[str]:
-    """List what a study file changes of the study it would continue; how many trials to add may change."""
-    before, now = study.config.content(), config.content()
-    return differences(_without_trials(before), _without_trials(now))
-
-
-def _without_trials(content: Mapping[str, Any]) -> dict[str, Any]:
-    search = {name: value for name, value in content["search"].items() if name != "trials"}
-    return {**content, "search": search}
 
 
 def _row(trial: FrozenTrial) -> dict[str, Any]:

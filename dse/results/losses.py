@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from dse.figures import QUALITY
+from dse.results import Results
 from dse.score import Network
 from dse.space.widths import widths
-from dse.study import Study
 
 LOSSES = "losses"
 """The attribute of an Optuna study that holds them."""
 
 
-def record(study: Study, network: Network) -> None:
+def record(study: Results, network: Network) -> None:
     """Score the best trial of each data width by tables alone, by widths alone, and by both."""
     before = {row["trial"]: row for row in study.optuna.user_attrs.get(LOSSES, [])}
     rows = []
@@ -29,7 +29,7 @@ def record(study: Study, network: Network) -> None:
     study.optuna.set_user_attr(LOSSES, rows)
 
 
-def _best(study: Study) -> list[int]:
+def _best(study: Results) -> list[int]:
     """The finished trial of best quality of each data width, in the order of the study file."""
     figure = quality(study)
     trials = study.trials()
@@ -41,13 +41,13 @@ def _best(study: Study) -> list[int]:
     return [int(n) for n in best.sort_values("data", key=lambda names: names.map(axis.index)).number]
 
 
-def quality(study: Study) -> str:
+def quality(study: Results) -> str:
     """The figure of quality that the study searches for, or the first that it has."""
     names = [figure.name for figure in study.objectives if figure in QUALITY]
     return names[0] if names else next(f.name for f in QUALITY if f.name in study.figures)
 
 
-def shown(study: Study) -> list[dict[str, Any]]:
+def shown(study: Results) -> list[dict[str, Any]]:
     """A row each for the report: trial, its arithmetic as text, and what each part loses of the original."""
     figure = quality(study)
     sign = study.figures[figure].sign

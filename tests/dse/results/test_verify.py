@@ -12,8 +12,8 @@ from accel_models.backends.timeloop import TimeloopError, on_timeloops_terms
 from accel_models.backends.timeloop.front_end import FrontEnd
 from dse.errors import UserError
 from dse.report import render
+from dse.results.verify import COLUMNS, FILE, check, load, verified, verify
 from dse.study import Study
-from dse.study.verify import COLUMNS, FILE, check, load, verified, verify
 
 EVALUATION = "accel_models.backends.timeloop.evaluation"
 
@@ -32,7 +32,7 @@ def timeloop(monkeypatch, tmp_path):
     front_end = FrontEnd("python", "double", "1", {"timeloop-model": __file__, "accelergy": __file__})
     monkeypatch.setenv("NEURALMATRIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(f"{EVALUATION}.find", lambda *_: front_end)
-    monkeypatch.setattr("dse.study.verify.find", lambda **_: front_end)
+    monkeypatch.setattr("dse.results.verify.find", lambda **_: front_end)
     monkeypatch.setattr(f"{EVALUATION}.default_tables", lambda design: "model")
     monkeypatch.setattr(f"{EVALUATION}.run", double().run)
     return lambda run: monkeypatch.setattr(f"{EVALUATION}.run", run)

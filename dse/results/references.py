@@ -10,8 +10,8 @@ import pandas as pd
 
 from accel_models import Design, Workload, compare
 from dse.figures import Figure
-from dse.study import Study
-from dse.study.platforms import of_network
+from dse.results import Results
+from dse.results.platforms import of_network
 from dse.written import written
 
 Kind = Literal["original", "units", "host", "platform"]
@@ -45,13 +45,13 @@ class Reference:
         return f"{self.name}: {written(figure, self.figures[figure.name])}"
 
 
-def references(study: Study) -> list[Reference]:
+def references(study: Results) -> list[Reference]:
     """Return the unconverted network, the baselines of the knee, and platforms of the network."""
     original = Reference("unconverted network", "original", study.original)
     return [original, *_baselines(study), *platforms(study)]
 
 
-def platforms(study: Study) -> list[Reference]:
+def platforms(study: Results) -> list[Reference]:
     """Return the platforms that ran the study's network."""
     return [
         Reference(
@@ -78,7 +78,7 @@ def near(found: Iterable[Reference], figure: str, values: pd.Series[float]) -> l
     return [r for r in known if low - room <= r.figures[figure] <= high + room]
 
 
-def _baselines(study: Study) -> list[Reference]:
+def _baselines(study: Results) -> list[Reference]:
     front = study.pareto()
     if front.empty:
         return []

@@ -21,7 +21,7 @@ from accel_models.backends.timeloop import TimeloopError, find, on_timeloops_ter
 from dse.errors import UserError
 from dse.figures import FIGURES
 from dse.files import write_whole
-from dse.study import Study
+from dse.results import Results
 from dse.written import written
 
 BACKENDS = ("timeloop",)
@@ -45,7 +45,7 @@ def check(backend: str) -> None:
         raise UserError(f"--verify {backend}: {error.line}") from None
 
 
-def verify(study: Study, on_design: Callable[[int, int, int], None] | None = None) -> pd.DataFrame:
+def verify(study: Results, on_design: Callable[[int, int, int], None] | None = None) -> pd.DataFrame:
     """Score a study's front with Timeloop and write the table into the run folder.
 
     A design that Timeloop gives no result for keeps its place, with the reason and the end of the log.
@@ -70,7 +70,7 @@ def verify(study: Study, on_design: Callable[[int, int, int], None] | None = Non
     return table
 
 
-def load(study: Study) -> pd.DataFrame | None:
+def load(study: Results) -> pd.DataFrame | None:
     """Return the table of the last verification; None if there is none, or it is not one of ours."""
     try:
         table = pd.read_csv(study.folder / FILE, keep_default_na=True)
@@ -79,7 +79,7 @@ def load(study: Study) -> pd.DataFrame | None:
     return table if list(table.columns) == COLUMNS else None
 
 
-def verified(study: Study) -> dict[int, dict[str, Any]]:
+def verified(study: Results) -> dict[int, dict[str, Any]]:
     """Return what a report shows of the last verification, by trial; empty if there is none.
 
     Each has the figures as text by name and model (`figures`), the differences of Timeloop to the study
@@ -91,7 +91,7 @@ def verified(study: Study) -> dict[int, dict[str, Any]]:
     return {int(row["number"]): _shown(row) for row in table.to_dict("records")}
 
 
-def _row(study: Study, number: int) -> dict[str, Any]:
+def _row(study: Results, number: int) -> dict[str, Any]:
     attrs = study.trials_in()[number].user_attrs
     design, workload = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
     row: dict[str, Any] = {"number": number, **_figures("model", evaluate(design, workload))}

@@ -5,7 +5,7 @@ import pytest
 from accel_models.platforms import Platform, save
 from dse.errors import UserError
 from dse.report import render
-from dse.study.platforms import FILE, compared, keep
+from dse.results.platforms import FILE, compared, keep
 
 ROW = {
     "name": "<b>my</b> laptop", "kind": "cpu", "network": "digits-bert", "size": 0, "batch": 1,

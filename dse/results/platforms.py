@@ -8,12 +8,12 @@ from typing import Any
 from accel_models.platforms import Platform, dumps, load
 from dse.errors import UserError
 from dse.files import read_text, write_whole
-from dse.study import Study
+from dse.results import Results
 
 FILE = "platforms.toml"
 
 
-def keep(study: Study, path: Path) -> None:
+def keep(study: Results, path: Path) -> None:
     """Take the rows of a file into a study's run folder, where its report finds them.
 
     Raises:
@@ -36,13 +36,13 @@ def check(path: Path, network: str) -> tuple[Platform, ...]:
     return rows
 
 
-def of_network(study: Study) -> list[Platform]:
+def of_network(study: Results) -> list[Platform]:
     """Return the kept rows of machines that ran the study's network; others cannot be compared with."""
     path = study.folder / FILE
     return [row for row in load(path) if row.network == study.config.task.name] if path.exists() else []
 
 
-def compared(study: Study) -> list[dict[str, Any]]:
+def compared(study: Results) -> list[dict[str, Any]]:
     """Return what a report shows of each platform that ran the study's network; empty if there is none.
 
     `platform` is its row; `least` and `most` are the front's throughput per watt over the platform's.

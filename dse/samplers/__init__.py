@@ -40,7 +40,7 @@ def _random(seed: int) -> BaseSampler:
 
 
 def _tpe_then_nsga2(seed: int) -> BaseSampler:
-    from dse.search.relay import Relay
+    from dse.samplers.relay import Relay
 
     return Relay(_tpe(seed), _nsga2(seed), TPE_TRIALS)
 

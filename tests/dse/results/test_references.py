@@ -5,8 +5,8 @@ import pytest
 
 from accel_models import Design, Workload, compare
 from accel_models.platforms import Platform, save
-from dse.study.platforms import FILE
-from dse.study.references import Reference, near, references
+from dse.results.platforms import FILE
+from dse.results.references import Reference, near, references
 
 ROW = {
     "name": "laptop", "kind": "cpu", "network": "digits-bert", "size": 0, "batch": 1, "precision": "fp32",
