@@ -21,7 +21,7 @@ from dse.figures import HARDWARE, QUALITY
 from dse.score.fingerprint import code, fingerprint
 from dse.score.seen import Seen, some_of
 from dse.space import Candidate, Tables
-from dse.space.widths import Widths, completed, numerics
+from dse.space.widths import Widths, completed, numerics, widths
 from dse.storage.memo import Figures, Memo, memo_key
 
 Array = NDArray[np.float64]
@@ -295,6 +295,20 @@ class Scorer:
     def learn(self, tables: Tables, chosen: Widths, figures: Figures) -> None:
         """Hear what a trial scored some tables with, in some widths."""
         self._known.setdefault(self.key(tables, chosen), figures)
+
+    def claim(self, tables: Tables, chosen: Widths) -> bool:
+        """Keep other processes from scoring some tables and widths, until `release`.
+
+        Returns:
+            False where another process is at them already.
+        """
+        key = self.key(tables, widths(completed(chosen, self.network.accumulator)))
+        return self._memo is None or self._memo.claim(key)
+
+    def release(self) -> None:
+        """Let other processes score what was claimed."""
+        if self._memo is not None:
+            self._memo.release()
 
     def quality(self, tables: Tables, chosen: Widths) -> Figures:
         """Return the quality figures of some tables in the numbers of some widths.

@@ -18,7 +18,7 @@ from dse.search.branch import Branch
 from dse.search.choices import Choices
 from dse.search.guide import Guide
 from dse.search.hardware import Hardware
-from dse.space import Candidate, Space
+from dse.space import Candidate, Space, Tables
 from dse.space.widths import Widths, usable
 
 TABLES = "tables"
@@ -34,6 +34,9 @@ def enumeration(space: Space, network: Network, chosen: Widths | None = None) ->
     figures = [figure for figure in space.config.figures if figure in HARDWARE]
     limits = [c for c in space.config.limits if c.figure not in QUALITY]
     return Hardware(space, network.accumulator, figures, limits, chosen)
+
+
+Claim = Callable[[Tables, Widths], bool]
 
 
 class Joint:
@@ -66,10 +69,15 @@ class Nested:
         network: Gives workloads.
         sampler: Chooses where the guide has nothing to propose.
         guide: Proposes tables and widths; without one the sampler chooses, after the plain choices.
+        claim: Says of the guide's tables and widths whether no other worker is at them, and keeps them for
+            this one.
     """
 
-    def __init__(self, space: Space, network: Network, sampler: BaseSampler, guide: Guide | None) -> None:
-        self._space, self._network, self.sampler, self._guide = space, network, sampler, guide
+    def __init__(
+        self, space: Space, network: Network, sampler: BaseSampler, guide: Guide | None, claim: Claim
+    ) -> None:
+        self._space, self._network, self.sampler = space, network, sampler
+        self._guide, self._claim = guide, claim
         self._hardware = {_text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
         self._plain = space.plain()
 
@@ -101,7 +109,9 @@ class Nested:
     def _proposed(self, number: int) -> dict[str, Any]:
         if self._guide is None:
             return self._plain[number] if number < len(self._plain) else {}
-        if (proposed := self._guide.propose(number)) is None:
+        while (proposed := self._guide.propose(number)) and not self._claim(*proposed):
+            self._guide.learn(*proposed, None)
+        if proposed is None:
             return {}
         tables, chosen = proposed
         return self._space.tables_params(tables) | self._space.widths_params(chosen)
@@ -110,13 +120,14 @@ class Nested:
 Strategy = Joint | Nested
 
 
-def strategy(config: StudyConfig, space: Space, network: Network, *stream: int) -> Strategy:
+def strategy(config: StudyConfig, space: Space, network: Network, claim: Claim, *stream: int) -> Strategy:
     """Return a study's strategy, with a stream of random numbers of its own.
 
     Args:
         config: The study file.
         space: What can be chosen.
         network: What is searched.
+        claim: Keeps tables and widths for this worker, if no other is at them.
         stream: Numbers that tell this stream from others of the study: trials that it had, the worker; the
             first worker's is 0.
     """
@@ -124,7 +135,7 @@ def strategy(config: StudyConfig, space: Space, network: Network, *stream: int) 
     if search.strategy == "joint":
         return Joint(space, make(search.sampler, search.seed, *stream))
     if search.sampler != "auto":
-        return Nested(space, network, make(search.sampler, search.seed, *stream), None)
+        return Nested(space, network, make(search.sampler, search.seed, *stream), None, claim)
     rng = np.random.default_rng([search.seed, *stream])
     costs = [figure for figure in config.figures if figure in HARDWARE]
     branches = [
@@ -132,7 +143,7 @@ def strategy(config: StudyConfig, space: Space, network: Network, *stream: int) 
         for floor, chosen in enumerate(usable(space.widths(), network.accumulator))
     ]
     guide = Guide(branches, config.figures, config.limits, rng, alone=not any(stream[-1:]))
-    return Nested(space, network, make("tpe", search.seed, *stream), guide)
+    return Nested(space, network, make("tpe", search.seed, *stream), guide, claim)
 
 
 def tried(config: StudyConfig, space: Space) -> Callable[[Trial], Any]:

@@ -40,9 +40,9 @@ class Worker:
 
     def __init__(self, study: Results, run: Run, network: Network, number: int = 0) -> None:
         self._run, self._space, self._original = run, study.space, study.original
-        self._strategy = strategy(study.config, study.space, network, run.before, number)
-        self._mirror = Mirror(run.kept, self._strategy.sampler)
         self._scorer = Scorer(network, study.database.memo)
+        self._strategy = strategy(study.config, study.space, network, self._scorer.claim, run.before, number)
+        self._mirror = Mirror(run.kept, self._strategy.sampler)
         self._screen = Screen(study.config, self._scorer)
         self._interruption = Interruption()
         self._attempt = Attempt(study.config, self._scorer, self._screen, self._interruption)
@@ -77,8 +77,13 @@ class Worker:
     def _trial(self, ticket: int) -> None:
         self._catch_up()
         trial = self._mirror.ask()
-        outcome = self._attempt(trial, lambda trial: self._strategy.choose(trial, self._run.before + ticket))
-        self._keep(trial, outcome, ticket)
+        try:
+            outcome = self._attempt(
+                trial, lambda trial: self._strategy.choose(trial, self._run.before + ticket)
+            )
+            self._keep(trial, outcome, ticket)
+        finally:
+            self._scorer.release()  # now that others see the trial
         if isinstance(outcome.error, KeyboardInterrupt):
             raise outcome.error
 

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from dse.errors import UserError
-from dse.storage import open_sqlite
+from dse.storage import open_sqlite, open_url
 from dse.storage.memo import memo_key
 
 
@@ -57,6 +57,53 @@ def test_a_score_that_fails_is_not_kept_and_can_be_tried_again(memo):
     with pytest.raises(ZeroDivisionError):
         memo.get_or_make("k", lambda: 1 / 0)
     assert memo.get_or_make("k", lambda: {"accuracy": 0.5}) == {"accuracy": 0.5}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def pair(request, tmp_path):
+    """The memos of two processes."""
+    if request.param == "sqlite":
+        return [open_sqlite(tmp_path / "study.db").memo for _ in range(2)]
+    url = request.getfixturevalue("postgresql").new_database()
+    return [open_url(url).memo for _ in range(2)]
+
+
+def test_a_claim_is_had_by_one_until_it_lets_go(pair):
+    own, other = pair
+    assert own.claim("k")
+    assert not other.claim("k")
+    assert other.claim("another")
+    assert own.get_or_make("k", lambda: {"accuracy": 0.5}) == {"accuracy": 0.5}
+    assert not other.claim("k")  # others have not heard of it yet
+    own.release()
+    assert other.claim("k")
+    assert other.get_or_make("k", lambda: pytest.fail("made twice")) == {"accuracy": 0.5}
+    other.release()
+
+
+def test_a_claim_without_a_score_leaves_it_to_others(pair):
+    own, other = pair
+    assert own.claim("k")
+    with pytest.raises(ZeroDivisionError):
+        own.get_or_make("k", lambda: 1 / 0)
+    own.release()
+    assert other.get_or_make("k", lambda: {"accuracy": 0.5}) == {"accuracy": 0.5}
+
+
+def test_whoever_wants_what_is_claimed_waits_for_it(pair):
+    own, other = pair
+    own.claim("k")
+    found = []
+    waiting = threading.Thread(
+        target=lambda: found.append(other.get_or_make("k", lambda: pytest.fail("made twice")))
+    )
+    waiting.start()
+    own.get_or_make("k", lambda: {"accuracy": 0.5})
+    waiting.join(timeout=0.2)
+    assert waiting.is_alive()
+    own.release()
+    waiting.join()
+    assert found == [{"accuracy": 0.5}]
 
 
 def test_a_damaged_memo_is_named(tmp_path, memo):
