@@ -45,8 +45,8 @@ EACH, WAITING = 300, 25
 every so many further ones: it knows most of what they tell, and fitting it takes longer than all else."""
 
 SOME = 0.25
-"""Share of all that is offered that a worker beside others looks at: were it all, those who choose at once would
-choose what lies next to each other."""
+"""Share of all that is offered that a worker beside others looks at: were it all, those who choose at once
+would choose what lies next to each other."""
 
 BOLDER = (Hope(linear, 4.0), Hope(linear, 6.0), Hope(linear, 12.0))
 """What is hoped for where nothing promises a gain, until something does."""

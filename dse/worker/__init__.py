@@ -126,18 +126,7 @@ class Worker:
 
 
 def join(study: Results, network: Network, number: int, trials: int | None = None) -> int:
-    """Work on a study's latest run until it is done, and return how many trials that were.
-
-    Args:
-        study: The study.
-        network: What is searched; must be the study's.
-        number: Tells this worker's random numbers from others'.
-        trials: Do at most so many.
-
-    Raises:
-        UserError: If the network is another, or the study has no run.
-        StorageLostError: If the database goes away.
-    """
+    """Work on a study's latest run until it is done; see `dse.study.Study.join`."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study.check(network)
     with storage.watched(study.database):

@@ -117,6 +117,14 @@ def fake_network():
     return FakeNetwork
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """A fresh place to keep studies at, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/kept.db"
+    return request.getfixturevalue("postgresql").new_database()
+
+
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"

@@ -19,14 +19,6 @@ from dse.study import Study
 from dse.worker import pool
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    """A fresh place to keep studies at."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/kept.db"
-    return request.getfixturevalue("postgresql").new_database()
-
-
 def scored(folder):
     """Tables that were scored to the end."""
     lines = (folder / "log").read_text().splitlines()

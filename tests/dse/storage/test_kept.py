@@ -2,16 +2,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
 
-from dse import storage
 from dse.storage.kept import KeptStudy
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, tmp_path):
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if request.param == "sqlite":
-        return storage.open_sqlite(tmp_path / "study.db")
-    return storage.open_url(request.getfixturevalue("postgresql").new_database())
 
 
 @pytest.fixture

@@ -59,13 +59,10 @@ def test_a_score_that_fails_is_not_kept_and_can_be_tried_again(memo):
     assert memo.get_or_make("k", lambda: {"accuracy": 0.5}) == {"accuracy": 0.5}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def pair(request, tmp_path):
+@pytest.fixture
+def pair(place):
     """The memos of two processes."""
-    if request.param == "sqlite":
-        return [open_sqlite(tmp_path / "study.db").memo for _ in range(2)]
-    url = request.getfixturevalue("postgresql").new_database()
-    return [open_url(url).memo for _ in range(2)]
+    return [open_url(place).memo for _ in range(2)]
 
 
 def test_a_claim_is_had_by_one_until_it_lets_go(pair):

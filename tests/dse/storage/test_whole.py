@@ -7,22 +7,12 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from dse import storage
-
 START = datetime(2026, 7, 1, 12, 30, 15, 250000)
 DISTRIBUTIONS = {
     "kind": CategoricalDistribution(("os", "ws", 3, None)),
     "rows": IntDistribution(1, 64),
     "share": FloatDistribution(0.0, 1.0),
 }
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, tmp_path):
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if request.param == "sqlite":
-        return storage.open_sqlite(tmp_path / "study.db")
-    return storage.open_url(request.getfixturevalue("postgresql").new_database())
 
 
 def study(database, name):
