@@ -3,9 +3,10 @@
     python benchmarks/trial.py                  # 60 trials, as the study file says
     python benchmarks/trial.py --trials 1000    # the last 100 of them: 5 minutes
 
-A trial is timed as a whole, and in it the fitting and setting of the tables, the pass over the test data, the
-guide's proposal, and the enumeration of the hardware; the rest is Optuna with its storage. Scoring is the
-first two. One core, a fresh study, no score remembered. Exits with status 1 if a bar is missed.
+A trial is timed as a whole, and in it the fitting and setting of the tables, the pass over the test data,
+what else there is to scoring, the guide's proposal, and the evaluation of the hardware, each without the
+others; the rest is Optuna with its storage. One core, a fresh study, no score remembered. Exits with status 1
+if a bar is missed.
 """
 
 import argparse
@@ -42,21 +43,25 @@ SHARE, MANY = 0.05, 1000
 
 
 class Watch:
-    """Adds up the seconds spent in some functions."""
+    """Adds up the seconds spent in some functions, without those spent in others of them meanwhile."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
+        self._inside = 0.0
 
     def over(self, owner: Any, name: str, part: str) -> None:
         """Time every call of a function from now on."""
         function: Callable[..., Any] = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
+            outside, self._inside = self._inside, 0.0
             start = time.perf_counter()
             try:
                 return function(*args, **kwargs)
             finally:
-                self.spent[part] = self.spent.get(part, 0.0) + time.perf_counter() - start
+                seconds = time.perf_counter() - start
+                self.spent[part] = self.spent.get(part, 0.0) + seconds - self._inside
+                self._inside = outside + seconds
 
         setattr(owner, name, timed)
 
@@ -83,9 +88,9 @@ class Laps(Silent):
 def run(folder: Path, trials: int) -> list[dict[str, float]]:
     """Return the seconds of each part, a dict a trial."""
     watch = Watch()
-    watch.over(ConvertedNetwork, "quality", "scoring")
     watch.over(ConvertedModule, "set_approximation", "tables")
     watch.over(Evaluator, "score", "evaluation")
+    watch.over(ConvertedNetwork, "quality", "other scoring")
     watch.over(Guide, "propose", "search")
     watch.over(Designs, "evaluate", "hardware")
     laps = Laps(watch)
@@ -100,13 +105,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[CACHE] = str(Path(folder) / "cache")
         rows = run(Path(folder), trials)
-    parts = ("tables", "evaluation", "search", "hardware")
+    parts = ("tables", "evaluation", "other scoring", "search", "hardware")
     for row in rows:
-        row["rest"] = row["trial"] - sum(row.get(part, 0.0) for part in parts)
-        row["all but evaluation and hardware"] = row["trial"] - sum(
-            row.get(part, 0.0) for part in parts[1::2]
-        )
-        row["beside scoring"] = row["trial"] - row.get("scoring", 0.0)
+        known = [row.get(part, 0.0) for part in parts]
+        row["rest"] = row["trial"] - sum(known)
+        row["all but evaluation and hardware"] = row["trial"] - known[1] - known[4]
+        row["beside scoring"] = row["trial"] - sum(known[:3])
     print(f"ms a trial, the last {len(rows)} of {trials} of {STUDY.name}:      median     mean  longest")
     for part in (*parts, "rest", "all but evaluation and hardware", "beside scoring", "trial"):
         values = [1e3 * row.get(part, 0.0) for row in rows]
