@@ -1,7 +1,7 @@
 """How many evaluations a search needs: hypervolume against that of a reference front, by strategy and seed.
 
     python benchmarks/search.py run bert_digits --strategy nested --seeds 5 --evaluations 300
-    python benchmarks/search.py run bert_digits --strategy tpe --seeds 5 --evaluations 300
+    python benchmarks/search.py run bert_digits --strategy tpe --seeds 5 --evaluations 1000
     python benchmarks/search.py reference bert_digits --evaluations 300   # five more searches, and all runs
     python benchmarks/search.py table bert_digits        # what the runs reached, and what joint TPE needs
     python benchmarks/search.py additivity bert_digits   # how well losses of single functions add up
@@ -59,7 +59,7 @@ SUBSETS = {"minilm": 0.1}
 OTHERS = (99, 98, 97, 96, 95)
 """The seeds of the searches that make the reference front; no run has them."""
 
-CHECKPOINTS = (30, 100, 300)
+CHECKPOINTS = (30, 100, 300, 1000)
 LEAST = 1e-9
 Point = tuple[float, float]
 """Loss, and inferences per joule."""
