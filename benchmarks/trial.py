@@ -35,6 +35,9 @@ STUDY = Path(__file__).parent.parent / "studies" / "bert_digits.toml"
 LAST = 100
 """Trials that are looked at, the last ones."""
 
+SCORING = ("tables", "evaluation", "other scoring")
+"""The parts of a trial that score it."""
+
 BAR = 0.030
 """Seconds a trial for tables and all that is not evaluation or hardware, median."""
 
@@ -105,15 +108,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[CACHE] = str(Path(folder) / "cache")
         rows = run(Path(folder), trials)
-    parts = ("tables", "evaluation", "other scoring", "search", "hardware")
+    parts = (*SCORING, "search", "hardware")
     for row in rows:
-        known = [row.get(part, 0.0) for part in parts]
-        row["rest"] = row["trial"] - sum(known)
-        row["all but evaluation and hardware"] = row["trial"] - known[1] - known[4]
-        row["beside scoring"] = row["trial"] - sum(known[:3])
+        row |= {part: row.get(part, 0.0) for part in parts}
+        row["beside scoring"] = row["trial"] - sum(row[part] for part in SCORING)
+        row["rest"] = row["beside scoring"] - row["search"] - row["hardware"]
+        row["all but evaluation and hardware"] = row["trial"] - row["evaluation"] - row["hardware"]
     print(f"ms a trial, the last {len(rows)} of {trials} of {STUDY.name}:      median     mean  longest")
     for part in (*parts, "rest", "all but evaluation and hardware", "beside scoring", "trial"):
-        values = [1e3 * row.get(part, 0.0) for row in rows]
+        values = [1e3 * row[part] for row in rows]
         print(f"{part:38s}{statistics.median(values):12.1f}{statistics.mean(values):9.1f}{max(values):9.1f}")
     most = statistics.median(row["all but evaluation and hardware"] for row in rows)
     share = sum(row["beside scoring"] for row in rows) / sum(row["trial"] for row in rows)

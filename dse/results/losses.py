@@ -34,7 +34,8 @@ def _best(study: Results) -> list[int]:
     figure = quality(study)
     trials = study.trials()
     done = trials[trials.state == "complete"]
-    formats = {n: study.trials_in()[n].user_attrs["design"]["data_width"] for n in done.number}
+    every = study.trials_in()
+    formats = {n: every[n].user_attrs["design"]["data_width"] for n in done.number}
     order = done.assign(data=done.number.map(formats), score=done[figure] * study.figures[figure].sign)
     best = order.sort_values("score", ascending=False, kind="stable").drop_duplicates("data")
     axis = list(study.space.design_axes["data_width"])

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import optuna
 from optuna.trial import FrozenTrial
 
 from dse.storage.kept import KeptStudy
@@ -81,7 +80,7 @@ def begin(kept: KeptStudy, locks: Locks, trials: int, about: dict[str, Any]) -> 
     study = kept.study
     with locks.hold(f"{study.study_name}: {RUNS}"):
         runs = list(study.user_attrs.get(RUNS, ()))
-        before = len(set(tickets(study)))
+        before = len(set(tickets(kept)))
         study.set_user_attr(RUNS, [*runs, {"trials": trials, "before": before, "about": about}])
     return Run(kept, locks, len(runs), trials, before)
 
@@ -92,9 +91,9 @@ def latest(kept: KeptStudy, locks: Locks) -> Run | None:
     return Run(kept, locks, len(runs) - 1, runs[-1]["trials"], runs[-1]["before"]) if runs else None
 
 
-def tickets(study: optuna.Study) -> list[tuple[int, int]]:
+def tickets(kept: KeptStudy) -> list[tuple[int, int]]:
     """Return run and ticket of each trial that was asked for; other designs of its tables bear none."""
-    return _tickets(study.get_trials(deepcopy=False))
+    return _tickets(kept.read())
 
 
 def _tickets(trials: Iterable[FrozenTrial]) -> list[tuple[int, int]]:

@@ -68,7 +68,7 @@ class Command:
     def finished(self):
         database = storage.open_url(self.url)
         try:
-            return len(runs.tickets(Study.load(database, "light").optuna))
+            return len(runs.tickets(Study.load(database, "light").kept))
         except UserError:  # not begun yet
             return 0
         finally:  # asked often: a server has a hundred connections
@@ -128,7 +128,7 @@ def kill_again_and_again(command, server, victim, times):
 
 def check_nothing_is_lost(command, victim, kills):
     study = command.study()
-    tickets = runs.tickets(study.optuna)
+    tickets = runs.tickets(study.kept)
     assert len(set(tickets)) == len(tickets)
     assert {trial.state for trial in study.optuna.trials} == {optuna.trial.TrialState.COMPLETE}
     assert [trial.number for trial in study.optuna.trials] == list(range(len(study.optuna.trials)))

@@ -29,7 +29,7 @@ def check_whole(study, trials):
     """Every ticket of every run is there once, every trial is finished, no tables were scored twice."""
     states = {trial.state for trial in study.optuna.trials}
     assert states <= {optuna.trial.TrialState.COMPLETE}, [t.user_attrs for t in study.optuna.trials]
-    tickets = runs.tickets(study.optuna)
+    tickets = runs.tickets(study.kept)
     assert len(set(tickets)) == len(tickets) == trials
     assert [trial.number for trial in study.optuna.trials] == list(range(len(study.optuna.trials)))
 
@@ -163,7 +163,7 @@ def test_the_worker_command_joins_from_elsewhere(tiny_worker, postgresql):
     workers = [run("worker", "--storage", url, "--study", "tiny", wait=False) for _ in range(2)]
     for worker in workers:
         assert worker.wait(timeout=120) == 0
-    assert len(set(runs.tickets(study.optuna))) == 6
+    assert len(set(runs.tickets(study.kept))) == 6
 
 
 @pytest.fixture
