@@ -34,7 +34,6 @@ import numpy as np
 import optuna
 
 from dse import storage
-from dse.config import StudyConfig, parse
 from dse.pareto import hypervolume, non_dominated
 from dse.score import ConvertedNetwork, Scorer
 from dse.search.promise import loss_of
@@ -42,6 +41,7 @@ from dse.search.strategies import enumeration
 from dse.space import Space, Tables
 from dse.space.widths import completed, widths
 from dse.study import Study
+from dse.study_file import StudyFile, parse
 
 ROOT = Path(__file__).parent
 KEPT = ROOT / "search"
@@ -65,7 +65,7 @@ Point = tuple[float, float]
 """Loss, and inferences per joule."""
 
 
-def problem(name: str, strategy: str = "nested", seed: int = 0) -> tuple[StudyConfig, str]:
+def problem(name: str, strategy: str = "nested", seed: int = 0) -> tuple[StudyFile, str]:
     how, sampler = STRATEGIES[strategy]
     text = (ROOT.parent / "studies" / f"{name}.toml").read_text()
     own = f'[search]\nstrategy = "{how}"\nsampler = "{sampler}"\nseed = {seed}\n'

@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from accel_models import Gemm, Lookup, Workload
 from approx.folders import VARIABLE as CACHE
 from dse import storage
-from dse.config import StudyConfig, parse
 from dse.directions import DIRECTION, pack
 from dse.study import Study
+from dse.study_file import StudyFile, parse
 
 STUDY = """
 [search]
@@ -95,7 +95,7 @@ class Sleeping:
         return {**figures, DIRECTION: pack(moved / math.sqrt(loss))}
 
 
-def make(_config: StudyConfig) -> Sleeping:
+def make(_config: StudyFile) -> Sleeping:
     return Sleeping()
 
 

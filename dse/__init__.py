@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dse.config import StudyConfig
     from dse.errors import UserError
     from dse.job import run
     from dse.study import Study
+    from dse.study_file import StudyFile
 
 _HOME_OF = {
     "Study": "dse.study",
-    "StudyConfig": "dse.config",
+    "StudyFile": "dse.study_file",
     "UserError": "dse.errors",
     "run": "dse.job",
 }
 
-__all__ = ["Study", "StudyConfig", "UserError", "run"]
+__all__ = ["Study", "StudyFile", "UserError", "run"]
 
 
 def __getattr__(name: str) -> Any:

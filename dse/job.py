@@ -10,7 +10,6 @@ from pathlib import Path
 import optuna
 
 from dse import samplers, storage
-from dse.config import StudyConfig, load
 from dse.errors import NoStudyError, StorageLostError, UserError
 from dse.export import write_results
 from dse.files import check_writable, read_text
@@ -22,6 +21,7 @@ from dse.search.hardware import MOST_DESIGNS, check_size
 from dse.search.strategies import enumeration, tried
 from dse.space import Space, widths
 from dse.study import Study, changes
+from dse.study_file import StudyFile, load
 
 RUNS = Path("runs")
 
@@ -35,12 +35,12 @@ def run(
     workers: int = 1,
     url: str | None = None,
     progress: Progress | None = None,
-    make_network: Callable[[StudyConfig], Network] = ConvertedNetwork,
+    make_network: Callable[[StudyFile], Network] = ConvertedNetwork,
 ) -> Study:
     """Run a study file, or continue the study that its run folder holds, and write the results.
 
     Args:
-        path: The study file, TOML; see `dse.config.StudyConfig` for its fields.
+        path: The study file, TOML; see `dse.study_file.StudyFile` for its fields.
         trials: How many to add; what the study file says if None.
         out: The run folder; runs/NAME if None.
         new: Set a study that is there aside, as study-N.db, or NAME-N on a server, and start afresh.
@@ -101,7 +101,7 @@ def _check_space(space: Space, network: Network) -> None:
         feasibility.check(space, network, enumeration(space, network))
 
 
-def _enumerable(config: StudyConfig) -> bool:
+def _enumerable(config: StudyFile) -> bool:
     return math.prod(map(len, config.design_axes.values())) <= MOST_DESIGNS
 
 
@@ -122,7 +122,7 @@ def _search(
     network: Network,
     trials: int,
     workers: int,
-    make_network: Callable[[StudyConfig], Network],
+    make_network: Callable[[StudyFile], Network],
     watcher: Progress,
 ) -> Study:
     watcher.begin(study, trials)
@@ -146,7 +146,7 @@ def _write(study: Study, watcher: Progress) -> None:
     write_results(study)
 
 
-def _check_unchanged(folder: Path, url: str | None, config: StudyConfig, path: str | Path) -> None:
+def _check_unchanged(folder: Path, url: str | None, config: StudyFile, path: str | Path) -> None:
     """Refuse, before any work, to continue a study of another study file."""
     kept = (folder / storage.FILE).exists() or (folder / storage.POINTER).exists()
     if url is None and not kept:

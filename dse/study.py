@@ -13,14 +13,14 @@ from optuna.exceptions import ExperimentalWarning
 
 from dse import storage
 from dse.about import describe
-from dse.config import StudyConfig
-from dse.config.problems import differences
 from dse.files import write_whole
 from dse.results import DESCRIBED, FINETUNED, INPUTS, Results
 from dse.score import Network, Scorer
 from dse.search.strategies import TABLES
 from dse.space.widths import widths
 from dse.storage import runs
+from dse.study_file import StudyFile
+from dse.study_file.problems import differences
 from dse.worker import Worker, join, pool
 
 
@@ -32,7 +32,7 @@ class Study(Results):
         cls,
         folder: Path,
         database: storage.Database,
-        config: StudyConfig,
+        config: StudyFile,
         text: str,
         network: Network,
         lies_in: Path | None = None,
@@ -70,7 +70,7 @@ class Study(Results):
             write_whole(folder / storage.POINTER, json.dumps(where, indent=2) + "\n")
         return started
 
-    def _describe(self, config: StudyConfig, text: str, network: Network, lies_in: Path | None) -> None:
+    def _describe(self, config: StudyFile, text: str, network: Network, lies_in: Path | None) -> None:
         described = {
             "study_file": text,
             "config": config.content(),
@@ -91,7 +91,7 @@ class Study(Results):
         trials: int,
         on_trial: Callable[[Study], None] | None = None,
         workers: int = 1,
-        make_network: Callable[[StudyConfig], Network] | None = None,
+        make_network: Callable[[StudyFile], Network] | None = None,
     ) -> None:
         """Run some trials more.
 
@@ -157,7 +157,7 @@ class Study(Results):
         return write_whole(Path(path), render(self))
 
 
-def changes(study: Results, config: StudyConfig) -> list[str]:
+def changes(study: Results, config: StudyFile) -> list[str]:
     """List what a study file changes of the study it would continue; how many trials to add may change."""
     before, now = study.config.content(), config.content()
     return differences(_without_trials(before), _without_trials(now))

@@ -23,7 +23,7 @@ FORBIDDEN = {
 ROOMS = (
     {"errors", "figures", "directions", "pareto", "drawn"},
     {"files", "written", "samplers", "storage"},
-    {"config", "about"},
+    {"study_file", "about"},
     {"space", "measuring"},
     {"score"},
     {"search", "results"},

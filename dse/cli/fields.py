@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from dse.config import SECTIONS, Section
-from dse.config.problems import as_toml
+from dse.study_file import SECTIONS, Section
+from dse.study_file.problems import as_toml
 
 
 def fields() -> Group:

@@ -26,9 +26,9 @@ def init(
 
     Example: neuralmatrix init digits-resnet --out mine.toml
     """
-    from dse.config.starter import starter
     from dse.errors import UserError
     from dse.files import check_writable, write_whole
+    from dse.study_file.starter import starter
 
     path = out or Path(f"{task.replace(':', '_').replace('-', '_')}.toml")
     if path.exists() and not force:

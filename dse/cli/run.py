@@ -120,8 +120,8 @@ def run(
 
         check(verify)
     if platforms is not None:
-        from dse.config import load
         from dse.results.platforms import check as check_platforms
+        from dse.study_file import load
 
         check_platforms(platforms, load(study_file).task.name)
     with Display() as display:

@@ -13,13 +13,13 @@ from accel_models import PRESETS, Design
 from accel_models.checks import Choice, IntRange
 from accel_models.technology import PROCESS
 from approx.cpwl import BIASES, MAX_SEGMENTS, PLACEMENTS
-from dse.config import DERIVED, Axis, Section
-from dse.config.problems import explain
-from dse.config.rules import Text, axis, fixed, refusal
 from dse.errors import UserError
 from dse.figures import HARDWARE
 from dse.files import read_text
 from dse.measuring.networks import FULL_SIZE
+from dse.study_file import DERIVED, Axis, Section
+from dse.study_file.problems import explain
+from dse.study_file.rules import Text, axis, fixed, refusal
 
 KIND = "hardware"
 MOST_DESIGNS = 100_000

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dse.config.rules import did_you_mean
 from dse.errors import UserError
+from dse.study_file.rules import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

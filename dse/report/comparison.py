@@ -10,12 +10,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dse import pareto
-from dse.config.problems import differences
 from dse.errors import UserError
 from dse.plots import labels, shown
 from dse.report.front import HOVER, axis, hover, step
 from dse.report.render import columns, fill
 from dse.results import Results
+from dse.study_file.problems import differences
 
 COLOURS = ("#0b5394", "#b45309", "#2e7d32", "#7b1fa2")
 """One a study, from the first; told apart when printed in grey by their markers."""

@@ -13,13 +13,13 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from dse import pareto, storage
-from dse.config import StudyConfig
 from dse.errors import NoStudyError, UserError
 from dse.figures import FIGURES, HARDWARE, Figure
 from dse.score import Network
 from dse.space import Space
 from dse.storage.kept import KeptStudy
 from dse.storage.memo import Figures
+from dse.study_file import StudyFile
 
 DESCRIBED = "about"
 """The attribute that is written last of those that describe a study: it says that the others are there."""
@@ -108,9 +108,9 @@ class Results:
         return self.optuna.study_name
 
     @cached_property
-    def config(self) -> StudyConfig:
+    def config(self) -> StudyFile:
         """The study file's fields."""
-        return StudyConfig.model_validate(self.optuna.user_attrs["config"])
+        return StudyFile.model_validate(self.optuna.user_attrs["config"])
 
     @property
     def original(self) -> Figures:

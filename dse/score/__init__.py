@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_models import Design, Workload, evaluate_many, needs
-from dse.config import StudyConfig
 from dse.directions import DIRECTION, pack
 from dse.errors import UserError
 from dse.figures import HARDWARE, QUALITY
@@ -23,6 +22,7 @@ from dse.score.seen import Seen, some_of
 from dse.space import Candidate, Tables
 from dse.space.widths import Widths, completed, numerics, widths
 from dse.storage.memo import Figures, Memo, memo_key
+from dse.study_file import StudyFile
 
 Array = NDArray[np.float64]
 
@@ -112,7 +112,7 @@ class ConvertedNetwork:
         ValueError: If the network cannot be converted.
     """
 
-    def __init__(self, config: StudyConfig) -> None:
+    def __init__(self, config: StudyFile) -> None:
         import approx
 
         self._task = task = _load_task(config)
@@ -365,7 +365,7 @@ def finite(figures: Figures) -> Figures:
     return figures
 
 
-def _load_task(config: StudyConfig) -> Any:
+def _load_task(config: StudyFile) -> Any:
     from approx import tasks
 
     seed = {} if config.task.seed is None else {"seed": config.task.seed}
@@ -376,7 +376,7 @@ def _load_task(config: StudyConfig) -> Any:
         raise UserError(f"[task] name = {json.dumps(config.task.name)}: {reason}") from None
 
 
-def _check_figures(config: StudyConfig, original: Figures) -> None:
+def _check_figures(config: StudyFile, original: Figures) -> None:
     """Refuse a figure of quality that the task does not have, such as the accuracy of embeddings."""
     wanted = [(f"[search] objectives = {json.dumps(f.name)}", f) for f in config.figures]
     wanted += [(f"[constraints] {c.figure.name}", c.figure) for c in config.limits]

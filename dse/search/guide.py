@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.config.constraints import Constraint
 from dse.directions import DIRECTION, unpack
 from dse.figures import HARDWARE, QUALITY, Figure
 from dse.pareto import non_dominated
@@ -29,6 +28,7 @@ from dse.search.model import Model
 from dse.search.promise import FROM_LOSS, Hope, linear, logarithmic, loss_of, most_promising
 from dse.space import Tables
 from dse.space.widths import Widths
+from dse.study_file.constraints import Constraint
 
 Array = NDArray[np.float64]
 Proposal = tuple[Branch, Choice]

@@ -18,12 +18,12 @@ import optuna
 import pandas as pd
 
 from accel_models import Designs, Workload, needs
-from dse.config.constraints import Constraint
 from dse.errors import UserError
 from dse.figures import HARDWARE, Figure
 from dse.pareto import non_dominated
 from dse.space import Space
 from dse.space.widths import Least, Widths, completed_all
+from dse.study_file.constraints import Constraint
 
 MOST_DESIGNS = 100_000
 """Designs that are evaluated for a choice of tables, some seconds' work; more are for the joint strategy."""

@@ -10,7 +10,6 @@ import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial
 
-from dse.config import StudyConfig
 from dse.figures import HARDWARE, QUALITY
 from dse.samplers import fixing, make
 from dse.score import Network
@@ -20,6 +19,7 @@ from dse.search.guide import Guide
 from dse.search.hardware import Hardware
 from dse.space import Candidate, Space, Tables
 from dse.space.widths import Widths, usable
+from dse.study_file import StudyFile
 
 TABLES = "tables"
 """A trial's attribute: what it chose, there as soon as it is chosen."""
@@ -120,7 +120,7 @@ class Nested:
 Strategy = Joint | Nested
 
 
-def strategy(config: StudyConfig, space: Space, network: Network, claim: Claim, *stream: int) -> Strategy:
+def strategy(config: StudyFile, space: Space, network: Network, claim: Claim, *stream: int) -> Strategy:
     """Return a study's strategy, with a stream of random numbers of its own.
 
     Args:
@@ -146,7 +146,7 @@ def strategy(config: StudyConfig, space: Space, network: Network, claim: Claim, 
     return Nested(space, network, make("tpe", search.seed, *stream), guide, claim)
 
 
-def tried(config: StudyConfig, space: Space) -> Callable[[Trial], Any]:
+def tried(config: StudyFile, space: Space) -> Callable[[Trial], Any]:
     """Return what the sampler of a study is asked to suggest."""
     if config.search.strategy == "joint":
         return space.suggest

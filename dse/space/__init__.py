@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dse.config import Axis, StudyConfig
 from dse.errors import UserError
 from dse.space.widths import WIDTHS
+from dse.study_file import Axis, StudyFile
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -57,7 +57,7 @@ class Space:
         sites: The function of every site that needs a table, by its name.
     """
 
-    config: StudyConfig
+    config: StudyFile
     functions: tuple[str, ...]
     sites: Mapping[str, str] = field(default_factory=dict)
     axes: Mapping[str, Axis] = field(init=False)

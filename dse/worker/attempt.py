@@ -11,13 +11,13 @@ from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from accel_models import Workload
-from dse.config import StudyConfig
 from dse.errors import UserError
 from dse.figures import QUALITY
 from dse.score import Scorer
 from dse.space import Candidate
 from dse.space.widths import widths
 from dse.storage.memo import Figures
+from dse.study_file import StudyFile
 from dse.worker.interruption import Interruption
 from dse.worker.screen import Screen
 from dse.worker.timing import time_limit
@@ -65,9 +65,7 @@ class Attempt:
         interruption: Ends the scoring when a signal comes.
     """
 
-    def __init__(
-        self, config: StudyConfig, scorer: Scorer, screen: Screen, interruption: Interruption
-    ) -> None:
+    def __init__(self, config: StudyFile, scorer: Scorer, screen: Screen, interruption: Interruption) -> None:
         self._config, self._scorer, self._screen = config, scorer, screen
         self._interruption = interruption
 

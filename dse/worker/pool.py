@@ -18,8 +18,8 @@ from dse.worker import join
 from dse.worker.interruption import Interruption
 
 if TYPE_CHECKING:
-    from dse.config import StudyConfig
     from dse.score import Network
+    from dse.study_file import StudyFile
 
 LOOK_S = 0.25
 """Between two looks at what the workers finished."""
@@ -32,7 +32,7 @@ def work(
     study: Results,
     run: Run,
     workers: int,
-    make_network: Callable[[StudyConfig], Network],
+    make_network: Callable[[StudyFile], Network],
     on_trial: Callable[[], None],
 ) -> None:
     """Let so many processes do a run; one that is killed is replaced, and its trial is done by another.
@@ -65,7 +65,7 @@ class _Pool:
         make_network: Makes the network in each process.
     """
 
-    def __init__(self, url: str, name: str, make_network: Callable[[StudyConfig], Network]) -> None:
+    def __init__(self, url: str, name: str, make_network: Callable[[StudyFile], Network]) -> None:
         self._arguments = (url, name, make_network)
         self._processes: list[BaseProcess] = []
         self._started = 0
@@ -116,7 +116,7 @@ def _ending(process: BaseProcess) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 
-def serve(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> None:
+def serve(url: str, name: str, make_network: Callable[[StudyFile], Network], number: int) -> None:
     """Be a worker: join the latest run of a study until it is done."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -127,7 +127,7 @@ def serve(url: str, name: str, make_network: Callable[[StudyConfig], Network], n
     sys.exit(status)
 
 
-def _join(url: str, name: str, make_network: Callable[[StudyConfig], Network], number: int) -> int:
+def _join(url: str, name: str, make_network: Callable[[StudyFile], Network], number: int) -> int:
     """Work, and return the exit status; what a user can put right is said in a line."""
     try:
         database = storage.open_url(url)

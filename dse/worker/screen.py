@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import optuna
 
-from dse.config import StudyConfig
 from dse.figures import QUALITY, Figure
 from dse.pareto import Points
 from dse.score import Scorer
 from dse.space import Tables
 from dse.space.widths import Widths
 from dse.storage.memo import Figures
+from dse.study_file import StudyFile
 
 PAIRS = 10
 """Tables that are scored on both before any is ruled out."""
@@ -32,7 +32,7 @@ class Screen:
         scorer: Scores tables on a share of the data.
     """
 
-    def __init__(self, config: StudyConfig, scorer: Scorer) -> None:
+    def __init__(self, config: StudyFile, scorer: Scorer) -> None:
         self._config, self._scorer = config, scorer
         self._signs = np.array([figure.sign for figure in config.figures])
         self._points: list[Sequence[float]] = []

@@ -5,10 +5,10 @@ import json
 import pytest
 
 import dse
-from dse.config import parse
 from dse.errors import UserError
 from dse.figures import HARDWARE
 from dse.score import _check_figures
+from dse.study_file import parse
 
 
 @pytest.fixture(scope="module")

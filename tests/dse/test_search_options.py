@@ -6,10 +6,10 @@ import optuna
 import pytest
 
 import dse
-from dse.config import parse
 from dse.errors import UserError
 from dse.search.strategies import enumeration
 from dse.space import Space
+from dse.study_file import parse
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from approx.tasks import load as load_task
-from dse.config import load
 from dse.figures import FIGURES, QUALITY
 from dse.hardware_study import is_hardware_study
 from dse.space import Space
+from dse.study_file import load
 
 ALL = sorted((Path(__file__).parents[2] / "studies").glob("*.toml"))
 STUDIES = [path for path in ALL if not is_hardware_study(path)]

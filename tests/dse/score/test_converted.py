@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from approx.tasks import Batch
-from dse.config import parse
 from dse.directions import unpack
 from dse.score import ConvertedNetwork
+from dse.study_file import parse
 
 
 class _Task:

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from dse.config import parse
 from dse.figures import HARDWARE
 from dse.search.branch import LUCK, Branch
 from dse.search.choices import Choices
@@ -9,6 +8,7 @@ from dse.search.model import Model
 from dse.search.promise import Hope, linear
 from dse.search.strategies import enumeration
 from dse.space import Space
+from dse.study_file import parse
 
 TEXT = """
 [approximation]

@@ -4,8 +4,6 @@ import math
 import numpy as np
 import pytest
 
-from dse.config import parse
-from dse.config.constraints import Constraint
 from dse.figures import FIGURES, HARDWARE
 from dse.pareto import hypervolume, non_dominated
 from dse.search.branch import Branch
@@ -13,6 +11,8 @@ from dse.search.choices import Choices
 from dse.search.guide import Guide
 from dse.search.strategies import enumeration
 from dse.space import Space
+from dse.study_file import parse
+from dse.study_file.constraints import Constraint
 
 TEXT = """
 [approximation]

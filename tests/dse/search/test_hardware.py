@@ -5,14 +5,14 @@ import pytest
 
 import dse
 from accel_models import Design, Gemm, Workload, evaluate, needs
-from dse.config import parse
-from dse.config.constraints import Constraint
 from dse.errors import UserError
 from dse.figures import FIGURES, HARDWARE
 from dse.pareto import non_dominated
 from dse.search.hardware import Hardware, check_size
 from dse.space import Space
 from dse.space.widths import completed
+from dse.study_file import parse
+from dse.study_file.constraints import Constraint
 
 AXES = {"rows": (4, 8, 16), "cols": (4, 16), "dataflow": ("ws", "os"), "weight_buffer": (64, 65536)}
 TEXT = (

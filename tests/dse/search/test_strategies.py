@@ -1,9 +1,9 @@
 import optuna
 import pytest
 
-from dse.config import parse
 from dse.search.strategies import TABLES, strategy
 from dse.space import Space
+from dse.study_file import parse
 
 TEXT = """
 [approximation]

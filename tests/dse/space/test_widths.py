@@ -3,12 +3,12 @@ import pytest
 
 import dse
 from approx import Numerics
-from dse.config import parse
 from dse.errors import UserError
 from dse.figures import FIGURES
 from dse.results.losses import shown
 from dse.search.hardware import Hardware
 from dse.space.widths import check, completed, completed_all, numerics, widths
+from dse.study_file import parse
 
 
 def least(chosen):

@@ -26,12 +26,12 @@ from pydantic_core import PydanticCustomError
 from accel_models import Design
 from accel_models.checks import Choice, FloatRange, IntRange
 from approx.cpwl import BIASES, FUNCTIONS, MAX_SEGMENTS, PLACEMENTS, get_function
-from dse.config.constraints import Constraint
-from dse.config.problems import explain
-from dse.config.rules import SamplerName, Table, Text, axis, did_you_mean, fixed, limit, refusal
 from dse.errors import UserError
 from dse.figures import FIGURES, HARDWARE, QUALITY, Figure
 from dse.files import read_text
+from dse.study_file.constraints import Constraint
+from dse.study_file.problems import explain
+from dse.study_file.rules import SamplerName, Table, Text, axis, did_you_mean, fixed, limit, refusal
 
 Axis = tuple[Any, ...]
 """The values of one search axis; of length one when it is fixed."""
@@ -249,7 +249,7 @@ def _constraints_section() -> type[Section]:
 ConstraintsSection = _constraints_section()
 
 
-class StudyConfig(Section):
+class StudyFile(Section):
     """A study file: its name and its sections."""
 
     name: Annotated[str, fixed(Text(without="/\\"))] = Field(
@@ -291,7 +291,7 @@ class StudyConfig(Section):
 
 
 SECTIONS: Mapping[str, type[Section]] = {
-    "": StudyConfig,
+    "": StudyFile,
     "task": TaskSection,
     "search": SearchSection,
     "approximation": ApproximationSection,
@@ -302,7 +302,7 @@ SECTIONS: Mapping[str, type[Section]] = {
 """The sections of a study file; `approximation.*` are those named after a function."""
 
 
-def load(path: str | Path) -> StudyConfig:
+def load(path: str | Path) -> StudyFile:
     """Read and check a study file.
 
     Raises:
@@ -316,14 +316,14 @@ def load(path: str | Path) -> StudyConfig:
         raise UserError("\n".join(f"{path}: {line.removeprefix(f'{path}: ')}" for line in lines)) from None
 
 
-def parse(text: str, default_name: str = "study") -> StudyConfig:
+def parse(text: str, default_name: str = "study") -> StudyFile:
     """Check the text of a study file.
 
     Raises:
         UserError: A line for each problem.
     """
     try:
-        config = StudyConfig.model_validate({"name": default_name} | tomllib.loads(text))
+        config = StudyFile.model_validate({"name": default_name} | tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"not TOML: {error}") from None
     except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from dse.config import SECTIONS, Section
+from dse.study_file import SECTIONS, Section
 
 _HEAD = """\
 # A study of {task}: run it with `neuralmatrix run` and this file's name.

@@ -1,4 +1,4 @@
-from dse.config.problems import as_toml, differences, place
+from dse.study_file.problems import as_toml, differences, place
 
 
 def test_values_are_shown_as_in_the_file_and_cut_where_long():

@@ -1,8 +1,8 @@
 import pytest
 
 from accel_models import Design
-from dse.config import DERIVED, SECTIONS, HardwareSection, StudyConfig, load, parse
 from dse.errors import UserError
+from dse.study_file import DERIVED, SECTIONS, HardwareSection, StudyFile, load, parse
 
 
 def test_an_empty_file_is_a_study():
@@ -42,7 +42,7 @@ def test_a_functions_own_axes_replace_the_shared_ones():
 
 def test_content_reads_back_to_the_same_fields():
     config = parse("[approximation.gelu]\nsegments = 32\n[task]\nseed = 3")
-    assert StudyConfig.model_validate(config.content()) == config
+    assert StudyFile.model_validate(config.content()) == config
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,15 @@ import re
 
 import pytest
 
-from dse.config import HardwareSection, StudyConfig, parse
-from dse.config.starter import starter
+from dse.study_file import HardwareSection, StudyFile, parse
+from dse.study_file.starter import starter
 
 
 def test_it_runs_as_it_is():
     config = parse(starter("digits-resnet"))
     assert config.task.name == "digits-resnet"
-    assert config.search == StudyConfig().search
-    assert config.hardware == StudyConfig().hardware
+    assert config.search == StudyFile().search
+    assert config.hardware == StudyFile().hardware
 
 
 def test_every_default_it_shows_is_the_default():
