@@ -1,0 +1,50 @@
+"""What is counted for each operation and design, and how waiting for DRAM follows from it.
+
+Time: the start of an operation overlaps the end of the one before, so an operation takes max(array cycles,
+DRAM cycles), or their sum with buffering = "single".
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from accel_models.systolic import ceil_div
+from accel_models.table import DesignTable, FloatArray
+
+Counts = dict[str, FloatArray]
+COUNTS = {
+    "compute_cycles": "cycles that the array works",
+    "stall_cycles": "cycles that it waits for DRAM",
+    "macs": "multiply-accumulates of GEMMs",
+    "multiply_adds": "element-wise multiply-adds",
+    "sram_reads_a": "words of A from scratchpad to array",
+    "sram_reads_b": "words of B from scratchpad to array",
+    "sram_writes_z": "words of results and partial sums from array to scratchpad",
+    "input_read": "bytes, as all below unless they say bits; transfers to and from DRAM included",
+    "input_write": "",
+    "weight_read": "",
+    "weight_write": "",
+    "output_read": "",
+    "output_write": "",
+    "parameter_read": "",
+    "parameter_write": "",
+    "adder_bits": "bits compared or added to find table entries",
+    "register_bits": "bits passed on in array registers",
+    "dram_reads": "",
+    "dram_writes": "",
+}
+"""What is counted for each operation and design."""
+
+
+def column(values: Sequence[float], t: DesignTable) -> FloatArray:
+    """Return a value an operation as (operations, designs)."""
+    return np.broadcast_to(np.array(values, dtype=np.float64)[:, None], (len(values), t.size))
+
+
+def with_stalls(counts: Counts, t: DesignTable, shape: tuple[int, ...]) -> Counts:
+    """Return all of COUNTS in one shape, with the cycles that an operation waits for DRAM."""
+    transfer = ceil_div((counts["dram_reads"] + counts["dram_writes"]) * t["clock"], t["dram_bandwidth"])
+    waits = np.maximum(transfer - counts["compute_cycles"], 0.0)
+    counts["stall_cycles"] = np.where(t.is_("buffering", "single"), transfer, waits)
+    zero = np.zeros(shape)
+    return {name: np.broadcast_to(counts.get(name, zero), shape) for name in COUNTS}
