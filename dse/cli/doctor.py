@@ -57,8 +57,7 @@ def _optional() -> Iterator[tuple[str, str, str]]:
     from dse.measuring.power import Nvml, Rapl
 
     try:
-        found = find(needs=("timeloop-model", "timeloop-mapper", "accelergy"))
-        said = f"{found.module} {found.version}"
+        said = find(needs=("timeloop-model", "timeloop-mapper", "accelergy")).describe()
     except TimeloopError as error:
         said = f"none: {error.line.removeprefix('timeloop: ')}"
     yield "Timeloop", said, '`run --verify timeloop`, evaluate(backend="timeloop")'

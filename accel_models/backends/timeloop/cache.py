@@ -1,14 +1,14 @@
 """Results and energy tables on disk, by a hash of everything they depend on.
 
 An entry is there whole or not at all. One that cannot be read is as none; one that cannot be written costs a
-repetition, not the result.
+repetition, not the result, and a warning says so.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,25 @@ def load(key: str) -> dict[str, str] | None:
     return entry if plain else None
 
 
+class CacheWarning(UserWarning):
+    """A result could not be kept, and will be computed again."""
+
+
 def keep(key: str, entry: dict[str, str]) -> None:
-    """Keep an entry, if the disk lets us."""
-    with contextlib.suppress(OSError):
+    """Keep an entry, if the disk lets us; a CacheWarning names the folder if it does not."""
+    try:
         folder().mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder(), suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(entry, file)
-            Path(name).replace(folder() / f"{key}.json")
-        finally:
-            Path(name).unlink(missing_ok=True)
+        _write(folder() / f"{key}.json", entry)
+    except OSError as error:
+        text = f"{folder()}: {error.strerror}: Timeloop's results are not kept and will be computed again"
+        warnings.warn(text, CacheWarning, stacklevel=2)
+
+
+def _write(path: Path, entry: dict[str, str]) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(entry, file)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -37,15 +37,14 @@ class _Job:
     tables: str
     time_limit: float
     front_end: FrontEnd
+    identity: list[str]
+    """What counts depend on beside the input files."""
+    figures: list[str]
+    """What Accelergy's energies and areas depend on; unused where they are this toolkit's."""
 
     @property
     def mode(self) -> str:
         return "mapper" if self.mapper else "model"
-
-    @property
-    def identity(self) -> list[str]:
-        """Which Timeloop answers."""
-        return self.front_end.identity(f"timeloop-{self.mode}")
 
 
 def evaluate(
@@ -93,7 +92,9 @@ def evaluate(
         return replace(
             model, backend="timeloop", notes=("the workload has no GEMM, so that Timeloop had no work",)
         )
-    job = _Job(mapper, budget or Budget(), source, time_limit, find(python, needs))
+    front_end = find(python, needs)
+    counts, figures = front_end.identity(mode), front_end.identity(*needs[1:])
+    job = _Job(mapper, budget or Budget(), source, time_limit, front_end, counts, figures)
     counted = {sizes: _count(design, gemm, job) for sizes, gemm in gemms.items()}
     return report(model, counted, mapper=mapper, tables=source)
 
@@ -145,4 +146,4 @@ def _components(design: Design, job: _Job) -> str:
     """Return the hash of what energy and area tables depend on: components, without their loops."""
     if job.tables == "model":
         return cache.digest(*from_model(design))
-    return cache.digest(specs.components(design), job.front_end.identity("accelergy"))
+    return cache.digest(specs.components(design), job.figures)

@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from accel_models.backends.timeloop.errors import TimeloopError
+from accel_models.backends.timeloop.identity import RUNNER, identity
 
-RUNNER = Path(__file__).with_name("runner.py")
 VARIABLE = "TIMELOOP_PYTHON"
 """The Python that has timeloop-python, where it is another than the one that runs this toolkit."""
 
@@ -25,22 +27,29 @@ class FrontEnd:
     Attributes:
         python: The Python that has the front end.
         module: pytimeloop.timeloopfe.v4, or timeloopfe.v4.
-        version: The package's version, where it says one.
+        version: The package's version.
+        packages: "name version" of all installed packages that belong to Timeloop and Accelergy.
         executables: Paths by name.
     """
 
     python: str
     module: str
     version: str
+    packages: tuple[str, ...]
     executables: dict[str, str]
 
+    def describe(self) -> str:
+        """Return in words which Timeloop this is; its executables tell no version, so the day they were built."""
+        built = {
+            name: date.fromtimestamp(Path(path).stat().st_mtime) for name, path in self.executables.items()
+        }
+        programs = (f"{name} of {day.isoformat()}" for name, day in built.items())
+        return ", ".join([f"{self.module} {self.version}", *programs])
+
     def identity(self, *names: str) -> list[str]:
-        """Return what results of executables depend on: the front end, and their size and time of change."""
-        parts = [self.module, self.version]
-        for path in (self.executables[name] for name in names):
-            found = Path(path).resolve().stat()
-            parts.append(f"{path} {found.st_size} {found.st_mtime_ns}")
-        return parts
+        """Return what results of executables depend on: the front end, libraries and plug-ins too."""
+        own = [self.module, self.version, *self.packages]
+        return own + [part for name in names for part in identity(self.executables[name])]
 
 
 def find(python: str | None = None, needs: tuple[str, ...] = ("timeloop-model", "accelergy")) -> FrontEnd:
@@ -67,13 +76,13 @@ def find(python: str | None = None, needs: tuple[str, ...] = ("timeloop-model", 
     if missing:
         raise TimeloopError(f"timeloop: {'; '.join(missing)} (Python: {chosen}); {HELP}")
     executables = {name: path for name, path in paths.items() if path}
-    return FrontEnd(chosen, found["module"], found["version"], executables)
+    return FrontEnd(chosen, found["module"], found["version"], tuple(found["packages"]), executables)
 
 
-_ANSWERS: dict[tuple[str, str | None], dict[str, str]] = {}
+_ANSWERS: dict[tuple[str, str | None], dict[str, Any]] = {}
 
 
-def _known(python: str) -> dict[str, str]:
+def _known(python: str) -> dict[str, Any]:
     """Ask a Python once which front end it has; as long as it has none, anew each time."""
     key = (python, os.environ.get("PYTHONPATH"))
     answer = _ANSWERS.get(key) or _ask(python)
@@ -82,13 +91,13 @@ def _known(python: str) -> dict[str, str]:
     return answer
 
 
-def _ask(python: str) -> dict[str, str]:
+def _ask(python: str) -> dict[str, Any]:
     """Ask the Python that has the front end, if any has it, which one it is."""
     try:
         told = subprocess.run(  # noqa: S603 - our own file, with the Python that the user names
             [python, str(RUNNER)], capture_output=True, text=True, timeout=_IMPORT_LIMIT_S, check=False
         )
-        answer: dict[str, str] = json.loads(told.stdout.splitlines()[-1])
+        answer: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
     except OSError as error:
         return {"problem": f"{python} cannot be run: {error.strerror}"}
     except subprocess.TimeoutExpired:

@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from accel_models.backends.timeloop.diagnosis import explain
 from accel_models.backends.timeloop.errors import TimeloopError
-from accel_models.backends.timeloop.front_end import RUNNER, FrontEnd
+from accel_models.backends.timeloop.front_end import FrontEnd
+from accel_models.backends.timeloop.identity import RUNNER
 from accel_models.backends.timeloop.tables import Tables
 
 TAIL = 8
@@ -77,7 +79,7 @@ def _in_folder(
             [front_end.python, str(RUNNER), _write(folder / "job.json", json.dumps(job))], stream, limit
         )
     stats = output / f"timeloop-{mode}.stats.txt"
-    problem = _problem(ended, stats, said, limit)
+    problem = _problem(ended, stats, said, log, limit)
     if problem:
         raise TimeloopError(f"timeloop-{mode}: {problem}", _tail(log) or _tail(said))
     map_file = output / f"timeloop-{mode}.map.txt"
@@ -99,29 +101,14 @@ def _wait(command: list[str], stream: "subprocess._FILE", limit: float) -> int |
         process.wait()
 
 
-def _problem(ended: int | None, stats: Path, said: Path, limit: float) -> str:
+def _problem(ended: int | None, stats: Path, said: Path, log: Path, limit: float) -> str:
     """Return why a run has no result, or an empty string."""
     if ended is None:
         return f"not finished within {limit:g} s"
-    if ended < 0:
-        return f"killed by {signal.Signals(-ended).name}"
-    if ended > 0:
-        return _reason(_read(said)) or f"ended with status {ended}"
-    if not stats.exists():
-        return "ended without a result: no mapping was found that fits, or it failed before it looked"
-    return "" if stats.stat().st_size else "left an empty result"
-
-
-def _reason(said: str) -> str:
-    """Return the exception that ended the runner: the first line of its last message that says something."""
-    lines = said.splitlines()
-    starts = [at for at, line in enumerate(lines) if line[:1].isalpha() and not line.startswith("Traceback")]
-    raised = next((at for at in reversed(starts) if ":" in lines[at].split(" ")[0]), None)
-    if raised is None:
-        return ""
-    name, _, text = lines[raised].partition(":")
-    more = (line.strip() for line in [text, *lines[raised + 1 :]])
-    return f"{name}: {next((line for line in more if any(c.isalnum() for c in line)), '')}"[:300]
+    problem = explain(ended, _read(said), _read(log), result=stats.exists())
+    if not problem and not stats.stat().st_size:
+        return "it left an empty result"
+    return problem
 
 
 def _tables(folder: Path, output: Path, mode: str, tables: Tables | None) -> list[str]:

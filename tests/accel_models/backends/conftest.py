@@ -29,11 +29,14 @@ Loader.add_multi_constructor("!", lambda loader, tag, node: loader.construct_map
 
 def _call(mode, spec, output_dir, log_to, extra_input_files):
     os.makedirs(output_dir, exist_ok=True)
+    files = " ".join([output_dir, *(extra_input_files or [])])
     with open(log_to, "w") as log:
-        status = subprocess.call(["timeloop-" + mode, output_dir, *(extra_input_files or [])], stdout=log,
+        status = subprocess.call(f'cd "{output_dir}" ;  timeloop-{mode}  {files}', shell=True, stdout=log,
                                  stderr=subprocess.STDOUT)
-    if status:
-        raise RuntimeError("\\n\\n" + "=" * 40 + f"\\nTimeloop {mode} failed with return code {status}.")
+    advice = ("\\n\\n" + "=" * 40 + f"\\nTimeloop {mode} failed with return code {status}. Please check "
+              f"{output_dir}. To debug, you can edit the file:\\n\\t{output_dir}/input.yaml")
+    if status or not os.path.exists(f"{output_dir}/timeloop-{mode}.stats.txt"):
+        raise RuntimeError(advice)
 
 def call_model(specification, output_dir, log_to=None, extra_input_files=None):
     _call("model", specification, output_dir, log_to, extra_input_files)

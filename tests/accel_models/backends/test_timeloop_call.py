@@ -2,13 +2,16 @@
 
 import errno
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from accel_models import Design, Gemm, Hadamard, Lookup, Move, Workload, evaluate
-from accel_models.backends.timeloop import Budget, TimeloopError, default_tables
+from accel_models.backends.timeloop import Budget, TimeloopError, default_tables, find
+from accel_models.backends.timeloop.cache import CacheWarning
+from accel_models.backends.timeloop.identity import identity
 
 DESIGN = Design(rows=16, cols=16, data_width="int16", shared_buffer=512 * 1024)
 WORKLOAD = Workload(
@@ -101,7 +104,8 @@ def test_a_cache_that_cannot_be_written_costs_no_result(
     timeloop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEURALMATRIX_CACHE", "/proc/nowhere")
-    assert check().layers.cycles[0] == 524288
+    with pytest.warns(CacheWarning, match=r"/proc/nowhere/timeloop: .*: Timeloop's results are not kept"):
+        assert check().layers.cycles[0] == 524288
 
 
 def test_our_own_tables_need_no_accelergy(timeloop: Any) -> None:
@@ -173,13 +177,17 @@ def test_a_python_that_is_none(nothing: Any) -> None:
 @pytest.mark.parametrize(
     ("does", "line"),
     [
-        ("echo ERROR: too big; exit 1", "RuntimeError: Timeloop model failed with return code 1."),
-        ("echo ERROR: too big; kill -SEGV $$", "RuntimeError: Timeloop model failed with return code -11."),
+        ("echo ERROR: too big; exit 1", "it ended with status 1"),
+        ("echo ERROR: too big; kill -SEGV $$", "it was killed by SIGSEGV"),
+        ("echo ERROR: too big; kill -KILL $$", "it was killed by SIGKILL, as when memory runs out"),
         ("echo ERROR: too big", "ended without a result"),
         ('echo ERROR: too big; touch "$1/timeloop-model.stats.txt"', "left an empty result"),
         ('echo ERROR: too big; echo x > "$1/timeloop-model.stats.txt"', "timeloop statistics = levels none"),
         ("echo ERROR: too big; sleep 60", "not finished within 3 s"),
-        ("echo ERROR: too big; kill -KILL $PPID; sleep 1", "killed by SIGKILL"),
+        (
+            "echo ERROR: too big; kill -KILL $(ps -o ppid= -p $PPID); sleep 1",
+            "the front end was killed by SIGKILL",
+        ),
     ],
 )
 def test_a_run_that_gives_nothing(timeloop: Any, does: str, line: str) -> None:
@@ -187,9 +195,51 @@ def test_a_run_that_gives_nothing(timeloop: Any, does: str, line: str) -> None:
     error = refusal(time_limit=3)
     assert error.line.startswith("timeloop-model: ")
     assert line in error.line
-    assert error.log.endswith("ERROR: too big") or error.log == "x"
+    assert "edit the file" not in str(error)
+    assert "ERROR: too big" in error.log or error.log == "x"
     check_still_right = evaluate(DESIGN, WORKLOAD)
     assert check_still_right.cycles > 0
+
+
+def test_a_file_that_is_no_program(timeloop: Any) -> None:
+    (timeloop.programs / "timeloop-model").write_bytes(b"\x7fELF nothing")
+    assert "is no program for this machine" in refusal().line
+
+
+def test_a_result_that_the_front_end_cannot_read_is_still_one(timeloop: Any) -> None:
+    text = (timeloop.packages / "pytimeloop" / "timeloopfe" / "v4" / "__init__.py").read_text()
+    timeloop.install(text=text.replace("if status or not os.path.exists", "if True or not os.path.exists"))
+    assert check().layers.cycles[0] == 524288
+
+
+def test_another_library_or_plug_in_is_asked_anew(
+    timeloop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    plug_in = tmp_path / "plug-ins" / "cacti.py"
+    configuration = tmp_path / ".config" / "accelergy" / "accelergy_config.yaml"
+    for path in (plug_in, configuration):
+        path.parent.mkdir(parents=True)
+    plug_in.write_text("1")
+    configuration.write_text(f"version: 0.4\nestimator_plug_ins:\n- {plug_in.parent}\n")
+    check()
+    check()
+    assert len(timeloop.called()) == 1
+    plug_in.write_text("another")
+    check()
+    assert len(timeloop.called()) == 2
+    assert "ERT.yaml" not in timeloop.called()[1]  # energies are computed again too
+
+
+def test_which_timeloop_this_is_can_be_told(timeloop: Any) -> None:
+    described = find(needs=("timeloop-model",)).describe()
+    assert described == f"pytimeloop.timeloopfe.v4 9.9, timeloop-model of {date.today().isoformat()}"
+
+
+def test_an_executable_is_told_by_its_libraries() -> None:
+    libraries = identity("/bin/ls")
+    assert any("libc.so" in line and not line.endswith("missing") for line in libraries)
+    assert len(libraries) > 2
 
 
 def test_a_mapper_that_finds_nothing(timeloop: Any) -> None:
