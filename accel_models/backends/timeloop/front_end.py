@@ -39,7 +39,7 @@ class FrontEnd:
     executables: dict[str, str]
 
     def describe(self) -> str:
-        """Return in words which Timeloop this is; its executables tell no version, so the day they were built."""
+        """Return which Timeloop this is; its executables know no version, so the day they were built."""
         built = {
             name: date.fromtimestamp(Path(path).stat().st_mtime) for name, path in self.executables.items()
         }
