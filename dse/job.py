@@ -68,6 +68,8 @@ def run(
     folder = Path(out) if out is not None else RUNS / config.name
     check_writable(folder)
     with _naming(path):
+        if not config.scores:
+            raise UserError("[search] objectives: must have one of quality")
         if config.search.strategy == "nested":
             check_size(config.design_axes)
     if not new:

@@ -93,7 +93,7 @@ NOTHING = "none"
 
 def fixed(rule: Rule) -> BeforeValidator:
     """Validate a field of one value."""
-    return BeforeValidator(lambda value: _checked(rule, value))
+    return BeforeValidator(lambda value: checked(rule, value))
 
 
 def axis(rule: Rule) -> BeforeValidator:
@@ -103,12 +103,12 @@ def axis(rule: Rule) -> BeforeValidator:
         values = tuple(value) if isinstance(value, list | tuple) else (value,)
         if isinstance(rule, IntRange) and rule.optional:  # TOML has no word for nothing
             values = tuple(None if item == NOTHING else item for item in values)
-        checked = tuple(_checked(rule, item) for item in values)
-        if not checked:
+        found = tuple(checked(rule, item) for item in values)
+        if not found:
             raise refusal([], f"must have at least one value, {rule.text()}")
-        if len(set(checked)) < len(checked):
+        if len(set(found)) < len(found):
             raise refusal(list(values), "must not name a value twice")
-        return checked
+        return found
 
     return BeforeValidator(validate)
 
@@ -124,7 +124,8 @@ def did_you_mean(value: object, names: Iterable[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _checked(rule: Rule, value: Any) -> Any:
+def checked(rule: Rule, value: Any) -> Any:
+    """Return a value that keeps to a rule, or raise the error by which a validator refuses it."""
     try:
         return rule.check("", value)
     except ValueError as error:

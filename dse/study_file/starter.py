@@ -8,16 +8,23 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from dse.study_file import SECTIONS, Section
+from dse.study_file.file import SECTIONS
+from dse.study_file.section import Section
 
 _HEAD = """\
 # A study of {task}: run it with `neuralmatrix run` and this file's name.
 # A list is searched, a single value is fixed. Fields that are commented out show their defaults.
 """
 
-_FREE = "approximation.*"
-_EXAMPLE = "approximation.gelu"
-"""The section that is named after a function, and the name that the file shows it with."""
+EXAMPLES = {
+    "approximation.*": "[approximation.gelu]",
+    "networks.*": "[[networks]]",
+    "reference": "[reference]",
+}
+"""Sections that not every study has, by the heading that they are shown with."""
+
+ALONE = ("enumerate",)
+"""Fields that a study of a task and its quality has no use for."""
 
 
 def starter(task: str) -> str:
@@ -28,30 +35,33 @@ def starter(task: str) -> str:
     """
     parts = [_HEAD.format(task=task)]
     for name, section in SECTIONS.items():
-        parts += _section(_EXAMPLE if name == _FREE else name, section, commented=name == _FREE, task=task)
+        parts += _example(EXAMPLES[name], section) if name in EXAMPLES else _section(name, section, task)
     return "\n".join(parts) + "\n"
 
 
-def _section(name: str, section: type[Section], *, commented: bool, task: str) -> list[str]:
-    """Return a section's lines; one that is itself an example is commented out as a whole."""
-    fields = {
-        key: field for key, field in section.model_fields.items() if not _is_section(field) and key != "name"
-    }
-    lines = [f"\n{'# ' if commented else ''}[{name}]"] if name else []
+def _section(name: str, section: type[Section], task: str) -> list[str]:
+    """Return a section's lines."""
+    lines = [f"\n[{name}]"] if name else []
     if name == "task":
         lines.append(f"name = {json.dumps(task)}")
-    for key, field in fields.items():
-        lines += _field(key, field)
+    for key, field in section.model_fields.items():
+        if key not in ("name", *ALONE) and (
+            name or key not in {known.partition(".")[0] for known in SECTIONS}
+        ):
+            lines += ["", *_meaning(field), f"# {key} = {_value(field.default)}"]
     return lines
 
 
-def _is_section(field: FieldInfo) -> bool:
-    return isinstance(field.default, Section)
+def _example(heading: str, section: type[Section]) -> list[str]:
+    """Return the lines of a section that is commented out as a whole."""
+    lines = [f"\n# {heading}"]
+    for key, field in section.model_fields.items():
+        lines += [*_meaning(field), f"#   {key} = {_value(field.default)}"]
+    return lines
 
 
-def _field(key: str, field: FieldInfo) -> list[str]:
-    meaning = textwrap.wrap(field.description or "", 96, initial_indent="# ", subsequent_indent="# ")
-    return ["", *meaning, f"# {key} = {_value(field.default)}"]
+def _meaning(field: FieldInfo) -> list[str]:
+    return textwrap.wrap(field.description or "", 96, initial_indent="# ", subsequent_indent="# ")
 
 
 def _value(default: Any) -> str:

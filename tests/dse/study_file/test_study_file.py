@@ -88,15 +88,19 @@ def test_content_reads_back_to_the_same_fields():
         ("[search]\nsampler = 'tpee'", '[search] sampler = "tpee": must be one of auto, tpe, nsga2, random'),
         (
             "[search]\nobjectives = ['accuracy']",
-            '[search] objectives = ["accuracy"]: must be two or three of accuracy,',
+            '[search] objectives = ["accuracy"]: must have one of accuracy, fidelity, ',
+        ),
+        (
+            "[search]\nobjectives = ['accuracy', 'power_w', 'latency_s', 'area_mm2', 'cycles']",
+            '[search] objectives = ["accuracy", "power_w", "latency_s", "area_mm2", "cyc',
         ),
         (
             "[search]\nobjectives = ['fidelity', 'kl_divergence', 'area_mm2']",
             '[search] objectives = ["fidelity", "kl_divergence", "area_mm2"]: must not have both ',
         ),
         (
-            "[search]\nobjectives = ['area_mm2', 'throughput']",
-            '[search] objectives = ["area_mm2", "throughput"]: must have one of accuracy, fidelity, ',
+            "[search]\nobjectives = ['area_mm2', 'throughput']\ntrials = 3",
+            "[search] trials = 3: must be left out: all 6,075 designs are evaluated",
         ),
         ("[search]\ntime_limit = 0", "[search] time_limit = 0: must be a number from 0.001 to 1e+06 s"),
         ("[search]\nsubset = 2.0", "[search] subset = 2.0: must be a number from 0.001 to 1"),
