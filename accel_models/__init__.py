@@ -12,6 +12,7 @@ from accel_models.cost import CostReport
 from accel_models.design import Design
 from accel_models.evaluation import Designs, evaluate, evaluate_many
 from accel_models.feasible import needs
+from accel_models.flow import OUTSIDE, Flow, Read
 from accel_models.mapping import Loops, Mapping
 from accel_models.mapping_cost import ActionEnergies, evaluate_mapping
 from accel_models.presets import PRESETS
@@ -20,6 +21,7 @@ from accel_models.technology import TECHNOLOGIES, load_technology
 from accel_models.workload import Gemm, Hadamard, Lookup, Move, Operation, Workload
 
 __all__ = [
+    "OUTSIDE",
     "PRESETS",
     "TECHNOLOGIES",
     "ActionEnergies",
@@ -27,6 +29,7 @@ __all__ = [
     "CostReport",
     "Design",
     "Designs",
+    "Flow",
     "Gemm",
     "Hadamard",
     "Host",
@@ -36,6 +39,7 @@ __all__ = [
     "Move",
     "NonlinearUnits",
     "Operation",
+    "Read",
     "Source",
     "Workload",
     "compare",

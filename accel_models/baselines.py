@@ -105,9 +105,10 @@ def compare(
     """
     whole = evaluate(design, workload)
     elements = sum(op.elements for op in workload.operations if isinstance(op, Lookup))
-    linear = [op for op in workload.operations if not isinstance(op, Lookup)]
     plain = replace(design, **_NO_TABLES)
-    rest = evaluate(plain, Workload(linear, workload.batch)) if linear else None
+    nothing_else = all(isinstance(op, Lookup) for op in workload.operations)
+    linear = None if nothing_else else workload.without(lambda op: isinstance(op, Lookup))
+    rest = evaluate(plain, linear) if linear else None
     area = whole.area_mm2 - whole.area_parts["parameter"] - whole.area_parts["addressing"]
     base = _Base(whole, rest, elements, area)
     return [_array(base), _units(base, units or NonlinearUnits()), _host(base, host or Host())]

@@ -5,12 +5,14 @@ Sizes follow the field: a GEMM is (M x K) @ (K x N). A workload is one inference
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from accel_models import flow as flows
 from accel_models.checks import Choice, IntRange, refuse
+from accel_models.flow import Flow
 
 _SIZE = IntRange(1, 10**9)
 _ELEMENTS = IntRange(1, 10**12)
@@ -138,22 +140,41 @@ class Workload:
     Attributes:
         operations: Gemm, Hadamard, Lookup and Move values; any iterable, kept as a tuple.
         batch: Inferences that these operations compute together.
+        flow: What each operation consumes (`accel_models.Flow`), so that element-wise work can be scheduled
+            tile by tile; None: unknown, and every operation is scheduled by itself.
 
     Raises:
-        ValueError: If there is no operation, or one of another kind.
+        ValueError: If there is no operation, or one of another kind, or the flow does not go with them.
     """
 
     operations: tuple[Operation, ...]
     batch: int = 1
+    flow: tuple[Flow, ...] | None = None
 
-    def __init__(self, operations: Iterable[Operation], batch: int = 1) -> None:
+    def __init__(
+        self, operations: Iterable[Operation], batch: int = 1, flow: Iterable[Flow] | None = None
+    ) -> None:
         object.__setattr__(self, "operations", tuple(operations))
         object.__setattr__(self, "batch", _SIZE.check("workload.batch", batch))
+        object.__setattr__(self, "flow", None if flow is None else tuple(flow))
         if not self.operations:
             raise refuse("workload.operations", "[]", "at least one operation")
         for operation in self.operations:
             if not isinstance(operation, Operation):
                 raise refuse("workload.operations", repr(operation), "Gemm, Hadamard, Lookup or Move values")
+        if self.flow is not None:
+            flows.check(self.flow, len(self.operations))
+
+    def without(self, dropped: Callable[[Operation], bool]) -> "Workload":
+        """Return the workload less some operations; who read their results reads what they read.
+
+        Raises:
+            ValueError: If no operation is left.
+        """
+        drop = [dropped(operation) for operation in self.operations]
+        left = [op for op, gone in zip(self.operations, drop, strict=True) if not gone]
+        flow = None if self.flow is None else flows.without(self.flow, drop)
+        return Workload(left, self.batch, flow)
 
     @property
     def macs(self) -> int:
@@ -168,18 +189,23 @@ class Workload:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
-        return {
-            "batch": self.batch,
-            "operations": [{"kind": op.kind, **asdict(op)} for op in self.operations],
-        }
+        operations = [{"kind": op.kind, **asdict(op)} for op in self.operations]
+        for item, flow in zip(operations, self.flow or (), strict=False):
+            item["flow"] = flows.to_plain(flow)
+        return {"batch": self.batch, "operations": operations}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Workload":
         """Build a workload from plain values; ValueError names what is wrong."""
         if not isinstance(values, Mapping) or not isinstance(values.get("operations"), list):
             raise refuse("workload.operations", values, "a list of operations")
-        operations = [_operation(item) for item in values["operations"]]
-        return cls(operations, values.get("batch", 1))
+        items = values["operations"]
+        operations = [_operation(item) for item in items]
+        known = [item["flow"] for item in items if "flow" in item]
+        if known and len(known) < len(items):
+            raise refuse("workload.flow", f"given for {len(known)} operations", "given for all, or for none")
+        flow = [flows.from_plain(index, item) for index, item in enumerate(known)] if known else None
+        return cls(operations, values.get("batch", 1), flow)
 
     def save(self, path: str | Path) -> None:
         """Write the workload as JSON."""
@@ -198,7 +224,7 @@ def _operation(item: Any) -> Operation:
     if not isinstance(item, Mapping) or item.get("kind") not in _KINDS:
         raise refuse("operation", item, f"a table with kind = one of {', '.join(_KINDS)}")
     kind = _KINDS[item["kind"]]
-    values = {key: value for key, value in item.items() if key != "kind"}
+    values = {key: value for key, value in item.items() if key not in ("kind", "flow")}
     names = [field.name for field in fields(kind)]
     for key in values:
         if key not in names:

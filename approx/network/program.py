@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 from html import escape
 from typing import Any
 
@@ -9,11 +10,12 @@ import sympy
 import torch
 from torch import fx
 
-from accel_models import Lookup, Operation, Workload
+from accel_models import Flow, Lookup, Operation, Workload
 from approx.cpwl import ADDRESSING, fit
 from approx.network.approximation import Approximation
 from approx.network.certificate import Certificate, certify, kind_of
 from approx.network.export import Exported
+from approx.network.flow import flow
 from approx.network.instructions import INSTRUCTIONS, Kind, Sizes
 from approx.network.site import Site, SiteModule, per_inference
 
@@ -37,6 +39,7 @@ class MatrixProgram:
         self._batch = exported.batch
         # What nodes ask for by batch size, which tables do not change: a search asks for many workloads.
         self._steps: dict[int, list[list[Operation] | tuple[Site, int]]] = {}
+        self._flows: dict[int, tuple[Flow, ...]] = {}
 
     @functools.cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -104,10 +107,11 @@ class MatrixProgram:
         if batch not in self._steps:
             sizes = self._sizes(batch)
             self._steps[batch] = [self._step(node, sizes) for node in self.graph_module.graph.nodes]
-        operations: list[Operation] = []
-        for step in self._steps[batch]:
-            operations += step if isinstance(step, list) else [_lookup(*step, tables)]
-        return Workload(operations, batch=batch)
+        made = [step if isinstance(step, list) else [_lookup(*step, tables)] for step in self._steps[batch]]
+        if batch not in self._flows:  # tables do not change what feeds what
+            nodes = self.graph_module.graph.nodes
+            self._flows[batch] = flow(zip(nodes, made, strict=True), self._sizes(batch))
+        return Workload(itertools.chain(*made), batch, self._flows[batch])
 
     def _step(self, node: fx.Node, sizes: Sizes) -> list[Operation] | tuple[Site, int]:
         """The work of a node, or, where that depends on the tables, its site and elements."""
