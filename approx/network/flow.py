@@ -111,10 +111,6 @@ def _of_node(
         writes = _made(op, operations, reads[0].elements if reads else 1)
         if op is operations[-1] and not isinstance(op, Gemm):
             writes = sizes.elements(node)
-            sizes.elements(node)
-            if last and not isinstance(op, Gemm)
-            else _made(op, operations, reads[0].elements if reads else 1)
-        )
         if isinstance(op, Move):
             reads = tuple(replace(read, elements=min(read.elements, op.elements)) for read in reads)
         found.append(Flow(reads, max(1, writes), group, block))

@@ -65,8 +65,11 @@ def test_flow_that_cannot_be_is_refused(flow: Any, text: str) -> None:
     [
         (lambda items: items[1].pop("flow"), "workload.flow = given for 2 operations: must be given for all"),
         (lambda items: items[0].update(flow=3), "workload.operations[0].flow = 3: must be a table of reads"),
-        (lambda items: items[2]["flow"].update(reads=[1]), "workload.operations[2].flow.reads = [1]: must be"),
-        (lambda items: items[2]["flow"].update(group=1), "workload.operations[2].flow.group = 1: must be"),
+        (
+            lambda items: items[2]["flow"].update(reads=[1]),
+            "workload.operations[2].flow.reads = [1]: must",
+        ),
+        (lambda items: items[2]["flow"].update(group=1), "workload.operations[2].flow.group = 1: must"),
     ],
 )
 def test_bad_files_are_named(change: Any, text: str, tmp_path: Path) -> None:
