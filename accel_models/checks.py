@@ -10,10 +10,22 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+_SHOWN = 100
+"""Characters of a bad value that an error shows."""
+
 
 def refuse(field: str, value: object, allowed: str) -> ValueError:
     """Return the error for a bad value, in the one form used everywhere: `field = value: must be ...`."""
-    return ValueError(f"{field} = {value}: must be {allowed}")
+    return ValueError(f"{_shown(field)} = {_shown(value)}: must be {allowed}")
+
+
+def _shown(value: object) -> str:
+    """Return a value on one line, its middle left out where it is long."""
+    if isinstance(value, int) and abs(value) >= 10**_SHOWN:
+        return f"an integer of about {int(value.bit_length() * math.log10(2)) + 1} digits"
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value))
+    half = _SHOWN // 2
+    return text if len(text) <= _SHOWN else f"{text[:half]} ... {text[-half:]}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class FloatRange:
     def check(self, field: str, value: Any) -> float:
         """Return the value as a float, or raise ValueError."""
         number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or not self.low <= value <= self.high:
+        if not number or not self.low <= value <= self.high:  # which NaN is not, and no infinity
             raise refuse(field, value, self.text())
         return float(value)
 

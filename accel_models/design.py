@@ -1,13 +1,13 @@
 """The accelerator: one array of multiply-accumulate cells, its scratchpads, its DRAM and its process."""
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
+from accel_models.documents import read_document
 from accel_models.technology import DRAMS, PROCESS, check_mac, check_sram
 
 KIB = 1024
@@ -133,6 +133,8 @@ class Design:
     def from_dict(cls, values: Mapping[str, Any]) -> "Design":
         """Build a design from plain values; ValueError names an unknown field or a bad value."""
         names = list(cls.rules())
+        if not isinstance(values, Mapping):
+            raise refuse("design", values, "a table of fields")
         for key in values:
             if key not in names:
                 raise refuse(key, values[key], f"left out; fields are {', '.join(names)}")
@@ -151,8 +153,7 @@ class Design:
     @classmethod
     def load(cls, path: str | Path) -> "Design":
         """Read a design from TOML, or from JSON where the name ends in .json; ValueError names the file."""
-        text = Path(path).read_text(encoding="utf-8")
         try:
-            return cls.from_dict(json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text))
+            return cls.from_dict(read_document(path))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from accel_models import flow as flows
 from accel_models.checks import Choice, IntRange, refuse
+from accel_models.documents import parse_json, read_text
 from accel_models.flow import Flow
 
 _SIZE = IntRange(1, 10**9)
@@ -215,15 +216,16 @@ class Workload:
     def load(cls, path: str | Path) -> "Workload":
         """Read a workload from JSON; ValueError names the file and what is wrong."""
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(parse_json(read_text(path)))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
 
 def _operation(item: Any) -> Operation:
-    if not isinstance(item, Mapping) or item.get("kind") not in _KINDS:
+    kind_name = item.get("kind") if isinstance(item, Mapping) else None
+    if not isinstance(kind_name, str) or kind_name not in _KINDS:
         raise refuse("operation", item, f"a table with kind = one of {', '.join(_KINDS)}")
-    kind = _KINDS[item["kind"]]
+    kind = _KINDS[kind_name]
     values = {key: value for key, value in item.items() if key not in ("kind", "flow")}
     names = [field.name for field in fields(kind)]
     for key in values:

@@ -7,15 +7,15 @@ a peak gives what the chip could do at most, so that a ratio against it is a low
 """
 
 import json
-import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from accel_models.checks import Choice, FloatRange, IntRange, refuse
+from accel_models.documents import parse_toml, read_text
 
 KINDS = ("cpu", "gpu", "soc", "accelerator")
 NETWORKS = ("resnet18", "resnet50", "bert-base", "bert-large", "roberta-base", "roberta-large")
@@ -73,14 +73,20 @@ class Platform:
         FloatRange(0, 1000, "nm").check("platform.node_nm", self.node_nm)
         if (self.throughput is None) == (self.peak_tops is None):
             raise refuse("platform.throughput", self.throughput, "given, or peak_tops instead of it")
-        _POSITIVE.check("platform.throughput", self.throughput or self.peak_tops)
+        given = "throughput" if self.peak_tops is None else "peak_tops"
+        _POSITIVE.check(f"platform.{given}", getattr(self, given))
         for name in ("name", "network", "precision", "scope", "source"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name).strip():
                 raise refuse(f"platform.{name}", repr(getattr(self, name)), "a text that is not empty")
+        for name in ("power_source", "date", "note"):
+            if not isinstance(getattr(self, name), str):
+                raise refuse(f"platform.{name}", repr(getattr(self, name)), "a text")
         known = {item.name for item in fields(self)}
+        if not isinstance(self.from_memory, list | tuple):
+            raise refuse("platform.from_memory", self.from_memory, "a list of fields")
         object.__setattr__(self, "from_memory", tuple(self.from_memory))
         for name in self.from_memory:
-            if name not in known:
+            if not isinstance(name, str) or name not in known:
                 raise refuse(
                     "platform.from_memory", name, f"fields of a platform: {', '.join(sorted(known))}"
                 )
@@ -118,8 +124,8 @@ def published() -> tuple[Platform, ...]:
 def load(path: str | Path) -> tuple[Platform, ...]:
     """Read rows, such as `neuralmatrix measure` writes; ValueError names the file and what is wrong."""
     try:
-        return _parse(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, TypeError) as error:
+        return _parse(read_text(path))
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -132,19 +138,32 @@ def dumps(rows: Iterable[Platform]) -> str:
     """Return rows as TOML text."""
     blocks = []
     for row in rows:
-        values = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in row.to_dict().items())
+        values = (f"{key} = {_toml(value)}" for key, value in row.to_dict().items())
         blocks.append("\n".join(["[[platform]]", *values, ""]))
     return "\n".join(blocks)
 
 
+def _toml(value: object) -> str:
+    """Return a value as TOML; unlike JSON it takes no DEL in a text as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
 def _parse(text: str) -> tuple[Platform, ...]:
-    content = tomllib.loads(text)
+    content = parse_toml(text)
     rows = content.get("platform")
     if set(content) != {"platform"} or not isinstance(rows, list) or not rows:
         raise refuse("platform", sorted(content), "one or more [[platform]] tables and nothing else")
-    known = {item.name for item in fields(Platform)}
-    for row in rows:
-        for key in row if isinstance(row, dict) else [row]:
-            if key not in known:
-                raise refuse(f"platform.{key}", "given", f"left out; fields are {', '.join(sorted(known))}")
-    return tuple(Platform(**row) for row in rows)
+    return tuple(_row(row) for row in rows)
+
+
+def _row(row: object) -> Platform:
+    known = {item.name: item.default is MISSING for item in fields(Platform)}
+    if not isinstance(row, dict):
+        raise refuse("platform", row, f"tables of {', '.join(known)}")
+    for key in row:
+        if key not in known:
+            raise refuse(f"platform.{key}", "given", f"left out; fields are {', '.join(sorted(known))}")
+    for key, needed in known.items():
+        if needed and key not in row:
+            raise refuse(f"platform.{key}", "none", "given in every row")
+    return Platform(**row)

@@ -11,13 +11,13 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_models.checks import Choice, refuse
+from accel_models.documents import parse_toml, read_text
 from accel_models.technology.form import check_form
 
 TECHNOLOGIES = ("45nm", "28nm", "22nm", "7nm", "fpga28")
@@ -115,7 +115,7 @@ def _read_own(path: str) -> dict[str, Any]:
         ValueError: A line that names the file, the field, and what it must be.
     """
     try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        values = parse_toml(read_text(path))
         check_form(values)
     except OSError as error:
         raise ValueError(f"technology = {path}: {error.strerror}: must be a file that can be read") from None

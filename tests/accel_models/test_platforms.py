@@ -97,7 +97,7 @@ def test_a_wrong_field_is_refused(field: str, value: Any) -> None:
     [
         ("", "must be one or more"),
         ("[[platform]]\nnam = 'x'", "platform.nam = given: must be left out"),
-        ("[[platform]]\nname = 'x'", "missing"),
+        ("[[platform]]\nname = 'x'", "platform.kind = none: must be given in every row"),
         ("platform = 3", "must be one or more"),
         ("[[", "rows.toml: "),
     ],
