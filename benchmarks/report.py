@@ -37,7 +37,9 @@ def long_study(folder: Path, trials: int) -> Study:
         like = done[number % len(done)]
         fidelity = float(1 - 10 ** -rng.uniform(0.5, 6))
         per_watt = float(like.values[1] * rng.uniform(0.5, 1.2) * (1 - fidelity) ** 0.05)
-        attrs = like.user_attrs | {"fidelity": fidelity, "throughput_per_watt": per_watt}
+        attrs = like.user_attrs | {
+            "metrics": {**like.user_attrs["metrics"], "fidelity": fidelity, "throughput_per_watt": per_watt}
+        }
         values = [fidelity, per_watt]
         made.append(
             create_trial(

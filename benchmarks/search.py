@@ -90,13 +90,12 @@ def searched(name: str, strategy: str, seed: int, evaluations: int, made: Conver
         while len(points) < evaluations:
             study.optimize(made, evaluations - len(points))
             points = {}
-            for trial in study.trials_in(optuna.trial.TrialState.COMPLETE):
-                attrs = trial.user_attrs
-                asked = [attrs["tables"], widths(attrs["design"])]
+            for own in (own for own in study.records() if own.state == "complete"):
+                asked = [own.tables, widths(own.design)]
                 key = json.dumps(asked, sort_keys=True) + (
-                    "" if strategy.startswith("nested") else str(trial.number)
+                    "" if strategy.startswith("nested") else str(own.number)
                 )
-                points[key] = (loss_of(attrs), attrs["throughput_per_watt"])
+                points[key] = (loss_of(own.metrics), own.metrics["throughput_per_watt"])
         return list(points.values())[:evaluations]
 
 

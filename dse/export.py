@@ -91,10 +91,10 @@ def best(study: Results) -> dict[str, Any]:
 
 def design(study: Results, number: int) -> dict[str, Any]:
     """Return a finished trial's tables, design and figures as plain values."""
-    attrs = study.trials_in()[number].user_attrs
+    record = study.records()[number]
     return {
         "trial": number,
-        "figures": {name: attrs[name] for name in study.figures},
-        "tables": attrs["tables"],
-        "design": attrs["design"],
+        "figures": {name: record.metrics[name] for name in study.figures},
+        "tables": record.tables,
+        "design": record.design,
     }

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from dse.figures import Figure
+from dse.metrics import Metric
+from dse.record import TrialRecord
 from dse.results import Results
 from dse.results.references import Reference, near, references
 
@@ -120,13 +121,13 @@ def _legend(drawing: Drawing, axes: list[Axes], width: float) -> None:
 
 def labels(study: Results, front: pd.DataFrame) -> list[str]:
     """Name each design of a front in a few characters: its array, dataflow and tables."""
-    trials = study.trials_in()
-    return [label(trials[number].user_attrs) for number in front.number]
+    records = study.records()
+    return [label(records[number]) for number in front.number]
 
 
-def label(attrs: Mapping[str, Any]) -> str:
+def label(record: TrialRecord) -> str:
     """Name a design by its array and tables: `16x32 ws int8, 4-16 uniform`, `8x8 os int16, 32 mixed`."""
-    design, tables = attrs["design"], list(attrs["tables"].values())
+    design, tables = record.design, list(record.tables.values())
     segments, placements = [t["segments"] for t in tables], {t["placement"] for t in tables}
     low, high = min(segments, default=0), max(segments, default=0)
     span = f"{low}" if low == high else f"{low}\N{EN DASH}{high}"
@@ -137,19 +138,19 @@ def label(attrs: Mapping[str, Any]) -> str:
     return f"{array}, {span} {placement}"
 
 
-def shown(values: pd.Series[Any], figure: Figure) -> pd.Series[Any]:
+def shown(values: pd.Series[Any], figure: Metric) -> pd.Series[Any]:
     """Return a figure as its axis shows it: the distance to 1 for those that crowd there, else as it is."""
     numbers = values.astype(float)
     return (1 - numbers).clip(lower=LEAST_DISTANCE) if figure.name in NEAR_ONE else numbers
 
 
-def _scatter(axes: Axes, done: pd.DataFrame, front: pd.DataFrame, y: Figure, x: Figure) -> None:
+def _scatter(axes: Axes, done: pd.DataFrame, front: pd.DataFrame, y: Metric, x: Metric) -> None:
     style: dict[str, Any] = {"linewidths": 0, "zorder": 2, "rasterized": len(done) > RASTERIZED}
     axes.scatter(shown(done[x.name], x), shown(done[y.name], y), s=12, c=OTHER, label="trial", **style)
     axes.scatter(shown(front[x.name], x), shown(front[y.name], y), s=24, c=FRONT, marker="D", **style)
 
 
-def _step(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
+def _step(axes: Axes, front: pd.DataFrame, y: Metric, x: Metric) -> None:
     ordered = front.sort_values(x.name)
     axes.step(
         shown(ordered[x.name], x),
@@ -163,7 +164,7 @@ def _step(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
     )
 
 
-def _coloured(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, colour: Figure) -> None:
+def _coloured(axes: Axes, front: pd.DataFrame, y: Metric, x: Metric, colour: Metric) -> None:
     """Draw a front of three objectives as points; no line joins them, as none is better in all."""
     drawn = axes.scatter(
         shown(front[x.name], x), shown(front[y.name], y), c=hue(front[colour.name], colour),
@@ -175,17 +176,17 @@ def _coloured(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, colour: Fig
     bar.ax.tick_params(labelsize=LABEL_POINTS)
 
 
-def hue(values: pd.Series[Any], figure: Figure) -> pd.Series[Any]:
+def hue(values: pd.Series[Any], figure: Metric) -> pd.Series[Any]:
     """Return a figure as colours show it: as it is, or the decades to 1 for those that crowd there."""
     return np.log10(shown(values, figure)) if figure.name in NEAR_ONE else values.astype(float)
 
 
-def hue_heading(figure: Figure) -> str:
+def hue_heading(figure: Metric) -> str:
     """Return the heading of what `hue` returns."""
     return f"log10 (1 − {figure.label})" if figure.name in NEAR_ONE else figure.heading
 
 
-def _knee(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
+def _knee(axes: Axes, front: pd.DataFrame, y: Metric, x: Metric) -> None:
     chosen = front[front.knee]
     axes.scatter(
         shown(chosen[x.name], x), shown(chosen[y.name], y),
@@ -193,7 +194,7 @@ def _knee(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure) -> None:
     )  # fmt: skip
 
 
-def _make_room(axes: Axes, x: Figure, names: list[str], width: float) -> None:
+def _make_room(axes: Axes, x: Metric, names: list[str], width: float) -> None:
     """Widen the axis on its better side, where nothing lies, so that labels stay inside."""
     axes.autoscale_view()
     share = max(map(len, names)) * LABEL_INCHES / (width - AROUND_INCHES)
@@ -203,7 +204,7 @@ def _make_room(axes: Axes, x: Figure, names: list[str], width: float) -> None:
     axes.set_xlim(*(axes.transScale.inverted().transform((end, 0))[0] for end in ends))
 
 
-def _label(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, names: list[str]) -> None:
+def _label(axes: Axes, front: pd.DataFrame, y: Metric, x: Metric, names: list[str]) -> None:
     """Label the knee, the ends, and what lies far enough from a labelled point."""
     points = np.column_stack([shown(front[x.name], x), shown(front[y.name], y)])
     heights = axes.transData.transform(points)[:, 1] * 72 / axes.get_figure(root=True).dpi  # type: ignore[union-attr]
@@ -219,7 +220,7 @@ def _label(axes: Axes, front: pd.DataFrame, y: Figure, x: Figure, names: list[st
 
 
 def _references(
-    axes: Axes, side: str, figure: Figure, done: pd.DataFrame, beside: Iterable[Reference]
+    axes: Axes, side: str, figure: Metric, done: pd.DataFrame, beside: Iterable[Reference]
 ) -> None:
     """Draw a line across the axis of a figure for each reference near the trials.
 
@@ -234,7 +235,7 @@ def _references(
         line(reference.figures[figure.name], label=reference.told(figure), **style)
 
 
-def _scale(axes: Axes, side: str, figure: Figure, done: pd.DataFrame) -> None:
+def _scale(axes: Axes, side: str, figure: Metric, done: pd.DataFrame) -> None:
     """Scale and label one axis so that better is up or right and the values that matter are apart."""
     axis = axes.yaxis if side == "y" else axes.xaxis
     values = shown(done[figure.name], figure)

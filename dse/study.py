@@ -11,12 +11,12 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
-from dse import storage
+from dse import record, storage
 from dse.about import describe
 from dse.files import write_whole
-from dse.results import DESCRIBED, FINETUNED, INPUTS, Results
+from dse.record import StudyRecord
+from dse.results import Results
 from dse.score import Network, Scorer
-from dse.search.strategies import TABLES
 from dse.space.widths import widths
 from dse.storage import runs
 from dse.study_file import StudyFile
@@ -59,7 +59,7 @@ class Study(Results):
                 load_if_exists=True,
             )
             started = cls(folder, study, database)
-            if DESCRIBED not in study.user_attrs:
+            if not record.is_described(study):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExperimentalWarning)
                     study.set_metric_names([figure.name for figure in figures])  # for Optuna's tools
@@ -71,19 +71,18 @@ class Study(Results):
         return started
 
     def _describe(self, config: StudyFile, text: str, network: Network, lies_in: Path | None) -> None:
-        described = {
-            "study_file": text,
-            "config": config.content(),
-            "functions": list(network.functions),
-            "sites": dict(network.sites),
-            "fingerprint": network.fingerprint,
-            "original": network.original,
-            "certificate": network.certificate,
-            INPUTS: network.inputs,
-            DESCRIBED: describe(lies_in),
-        }
-        for key, value in described.items():
-            self.optuna.set_user_attr(key, value)
+        described = StudyRecord(
+            study_file=text,
+            config=config.content(),
+            functions=list(network.functions),
+            sites=dict(network.sites),
+            fingerprint=network.fingerprint,
+            original=network.original,
+            certificate=network.certificate,
+            inputs=network.inputs,
+            about=describe(lies_in),
+        )
+        record.describe(self.optuna, described)
 
     def optimize(
         self,
@@ -139,12 +138,12 @@ class Study(Results):
     def finetune(self, network: Network) -> None:
         """Train the front's networks through their tables, those that were not yet; see `finetuned`."""
         scorer = Scorer(network, self.database.memo)
-        found = dict(self.optuna.user_attrs.get(FINETUNED, {}))
+        found = dict(self.record.finetuned)
         for number in map(int, self.pareto().number):
             if str(number) not in found:
-                attrs = self.trials_in()[number].user_attrs
-                found[str(number)] = scorer.finetuned(attrs[TABLES], widths(attrs["design"]))
-                self.optuna.set_user_attr(FINETUNED, found)
+                own = self.records()[number]
+                found[str(number)] = scorer.finetuned(own.tables, widths(own.design))
+                record.update(self.optuna, finetuned=found)
 
     def report(self, path: str | Path) -> Path:
         """Write report.html, one self-contained file.

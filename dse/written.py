@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from accel_models import Design
-from dse.figures import Figure
+from dse.metrics import Metric
 
 FORMATS: Mapping[str, str] = {
     "accuracy": "{:.1%}",
@@ -22,7 +22,7 @@ PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "
 """SI prefixes, from the largest."""
 
 
-def written(figure: Figure, value: float) -> str:
+def written(figure: Metric, value: float) -> str:
     """Write a figure's value, without its unit; NaN is written as nothing."""
     if value != value:
         return ""

@@ -21,8 +21,8 @@ FORBIDDEN = {
 }
 
 ROOMS = (
-    {"errors", "figures", "directions", "pareto", "drawn"},
-    {"files", "written", "samplers", "storage"},
+    {"errors", "metrics", "directions", "pareto", "drawn"},
+    {"files", "written", "samplers", "storage", "record"},
     {"study_file", "about"},
     {"space", "measuring"},
     {"score"},

@@ -75,7 +75,7 @@ def _converted(task: Any, tables: approx.Approximation) -> approx.ConvertedModul
 def _show(certificate: Any, scores: dict[str, dict[str, float]], *, nodes: bool) -> None:
     from rich.table import Table
 
-    from dse.figures import FIGURES
+    from dse.metrics import METRICS
     from dse.written import written
 
     lines = str(certificate).splitlines()
@@ -83,7 +83,7 @@ def _show(certificate: Any, scores: dict[str, dict[str, float]], *, nodes: bool)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for name in scores["original"]:
-        table.add_column(FIGURES[name].label, justify="right")
+        table.add_column(METRICS[name].label, justify="right")
     for network, figures in scores.items():
-        table.add_row(network, *(written(FIGURES[name], value) for name, value in figures.items()))
+        table.add_row(network, *(written(METRICS[name], value) for name, value in figures.items()))
     output().print(table)

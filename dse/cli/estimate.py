@@ -60,8 +60,8 @@ def _inputs(workload: Path, design: Path | None) -> tuple[Design, Workload]:
         from dse.study import Study
 
         study = Study.open(workload)
-        attrs = study.trials_in()[int(study.best().number)].user_attrs
-        base, work = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
+        record = study.records()[int(study.best().number)]
+        base, work = Design.from_dict(dict(record.design)), record.load_workload()
     else:
         read_text(workload)
         base, work = Design(), Workload.load(workload)
@@ -87,7 +87,7 @@ def _values(report: CostReport) -> dict[str, Any]:
 def _show(report: CostReport) -> None:
     from rich.table import Table
 
-    from dse.figures import HARDWARE
+    from dse.metrics import HARDWARE
     from dse.written import written
 
     figures = Table(box=None, show_header=False, pad_edge=False)

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dse.cli.console import INTERRUPTED, output, say
-from dse.figures import FIGURES
+from dse.metrics import METRICS
 from dse.results.verify import COMPARED, FILE, verified, verify
 from dse.study import Study
 
@@ -33,7 +33,7 @@ def _table(study: Study) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("trial", justify="right")
     for name in COMPARED:
-        figure = FIGURES[name]
+        figure = METRICS[name]
         for heading in (f"{figure.label}\n{figure.unit}", "Timeloop", "difference", "of it counting"):
             table.add_column(heading, justify="right")
     for number, row in verified(study).items():

@@ -51,14 +51,14 @@ def choose(study: Results, which: str) -> Chosen:
         ValueError: If no trial is finished yet.
     """
     number = _number(study, which)
-    attrs = study.trials_in()[number].user_attrs
-    if "workload" not in attrs:
+    record = study.records()[number]
+    if not record.workload:
         front = ", ".join(str(n) for n in study.pareto().number)
         raise UserError(
             f"--design {which}: must be a trial that was on the front when it finished, as {front}"
         )
-    design, workload = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
-    return Chosen(study, number, attrs["tables"], design, workload)
+    design, workload = Design.from_dict(dict(record.design)), record.load_workload()
+    return Chosen(study, number, record.tables, design, workload)
 
 
 def gemms(workload: Workload) -> dict[tuple[int, int, int], list[Gemm]]:

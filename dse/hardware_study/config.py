@@ -14,9 +14,9 @@ from accel_models.checks import Choice, IntRange
 from accel_models.technology import PROCESS
 from approx.cpwl import BIASES, MAX_SEGMENTS, PLACEMENTS
 from dse.errors import UserError
-from dse.figures import HARDWARE
 from dse.files import read_text
 from dse.measuring.networks import FULL_SIZE
+from dse.metrics import HARDWARE
 from dse.study_file import DERIVED, Axis, Section
 from dse.study_file.problems import explain
 from dse.study_file.rules import Text, axis, fixed, refusal

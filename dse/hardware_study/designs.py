@@ -11,9 +11,9 @@ import pandas as pd
 
 from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate, evaluate_many, needs
 from dse.errors import UserError
-from dse.figures import FIGURES
 from dse.hardware_study.config import HardwareStudy, NetworkSection
 from dse.measuring import networks
+from dse.metrics import METRICS
 
 KNOWN, BEST, COMMON = "known", "best", "common"
 """The preset; the best design of its area for one network; and the one that is best for all together. The
@@ -91,12 +91,12 @@ def _enumerate(study: HardwareStudy) -> pd.DataFrame:
 def _within(designs: pd.DataFrame, workload: Workload, area: float) -> pd.DataFrame:
     """Return the costs of all designs, NaN where one cannot run the workload or is larger."""
     costs = evaluate_many(designs.assign(**needs(workload)), workload)
-    figures = [name for name in FIGURES if name in costs]
+    figures = [name for name in METRICS if name in costs]
     return costs[figures].where(costs.area_mm2 <= area * (1 + 1e-9))
 
 
 def _best(study: HardwareStudy, costs: pd.DataFrame, network: NetworkSection) -> int:
-    figure = FIGURES[study.search.figure]
+    figure = METRICS[study.search.figure]
     values = costs[figure.name] * figure.sign
     if values.isna().all():
         raise UserError(f"[hardware]: no design of the preset's area can run {network.name}")
@@ -105,7 +105,7 @@ def _best(study: HardwareStudy, costs: pd.DataFrame, network: NetworkSection) ->
 
 def _common(study: HardwareStudy, costs: dict[NetworkSection, pd.DataFrame]) -> int:
     """Return the design that is best in the geometric mean over all networks."""
-    figure = FIGURES[study.search.figure]
+    figure = METRICS[study.search.figure]
     logs = np.log(np.array([cost[figure.name].to_numpy(float) for cost in costs.values()]))
     means = pd.Series(logs.mean(axis=0) * figure.sign)  # NaN where one network does not run
     if means.isna().all():

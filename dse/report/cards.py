@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate
-from dse.figures import FIGURES
+from accel_models import Comparison, CostReport, Design, compare, evaluate
+from dse.metrics import METRICS
 from dse.plots import labels
 from dse.report.curves import Curves
 from dse.results import Results
@@ -43,16 +43,16 @@ def cards(study: Results, front: pd.DataFrame, curves: Curves) -> list[dict[str,
 
 
 def _card(study: Results, number: int, curves: Curves) -> dict[str, Any]:
-    attrs = study.trials_in()[number].user_attrs
-    design, workload = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
+    record = study.records()[number]
+    design, workload = Design.from_dict(dict(record.design)), record.load_workload()
     report = evaluate(design, workload)
     return {
         "number": number,
         "label": labels(study, pd.DataFrame({"number": [number]}))[0],
-        "design": attrs["design"],
-        "tables": attrs["tables"],
-        "curves": curves.of(attrs["tables"], design),
-        "figures": [(f.label, written(f, attrs[name]), f.unit) for name, f in study.figures.items()],
+        "design": record.design,
+        "tables": record.tables,
+        "curves": curves.of(record.tables, design),
+        "figures": [(f.label, written(f, record.metrics[name]), f.unit) for name, f in study.figures.items()],
         "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
         "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
         "kinds": _by_kind(report),
@@ -84,7 +84,7 @@ def _by_kind(report: CostReport) -> list[dict[str, Any]]:
 
 def _ways(compared: list[Comparison]) -> list[dict[str, Any]]:
     """Return the design's cost and that of the two baselines, with the gain of tables over each."""
-    per_watt, area = FIGURES["throughput_per_watt"], FIGURES["area_mm2"]
+    per_watt, area = METRICS["throughput_per_watt"], METRICS["area_mm2"]
     own = compared[0].throughput_per_watt
     return [
         {

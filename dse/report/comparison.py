@@ -108,4 +108,4 @@ def _rows(studies: Sequence[Results], names: Sequence[str]) -> list[dict[str, An
 
 
 def _changes(first: Results, study: Results, what: str) -> list[str]:
-    return differences(first.optuna.user_attrs[what], study.optuna.user_attrs[what])
+    return differences(getattr(first.record, what), getattr(study.record, what))

@@ -12,7 +12,7 @@ from accel_models import Design
 from accel_models.hardware import BITS
 from approx.cpwl import CpwlTable, Density, fit
 from dse.report.drawing import Drawing, drawing
-from dse.results import INPUTS, Results
+from dse.results import Results
 from dse.space import Tables
 
 WEIGHED = ("least_squares", "mean")
@@ -75,7 +75,7 @@ class Curves:
     """
 
     def __init__(self, study: Results) -> None:
-        self._inputs: Mapping[str, Any] = study.optuna.user_attrs.get(INPUTS, {})
+        self._inputs: Mapping[str, Any] = study.record.inputs
         self._made: dict[str, Curve] = {}
         self._rounded: dict[tuple[str, int], float | None] = {}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dse.figures import Figure
+from dse.metrics import Metric
 from dse.plots import COLOURS, FRONT, LINES, NEAR_ONE, OTHER, hue, hue_heading, labels, shown
 from dse.results import Results
 from dse.results.references import Reference, near, platforms
@@ -63,7 +63,7 @@ def front_data(study: Results, beside: Sequence[Reference]) -> dict[str, Any]:
     return data
 
 
-def _second(drawing: go.Figure, study: Results, done: pd.DataFrame, front: pd.DataFrame) -> dict[str, Figure]:
+def _second(drawing: go.Figure, study: Results, done: pd.DataFrame, front: pd.DataFrame) -> dict[str, Metric]:
     """Draw the accuracy below the front, where there is one and no objective is it; returns its axis."""
     cost, figure = study.objectives[1], study.figures.get("accuracy")
     if figure is None or figure in study.objectives[:2]:
@@ -88,7 +88,7 @@ def _second(drawing: go.Figure, study: Results, done: pd.DataFrame, front: pd.Da
 
 
 def _lines(
-    drawing: go.Figure, place: str, figure: Figure, done: pd.DataFrame, beside: Sequence[Reference]
+    drawing: go.Figure, place: str, figure: Metric, done: pd.DataFrame, beside: Sequence[Reference]
 ) -> None:
     """Draw a line for each reference near the trials, as `dse.plots` does, named in the legend."""
     if done.empty or figure.name in (*NEAR_ONE, "kl_divergence"):
@@ -118,7 +118,7 @@ def _far(study: Results, rows: pd.DataFrame, texts: list[str]) -> list[str]:
     return lines
 
 
-def _coloured(rows: pd.DataFrame, figure: Figure) -> dict[str, Any]:
+def _coloured(rows: pd.DataFrame, figure: Metric) -> dict[str, Any]:
     marker = {
         "color": hue(rows[figure.name], figure).to_numpy(),
         "size": 11,
@@ -135,7 +135,7 @@ def _dots(size: int, colour: str = OTHER, symbol: str = "circle") -> dict[str, A
     return {"mode": "markers", "marker": {"color": colour, "size": size, "symbol": symbol}}
 
 
-def step(cost: Figure, colour: str, symbol: str) -> dict[str, Any]:
+def step(cost: Metric, colour: str, symbol: str) -> dict[str, Any]:
     """Return the style of a front's line: what is between two designs can be had only by the better."""
     shape = "vh" if cost.better == "higher" else "hv"
     marker = {"color": colour, "size": 10, "symbol": symbol}
@@ -158,7 +158,7 @@ def hover(study: Results, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
     return texts
 
 
-def axis(figure: Figure) -> dict[str, Any]:
+def axis(figure: Metric) -> dict[str, Any]:
     """Return plotly's axis of a figure, like the one of `dse.plots`."""
     drawn: dict[str, Any] = {"title": {"text": html.escape(figure.heading)}, "zeroline": False}
     if figure.name in NEAR_ONE:

@@ -15,14 +15,14 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dse.drawn import drawn
-from dse.figures import QUALITY, Figure
+from dse.metrics import QUALITY, Metric
 from dse.plots import label, labels, pareto_figure
 from dse.report import drawing
 from dse.report.cards import cards
 from dse.report.curves import Curves
 from dse.report.front import front_data
 from dse.report.search import growth, growth_data, importances, unfinished
-from dse.results import FINETUNED, Results, losses
+from dse.results import Results, losses
 from dse.results.platforms import compared
 from dse.results.references import references
 from dse.results.verify import verified
@@ -66,7 +66,7 @@ def fill(template: str, **content: Any) -> str:
 
 def _content(study: Results) -> dict[str, Any]:
     trials, front = study.trials(), study.pareto()
-    attrs, grown, curves = study.optuna.user_attrs, growth(study), Curves(study)
+    record, grown, curves = study.record, growth(study), Curves(study)
     designs = cards(study, front, curves)
     drawings = {"front": front_data(study, references(study))} if len(front) else {}
     return {
@@ -91,14 +91,14 @@ def _content(study: Results) -> dict[str, Any]:
         "compared": compared(study),
         "growth": grown,
         "importances": importances(study),
-        "certificate": attrs["certificate"],
-        "about": attrs["about"],
-        "study_file": attrs["study_file"],
-        "settings": json.dumps(attrs["config"], indent=2),
+        "certificate": record.certificate,
+        "about": record.about,
+        "study_file": record.study_file,
+        "settings": json.dumps(record.config, indent=2),
     }
 
 
-def columns(study: Results) -> list[Figure]:
+def columns(study: Results) -> list[Metric]:
     """Return the figures that a table of designs shows: the objectives, then others of interest."""
     others = (study.figures[name] for name in COLUMNS if name in study.figures)
     return list(dict.fromkeys([*study.objectives, *others]))
@@ -111,11 +111,11 @@ def _front_rows(study: Results, front: pd.DataFrame) -> list[dict[str, Any]]:
 
 def finetuned(study: Results) -> list[dict[str, Any]]:
     """Return, for each network that was trained through its tables, its quality figures before and after."""
-    trials, rows = study.trials_in(), []
+    records, rows = study.records(), []
     names = [figure for figure in QUALITY if figure.name in study.original]
-    for number, after in study.optuna.user_attrs.get(FINETUNED, {}).items():
-        before = trials[int(number)].user_attrs
-        figures = [(figure, before[figure.name], after[figure.name]) for figure in names]
+    for number, after in study.record.finetuned.items():
+        before = records[int(number)]
+        figures = [(figure, before.metrics[figure.name], after[figure.name]) for figure in names]
         rows.append({"number": int(number), "label": label(before), "figures": figures})
     return rows
 

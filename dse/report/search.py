@@ -12,9 +12,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from dse.figures import HARDWARE, Figure
+from dse.metrics import HARDWARE, Metric
 from dse.plots import FRONT, LEAST_DISTANCE, NEAR_ONE
 from dse.results import Results
 
@@ -64,13 +64,13 @@ def importances(study: Results) -> list[dict[str, Any]]:
     fANOVA (Hutter et al., ICML 2014) on what the front's axes show. Empty where too few trials are finished,
     or all are alike.
     """
-    if len(study.trials_in(TrialState.COMPLETE)) < LEAST_TRIALS:
+    if sum(own.state == "complete" for own in study.records()) < LEAST_TRIALS:
         return []
     ranked = ((figure, _importances(study, figure, column)) for column, figure in enumerate(study.objectives))
     return [{"figure": figure, "shares": shares} for figure, shares in ranked if shares]
 
 
-def _importances(study: Results, figure: Figure, column: int) -> list[dict[str, Any]]:
+def _importances(study: Results, figure: Metric, column: int) -> list[dict[str, Any]]:
     def value(trial: FrozenTrial) -> float:
         shown = float(trial.values[column])
         return math.log10(max(1 - shown, LEAST_DISTANCE)) if figure.name in NEAR_ONE else shown

@@ -12,26 +12,15 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from dse import pareto, storage
+from dse import pareto, record, storage
 from dse.errors import NoStudyError, UserError
-from dse.figures import FIGURES, HARDWARE, Figure
+from dse.metrics import HARDWARE, METRICS, Metric
+from dse.record import StudyRecord, TrialRecord
 from dse.score import Network
 from dse.space import Space
 from dse.storage.kept import KeptStudy
 from dse.storage.memo import Figures
 from dse.study_file import StudyFile
-
-DESCRIBED = "about"
-"""The attribute that is written last of those that describe a study: it says that the others are there."""
-
-INPUTS = "inputs"
-"""The attribute with where tables are fitted, by function; see `dse.score.Network`. Older studies lack it."""
-
-REASON = "reason"
-"""A trial's attribute: why it ended without figures, in a line."""
-
-FINETUNED = "finetuned"
-"""The attribute with the figures of the front's networks after training, by trial."""
 
 
 class Results:
@@ -47,6 +36,7 @@ class Results:
         self.folder = folder
         self.optuna = study
         self.database = database
+        self._records: list[TrialRecord] = []
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -81,8 +71,7 @@ class Results:
             there = ", ".join(optuna.get_all_study_names(database.optuna)) or "none"
             raise NoStudyError(f"study = {name}: not in {database.address}, which has {there}")
         found = optuna.load_study(study_name=name, storage=database.optuna)
-        if DESCRIBED not in found.user_attrs:
-            raise NoStudyError(f"{database.address}: holds no study yet")
+        record.read_study(found, database.address)
         return cls(folder, found, database)
 
     def check(self, network: Network) -> None:
@@ -91,7 +80,7 @@ class Results:
         Raises:
             UserError: If weights, data, or the code that scores them differ.
         """
-        if self.optuna.user_attrs["fingerprint"] != network.fingerprint:
+        if self.record.fingerprint != network.fingerprint:
             raise UserError(
                 f"study {self.name}: its trials were scored with other weights, data or code than there are "
                 "here: use the same, or --new"
@@ -103,6 +92,16 @@ class Results:
         return KeptStudy(self.optuna, self.database.writer)
 
     @property
+    def record(self) -> StudyRecord:
+        """What the study is of, as it is recorded now."""
+        return record.read_study(self.optuna, self.database.address)
+
+    @cached_property
+    def _described(self) -> StudyRecord:
+        """The same as it was when first asked for: most of it never changes."""
+        return self.record
+
+    @property
     def name(self) -> str:
         """The study's name."""
         return self.optuna.study_name
@@ -110,47 +109,54 @@ class Results:
     @cached_property
     def config(self) -> StudyFile:
         """The study file's fields."""
-        return StudyFile.model_validate(self.optuna.user_attrs["config"])
+        return StudyFile.model_validate(self.record.config)
 
     @property
     def original(self) -> Figures:
         """Quality figures of the unconverted network."""
-        return dict(self.optuna.user_attrs["original"])
+        return dict(self._described.original)
 
     @cached_property
-    def figures(self) -> dict[str, Figure]:
+    def figures(self) -> dict[str, Metric]:
         """The figures that its trials have: of quality those that the network has, and the hardware's."""
         has = {*self.original, *(figure.name for figure in HARDWARE)}
-        return {name: figure for name, figure in FIGURES.items() if name in has}
+        return {name: figure for name, figure in METRICS.items() if name in has}
 
     @cached_property
-    def objectives(self) -> tuple[Figure, ...]:
+    def objectives(self) -> tuple[Metric, ...]:
         """The two or three figures that are traded off."""
         return self.config.figures
 
     @cached_property
     def space(self) -> Space:
         """The search space."""
-        return Space(self.config, tuple(self.optuna.user_attrs["functions"]), self.optuna.user_attrs["sites"])
+        return Space(self.config, tuple(self._described.functions), self._described.sites)
 
     def finetuned(self) -> pd.DataFrame:
         """Return the quality figures of networks after training through their tables, by trial number."""
-        found = self.optuna.user_attrs.get(FINETUNED, {})
-        frame = pd.DataFrame(found.values(), index=[int(n) for n in found], columns=list(self.original))
+        found = self.record.finetuned
+        frame = pd.DataFrame(list(found.values()), index=[int(n) for n in found], columns=list(self.original))
         return frame.rename_axis("number")
 
     def trials_in(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the trials in some states, or all."""
         return [trial for trial in self.kept.read() if not states or trial.state in states]
 
-    def feasible(self) -> list[FrozenTrial]:
+    def records(self) -> list[TrialRecord]:
+        """Return the records of all trials, by number."""
+        trials = self.kept.read()
+        while self._records and self._records[-1].state in ("running", "waiting"):
+            self._records.pop()
+        self._records += [record.read(trial) for trial in trials[len(self._records) :]]
+        return list(self._records)
+
+    def feasible(self) -> list[TrialRecord]:
         """Return the finished trials that keep to all constraints."""
-        done = self.trials_in(TrialState.COMPLETE)
-        return [trial for trial in done if max(trial.constraints.values(), default=0.0) <= 0]
+        return [own for own in self.records() if own.feasible]
 
     def points(self) -> pareto.Points:
         """Return the objectives of the feasible trials, (trials, objectives), signed: higher is better."""
-        values = [trial.values for trial in self.feasible()]
+        values = [own.values(figure.name for figure in self.objectives) for own in self.feasible()]
         signs = [figure.sign for figure in self.objectives]
         return np.array(values, dtype=float).reshape(-1, len(signs)) * signs
 
@@ -161,10 +167,10 @@ class Results:
 
     def trials(self) -> pd.DataFrame:
         """Return all trials, a row each: number, state, feasible, figures, parameters, seconds, reason."""
-        return pd.DataFrame([_row(trial) for trial in self.trials_in()], columns=self._columns())
+        return pd.DataFrame([_row(own) for own in self.records()], columns=self._columns())
 
     def _columns(self) -> list[str]:
-        return ["number", "state", "feasible", *self.figures, *self.space.searched, "seconds", REASON]
+        return ["number", "state", "feasible", *self.figures, *self.space.searched, "seconds", "reason"]
 
     def pareto(self) -> pd.DataFrame:
         """Return the feasible trials that no other beats, best in the first objective first, equal ones once.
@@ -198,22 +204,20 @@ class Results:
             return front.iloc[int(front.knee.argmax())]
         trials = self.trials()
         done = trials[trials.feasible]
-        return done.iloc[int((done[metric] * FIGURES[metric].sign).argmax())]
+        return done.iloc[int((done[metric] * METRICS[metric].sign).argmax())]
 
     def _repr_html_(self) -> str:
         """Show the front as a table in a notebook."""
         return str(self.pareto().dropna(axis="columns", how="all").to_html(index=False))
 
 
-def _row(trial: FrozenTrial) -> dict[str, Any]:
-    attrs = trial.user_attrs
-    kept_to = max(trial.constraints.values(), default=0.0) <= 0
+def _row(own: TrialRecord) -> dict[str, Any]:
     return {
-        "number": trial.number,
-        "state": trial.state.name.lower(),
-        "feasible": trial.state is TrialState.COMPLETE and kept_to,
-        **{name: attrs.get(name, np.nan) for name in FIGURES},
-        **trial.params,
-        "seconds": trial.duration.total_seconds() if trial.duration else np.nan,
-        REASON: attrs.get(REASON, ""),
+        "number": own.number,
+        "state": own.state,
+        "feasible": own.feasible,
+        **{name: own.metrics.get(name, np.nan) for name in METRICS},
+        **own.params,
+        "seconds": own.seconds,
+        "reason": own.reason,
     }

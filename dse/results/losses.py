@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from dse.figures import QUALITY
+from dse.metrics import QUALITY
+from dse.record import update
 from dse.results import Results
 from dse.score import Network
 from dse.space.widths import widths
 
-LOSSES = "losses"
-"""The attribute of an Optuna study that holds them."""
-
 
 def record(study: Results, network: Network) -> None:
     """Score the best trial of each data width by tables alone, by widths alone, and by both."""
-    before = {row["trial"]: row for row in study.optuna.user_attrs.get(LOSSES, [])}
+    before = {row["trial"]: row for row in study.record.losses}
     rows = []
     for number in _best(study):
-        attrs = study.trials_in()[number].user_attrs
-        chosen = widths(attrs["design"])
+        own = study.records()[number]
+        chosen = widths(own.design)
         found = before.get(number) or {
             "trial": number,
             "widths": chosen,
-            "scores": network.losses(attrs["tables"], chosen),
+            "scores": network.losses(own.tables, chosen),
         }
         rows.append(found)
-    study.optuna.set_user_attr(LOSSES, rows)
+    update(study.optuna, losses=rows)
 
 
 def _best(study: Results) -> list[int]:
@@ -34,8 +32,8 @@ def _best(study: Results) -> list[int]:
     figure = quality(study)
     trials = study.trials()
     done = trials[trials.state == "complete"]
-    every = study.trials_in()
-    formats = {n: every[n].user_attrs["design"]["data_width"] for n in done.number}
+    every = study.records()
+    formats = {n: every[n].design["data_width"] for n in done.number}
     order = done.assign(data=done.number.map(formats), score=done[figure] * study.figures[figure].sign)
     best = order.sort_values("score", ascending=False, kind="stable").drop_duplicates("data")
     axis = list(study.space.design_axes["data_width"])
@@ -53,7 +51,7 @@ def shown(study: Results) -> list[dict[str, Any]]:
     figure = quality(study)
     sign = study.figures[figure].sign
     rows = []
-    for row in study.optuna.user_attrs.get(LOSSES, []):
+    for row in study.record.losses:
         scores = row["scores"].items()
         lost = {part: sign * (study.original[figure] - score[figure]) for part, score in scores}
         rows.append({"trial": row["trial"], "arithmetic": text(row["widths"]), **lost})

@@ -8,8 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
-from accel_models import Design, Workload, compare
-from dse.figures import Figure
+from accel_models import Design, compare
+from dse.metrics import Metric
 from dse.results import Results
 from dse.results.platforms import of_network
 from dse.written import written
@@ -40,7 +40,7 @@ class Reference:
     kind: Kind
     figures: Mapping[str, float]
 
-    def told(self, figure: Figure) -> str:
+    def told(self, figure: Metric) -> str:
         """Return its name and its value of a figure, whose unit is on the axis."""
         return f"{self.name}: {written(figure, self.figures[figure.name])}"
 
@@ -82,7 +82,7 @@ def _baselines(study: Results) -> list[Reference]:
     front = study.pareto()
     if front.empty:
         return []
-    attrs = study.trials_in()[int(front.number[front.knee].iloc[0])].user_attrs
-    ways = compare(Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"]))
+    record = study.records()[int(front.number[front.knee].iloc[0])]
+    ways = compare(Design.from_dict(dict(record.design)), record.load_workload())
     known = {way.name: {n: v for n, v in asdict(way).items() if n != "name"} for way in ways}
     return [Reference(name, kind, known[kind]) for kind, name in WAYS.items()]

@@ -16,11 +16,11 @@ from typing import Any
 
 import pandas as pd
 
-from accel_models import CostReport, Design, Workload, evaluate
+from accel_models import CostReport, Design, evaluate
 from accel_models.backends.timeloop import TimeloopError, find, on_timeloops_terms
 from dse.errors import UserError
-from dse.figures import FIGURES
 from dse.files import write_whole
+from dse.metrics import METRICS
 from dse.results import Results
 from dse.written import written
 
@@ -92,8 +92,8 @@ def verified(study: Results) -> dict[int, dict[str, Any]]:
 
 
 def _row(study: Results, number: int) -> dict[str, Any]:
-    attrs = study.trials_in()[number].user_attrs
-    design, workload = Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"])
+    record = study.records()[number]
+    design, workload = Design.from_dict(dict(record.design)), record.load_workload()
     row: dict[str, Any] = {"number": number, **_figures("model", evaluate(design, workload))}
     try:
         row |= _figures("terms", evaluate(*on_timeloops_terms(design, workload)))
@@ -109,7 +109,7 @@ def _figures(model: str, report: CostReport) -> dict[str, float]:
 
 def _shown(row: dict[Any, Any]) -> dict[str, Any]:
     figures = {
-        name: {model: written(FIGURES[name], row[f"{model}_{name}"]) for model in MODELS} for name in COMPARED
+        name: {model: written(METRICS[name], row[f"{model}_{name}"]) for model in MODELS} for name in COMPARED
     }
     return {
         "figures": figures,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dse.errors import UserError
-from dse.figures import Figure
+from dse.metrics import Metric
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -86,7 +86,7 @@ def make(name: str, seed: int, *stream: int) -> BaseSampler:
     return sampler
 
 
-def check(name: str, objectives: Sequence[Figure], suggest: Callable[[Trial], Any]) -> None:
+def check(name: str, objectives: Sequence[Metric], suggest: Callable[[Trial], Any]) -> None:
     """Try a sampler on the space, in memory, before any work.
 
     Raises:

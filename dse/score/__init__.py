@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from accel_models import Design, Workload, evaluate_many, needs
 from dse.directions import DIRECTION, pack
 from dse.errors import UserError
-from dse.figures import HARDWARE, QUALITY
+from dse.metrics import HARDWARE, QUALITY
 from dse.score.fingerprint import code, fingerprint
 from dse.score.seen import Seen, some_of
 from dse.space import Candidate, Tables

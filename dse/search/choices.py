@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from optuna import TrialPruned
 
 from accel_models import Design, Workload, needs
-from dse.figures import Figure
+from dse.metrics import Metric
 from dse.score import Network
 from dse.search.hardware import Hardware
 from dse.space import Space, Tables
@@ -52,7 +52,7 @@ class Choices:
         figures: The costs that are traded off.
     """
 
-    def __init__(self, space: Space, network: Network, hardware: Hardware, figures: Sequence[Figure]) -> None:
+    def __init__(self, space: Space, network: Network, hardware: Hardware, figures: Sequence[Metric]) -> None:
         self._network, self._hardware, self._figures = network, hardware, figures
         self.functions, self.placements = space.keys, space.config.approximation.placement
         self.specs = {key: space.specs(key) for key in space.keys}

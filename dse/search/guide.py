@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.directions import DIRECTION, unpack
-from dse.figures import HARDWARE, QUALITY, Figure
+from dse.metrics import HARDWARE, QUALITY, Metric
 from dse.pareto import non_dominated
 from dse.search.branch import Branch
 from dse.search.choices import Choice
@@ -67,7 +67,7 @@ class Guide:
     def __init__(
         self,
         branches: Sequence[Branch],
-        objectives: Sequence[Figure],
+        objectives: Sequence[Metric],
         limits: Sequence[Constraint],
         rng: np.random.Generator,
         alone: bool = True,

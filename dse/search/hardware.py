@@ -19,7 +19,7 @@ import pandas as pd
 
 from accel_models import Designs, Workload, needs
 from dse.errors import UserError
-from dse.figures import HARDWARE, Figure
+from dse.metrics import HARDWARE, Metric
 from dse.pareto import non_dominated
 from dse.space import Space
 from dse.space.widths import Least, Widths, completed_all
@@ -60,7 +60,7 @@ class Hardware:
         self,
         space: Space,
         least: Least,
-        figures: Sequence[Figure],
+        figures: Sequence[Metric],
         constraints: Sequence[Constraint] = (),
         chosen: Widths | None = None,
     ) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial
 
-from dse.figures import HARDWARE, QUALITY
+from dse.directions import DIRECTION
+from dse.metrics import HARDWARE, QUALITY
+from dse.record import read
 from dse.samplers import fixing, make
 from dse.score import Network
 from dse.search.branch import Branch
@@ -25,7 +27,7 @@ TABLES = "tables"
 """A trial's attribute: what it chose, there as soon as it is chosen."""
 
 
-CHOSEN = "widths"
+CHOSEN = "precision"
 """A trial's attribute: the widths that it chose; what is open is left out."""
 
 
@@ -83,9 +85,10 @@ class Nested:
 
     def learn(self, trial: FrozenTrial) -> None:
         """Hear of a trial that ended."""
-        tables, chosen = (trial.user_attrs.get(name) for name in (TABLES, CHOSEN))
-        if tables is not None and chosen is not None and self._guide:
-            self._guide.learn(tables, chosen, trial.user_attrs if trial.values else None)
+        own = read(trial)
+        if own.tables and own.precision and self._guide:
+            figures = {**own.metrics, DIRECTION: own.direction} if trial.values else None
+            self._guide.learn(own.tables, own.precision, figures)
 
     def choose(self, trial: Trial, number: int) -> list[Candidate]:
         """Let a trial, the study's so-manieth, choose; the first design is the trial's own.

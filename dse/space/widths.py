@@ -31,6 +31,11 @@ def widths(design: Mapping[str, Any]) -> dict[str, Any]:
     return {name: design[name] for name in WIDTHS if design.get(name) is not None}
 
 
+def chosen_widths(design: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the widths that a candidate's design names, as it names them."""
+    return {name: design[name] for name in WIDTHS if name in design}
+
+
 def completed(design: Mapping[str, Any], least: Least) -> dict[str, Any]:
     """Return a design's fields with the widths that a study file left open.
 

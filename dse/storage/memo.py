@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from dse.storage.locks import Locks
 
 Figures = dict[str, Any]
-"""Figures by name, see `dse.figures`; beside them, where the outputs moved, see `dse.directions`."""
+"""Figures by name, see `dse.metrics`; beside them, where the outputs moved, see `dse.directions`."""
 
 _SCORES = Table(
     "neuralmatrix_scores",

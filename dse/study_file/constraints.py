@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model
 
-from dse.figures import FIGURES, Figure
+from dse.metrics import METRICS, Metric
 from dse.study_file.rules import checked, limit, refusal
 from dse.study_file.section import Section
 
@@ -34,7 +34,7 @@ class Constraint:
             least.
     """
 
-    figure: Figure
+    figure: Metric
     limit: float
     side: Side | None = None
 
@@ -56,7 +56,7 @@ class Constraint:
         return (self.limit - value) * (1 if self.is_least else -1) / (abs(self.limit) or 1.0)
 
 
-def _limit(figure: Figure) -> BeforeValidator:
+def _limit(figure: Metric) -> BeforeValidator:
     """Validate a number, "reference", or a table of min and max; gives a table, or "reference"."""
     rule = limit(figure)
 
@@ -72,7 +72,7 @@ def _limit(figure: Figure) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def _description(figure: Figure) -> str:
+def _description(figure: Metric) -> str:
     return f"{figure.label}: the {'least' if figure.sign > 0 else 'most'}, or {{min = ..., max = ...}}"
 
 
@@ -83,7 +83,7 @@ def _constraints_section() -> type[Section]:
             Annotated[dict[str, float] | str | None, _limit(figure)],
             Field(default=None, description=_description(figure)),
         )
-        for figure in FIGURES.values()
+        for figure in METRICS.values()
     }
     doc = '[constraints]: limits that a design must keep to; "reference" is what the [reference] has.'
     return create_model("ConstraintsSection", __base__=Section, __doc__=doc, **fields)
@@ -100,7 +100,7 @@ def constraints(section: Section, reference: Mapping[str, float] | None = None) 
         reference: Metrics of the known design, where a limit is its own; such limits are left out without it.
     """
     found: list[Constraint] = []
-    for name, figure in FIGURES.items():
+    for name, figure in METRICS.items():
         value = getattr(section, name)
         if value == REFERENCE:
             if reference is not None:

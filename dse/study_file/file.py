@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dse.figures import FIGURES, QUALITY, Figure
+from dse.metrics import METRICS, QUALITY, Metric
 from dse.study_file.approximation import ApproximationSection, Tables
 from dse.study_file.constraints import Constraint, ConstraintsSection, constraints
 from dse.study_file.hardware import HardwareSection
@@ -45,9 +45,9 @@ class StudyFile(Section):
     )
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
+    def figures(self) -> tuple[Metric, ...]:
         """The metrics that are traded off."""
-        return tuple(FIGURES[name] for name in self.search.objectives)
+        return tuple(METRICS[name] for name in self.search.objectives)
 
     @property
     def limits(self) -> tuple[Constraint, ...]:

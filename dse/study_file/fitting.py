@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from approx.cpwl import FUNCTIONS, get_function
-from dse.figures import FIGURES, HARDWARE, QUALITY
+from dse.metrics import HARDWARE, METRICS, QUALITY
 from dse.study_file.constraints import REFERENCE
 from dse.study_file.file import StudyFile
 from dse.study_file.problems import as_toml
@@ -83,8 +83,8 @@ def _reference_is_used(file: StudyFile) -> Iterator[str]:
     if file.reference is not None and file.scores:
         yield "[reference]: must be left out, as it is compared by hardware alone and quality is searched for"
     for name, value in file.constraints.values().items():  # type: ignore[attr-defined]
-        if value == REFERENCE and (file.reference is None or FIGURES[name] in QUALITY):
-            needs = "a number" if FIGURES[name] in QUALITY else "a number, without a [reference]"
+        if value == REFERENCE and (file.reference is None or METRICS[name] in QUALITY):
+            needs = "a number" if METRICS[name] in QUALITY else "a number, without a [reference]"
             yield f'[constraints] {name} = "reference": must be {needs}'
 
 

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from accel_models.checks import Choice, FloatRange, IntRange, refuse
-from dse.figures import QUALITY, Figure
+from dse.metrics import QUALITY, Metric
 from dse.samplers import names
 
 
@@ -78,7 +78,7 @@ class SamplerName:
         return names()
 
 
-def limit(figure: Figure) -> Rule:
+def limit(figure: Metric) -> Rule:
     """Return the rule for a figure's limit: quality lies from 0 to 1, all else above 0."""
     return (
         FloatRange(0.0, 1.0)

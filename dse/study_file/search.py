@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from accel_models.checks import Choice, FloatRange, IntRange
-from dse.figures import FIGURES
+from dse.metrics import METRICS
 from dse.study_file.networks import SEED
 from dse.study_file.rules import SamplerName, axis, fixed, refusal
 from dse.study_file.section import Section
@@ -36,7 +36,7 @@ class SearchSection(Section):
         "trials, then NSGA-II; or tpe, nsga2, random, or the name of any sampler of Optuna's",
     )
     seed: Annotated[int, SEED] = Field(default=0, description="The same seed gives the same trials")
-    objectives: Annotated[tuple[str, ...], axis(Choice(tuple(FIGURES)))] = Field(
+    objectives: Annotated[tuple[str, ...], axis(Choice(tuple(METRICS)))] = Field(
         default=("fidelity", "throughput_per_watt"),
         description="The one to four metrics that are traded off; with none of quality nothing is scored and "
         "every design of the grid is evaluated; latency_s, energy_j, area_mm2 with [[networks]] unless given",
@@ -66,7 +66,7 @@ class SearchSection(Section):
     @classmethod
     def _one_to_four(cls, objectives: tuple[str, ...]) -> tuple[str, ...]:
         if len(objectives) > MOST_OBJECTIVES:
-            raise refusal(list(objectives), f"must be one to four of {', '.join(FIGURES)}")
+            raise refusal(list(objectives), f"must be one to four of {', '.join(METRICS)}")
         for pair in SAME:
             if set(pair) <= set(objectives):
                 raise refusal(

@@ -13,11 +13,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from dse import storage
 from dse.directions import DIRECTION
 from dse.errors import UserError
-from dse.results import REASON, Results
+from dse.record import attributes, read
+from dse.results import Results
 from dse.score import Network, Scorer
-from dse.search.strategies import TABLES, strategy
+from dse.search.strategies import strategy
 from dse.space.widths import widths
 from dse.storage import runs
+from dse.storage.memo import Figures
 from dse.storage.mirror import TICKET, Mirror
 from dse.storage.runs import Run
 from dse.worker.attempt import Attempt, Outcome, Scored
@@ -92,11 +94,11 @@ class Worker:
             self._strategy.learn(trial)
             if trial.state is not TrialState.COMPLETE:
                 continue
-            attrs = trial.user_attrs
-            figures = {name: attrs[name] for name in self._original}
-            if DIRECTION in attrs:  # a network need not tell it
-                figures[DIRECTION] = attrs[DIRECTION]
-            self._scorer.learn(attrs[TABLES], widths(attrs["design"]), figures)
+            own = read(trial)
+            figures: Figures = {name: own.metrics[name] for name in self._original}
+            if own.direction:  # a network need not tell it
+                figures[DIRECTION] = own.direction
+            self._scorer.learn(own.tables, widths(own.design), figures)
             if max(trial.constraints.values(), default=0.0) <= 0:
                 self._screen.learn(trial.values)
 
@@ -104,23 +106,23 @@ class Worker:
         """Write what a trial found, its own design last: only with that is its ticket used up."""
         bearing = [self._run.number, ticket]
         if not outcome.designs:
-            self._mirror.keep(trial, outcome.state, None, {REASON: outcome.reason, TICKET: [*bearing, 0]})
+            self._mirror.keep(trial, outcome.state, None, {"reason": outcome.reason, TICKET: [*bearing, 0]})
             return
         own, *others = outcome.designs
         for part, other in enumerate(others, start=1):
             self._mirror.add(self._whole(other, {TICKET: [*bearing, part]}))
         for name, value in own.constraints.items():
             trial.set_constraint(name, value)
-        self._mirror.keep(trial, outcome.state, own.values, {**own.record, TICKET: [*bearing, 0]})
+        self._mirror.keep(trial, outcome.state, own.values, {**attributes(own.record), TICKET: [*bearing, 0]})
 
     def _whole(self, scored: Scored, attrs: Mapping[str, Any]) -> FrozenTrial:
         """Make a finished trial of a design that was scored beside a trial's own."""
-        params = self._space.params(scored.record[TABLES], scored.record["design"])
+        params = self._space.params(scored.record.tables, scored.record.design)
         return create_trial(
             values=list(scored.values),
             params=params,
             distributions=self._space.distributions(params),
-            user_attrs={**scored.record, **attrs},
+            user_attrs={**attributes(scored.record), **attrs},
             constraints=dict(scored.constraints),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -11,11 +11,13 @@ from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from accel_models import Workload
+from dse.directions import DIRECTION
 from dse.errors import UserError
-from dse.figures import QUALITY
+from dse.metrics import QUALITY
+from dse.record import TrialRecord
 from dse.score import Scorer
 from dse.space import Candidate
-from dse.space.widths import widths
+from dse.space.widths import Widths, chosen_widths, widths
 from dse.storage.memo import Figures
 from dse.study_file import StudyFile
 from dse.worker.interruption import Interruption
@@ -30,12 +32,12 @@ class Scored:
     Attributes:
         values: The objectives.
         constraints: By which share each limit is missed, by its figure; at most 0 where it is kept to.
-        record: The trial's attributes: tables, design, workload, and every figure by its name.
+        record: What is recorded of it.
     """
 
     values: tuple[float, ...]
     constraints: Mapping[str, float]
-    record: Mapping[str, Any]
+    record: TrialRecord
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Attempt:
         with self._interruption.at_once():
             self._screen.check(tables, chosen, [figures for _, figures in costs])
             quality = self._scorer.quality(tables, chosen)
-        return [self._scored(tables, workload, design, costs | quality) for design, costs in costs]
+        precision = chosen_widths(candidates[0].design)
+        return [self._scored(tables, precision, workload, design, own | quality) for design, own in costs]
 
     def _costs(
         self, candidates: Sequence[Candidate], workload: Workload
@@ -114,12 +117,22 @@ class Attempt:
                 "; ".join(f"{c.figure.name} = {figures[c.figure.name]:.4g}: not {c}" for c in missed)
             )
 
-    def _scored(self, tables: Any, workload: Workload, design: dict[str, Any], figures: Figures) -> Scored:
+    def _scored(
+        self, tables: Any, precision: Widths, workload: Workload, design: dict[str, Any], figures: Figures
+    ) -> Scored:
         values = tuple(figures[figure.name] for figure in self._config.figures)
         constraints = {c.figure.name: c.violation(figures[c.figure.name]) for c in self._config.limits}
-        record: dict[str, Any] = {"tables": tables, "design": design, **figures}
-        if max(constraints.values(), default=0.0) <= 0 and self._screen.joins_front(values):
-            record["workload"] = workload.to_dict()  # what a report needs to show where cycles and joules go
+        record = TrialRecord(
+            tables=tables,
+            precision=precision,
+            design=design,
+            metrics={name: value for name, value in figures.items() if name != DIRECTION},
+            violations=constraints,
+            direction=figures.get(DIRECTION, ""),
+        )
+        if record.feasible and self._screen.joins_front(values):
+            # what a report needs to show where cycles and joules go
+            record = replace(record, workload=workload.to_dict())
         return Scored(values, constraints, record)
 
 

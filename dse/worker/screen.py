@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import optuna
 
-from dse.figures import QUALITY, Figure
+from dse.metrics import QUALITY, Metric
 from dse.pareto import Points
 from dse.score import Scorer
 from dse.space import Tables
@@ -69,10 +69,10 @@ class Screen:
             self._factors.setdefault(figure.name, []).append(ratio)
 
     @property
-    def _quality(self) -> list[Figure]:
+    def _quality(self) -> list[Metric]:
         return [figure for figure in self._config.figures if figure in QUALITY]
 
-    def _distance(self, figure: Figure, figures: Figures) -> float:
+    def _distance(self, figure: Metric, figures: Figures) -> float:
         return float(abs(figures[figure.name] - self._scorer.network.original[figure.name]))
 
     def _hopeful(self, quick: Figures) -> Figures:

@@ -6,7 +6,7 @@ import pytest
 
 import dse
 from dse.errors import UserError
-from dse.figures import HARDWARE
+from dse.metrics import HARDWARE
 from dse.score import _check_figures
 from dse.study_file import parse
 

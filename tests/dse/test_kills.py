@@ -134,7 +134,7 @@ def check_nothing_is_lost(command, victim, kills):
     assert [trial.number for trial in study.optuna.trials] == list(range(len(study.optuna.trials)))
     for trial in study.optuna.trials:
         assert set(trial.params) == set(study.space.searched)
-        assert trial.user_attrs["throughput_per_watt"] == trial.values[1]
+        assert trial.user_attrs["metrics"]["throughput_per_watt"] == trial.values[1]
     with study.database.memo.engine.connect() as connection:
         kept = connection.execute(text("SELECT figures FROM neuralmatrix_scores")).scalars().all()
     assert all(set(json.loads(figures)) == {*study.original, DIRECTION} for figures in kept)

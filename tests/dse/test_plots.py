@@ -3,6 +3,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from dse.plots import FRONT, label, pareto_figure, shown
+from dse.record import TrialRecord
 
 
 def test_all_trials_the_front_and_the_original_are_drawn(study):
@@ -25,10 +26,10 @@ def test_axes_have_labels_with_units_and_better_is_up(study):
 
 
 def test_points_near_one_are_told_apart(study):
-    from dse.figures import FIGURES
+    from dse.metrics import METRICS
 
     done = study.trials().query("state == 'complete'")
-    distance = shown(done.fidelity, FIGURES["fidelity"])
+    distance = shown(done.fidelity, METRICS["fidelity"])
     assert np.allclose(1 - distance, done.fidelity)
 
 
@@ -50,9 +51,9 @@ def test_a_design_is_named_by_array_dataflow_and_tables():
             "gelu": {"segments": 16, "placement": "uniform"},
         },
     }
-    assert label(attrs) == "8×16 ws int8, 4–16 uniform"
+    assert label(TrialRecord(**attrs)) == "8×16 ws int8, 4–16 uniform"
     attrs["tables"]["exp"]["placement"] = "dyadic"
-    assert label(attrs) == "8×16 ws int8, 4–16 mixed"
+    assert label(TrialRecord(**attrs)) == "8×16 ws int8, 4–16 mixed"
 
 
 def test_a_study_without_a_finished_trial_can_be_drawn(unfinished):

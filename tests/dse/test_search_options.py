@@ -75,7 +75,7 @@ def test_a_limit_on_quality_is_a_constraint_of_optunas(run):
     study = run(20, constraints="fidelity = 0.9")
     trials = study.optuna.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     assert all(set(trial.constraints) == {"fidelity"} for trial in trials)
-    missed = [t.number for t in trials if t.user_attrs["fidelity"] < 0.9]
+    missed = [t.number for t in trials if t.user_attrs["metrics"]["fidelity"] < 0.9]
     frame = study.trials()
     assert missed
     assert frame[~frame.feasible].number.tolist() == missed
@@ -119,7 +119,7 @@ def test_only_what_could_join_the_front_is_scored_on_all_data(run, fake_network)
     complete = study.optuna.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     for trial in complete:  # figures that are reported are those of all data
         full = fake_network().quality(trial.user_attrs["tables"], {"data_width": "int16"})
-        assert trial.user_attrs["fidelity"] == full["fidelity"]
+        assert trial.user_attrs["metrics"]["fidelity"] == full["fidelity"]
     assert len(networks[0].scored) < len({str(tables) for tables in networks[0].quick})
 
 

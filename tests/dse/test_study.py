@@ -5,7 +5,7 @@ import optuna
 import pytest
 
 import dse
-from dse import storage
+from dse import record, storage
 from dse.errors import UserError
 from dse.pareto import non_dominated
 from dse.study import Study
@@ -40,13 +40,13 @@ def test_every_figure_of_a_finished_trial_is_recorded_and_is_the_models_own(stud
     done = study.trials_in(optuna.trial.TrialState.COMPLETE)
     assert done
     for trial in done:
-        attrs = trial.user_attrs
+        own = record.read(trial)
         candidate = study.space.candidate(trial.params)
-        assert attrs["tables"] == candidate.tables
-        report = evaluate(Design.from_dict(attrs["design"]), fake_network().workload(candidate.tables))
-        assert attrs["throughput_per_watt"] == pytest.approx(report.throughput_per_watt, rel=1e-12)
-        assert attrs["fidelity"] == fake_network().quality(candidate.tables, {})["fidelity"]
-        assert set(study.figures) <= set(attrs)
+        assert own.tables == candidate.tables
+        report = evaluate(Design.from_dict(own.design), fake_network().workload(candidate.tables))
+        assert own.metrics["throughput_per_watt"] == pytest.approx(report.throughput_per_watt, rel=1e-12)
+        assert own.metrics["fidelity"] == fake_network().quality(candidate.tables, {})["fidelity"]
+        assert set(study.figures) <= set(own.metrics)
 
 
 def test_the_front_is_the_non_dominated_set(study):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from dse.figures import FIGURES, HARDWARE, QUALITY
+from dse.metrics import HARDWARE, METRICS, QUALITY
 from dse.written import field_value, with_prefix, written
 
 
@@ -17,7 +17,7 @@ from dse.written import field_value, with_prefix, written
     ],
 )
 def test_figures_are_written_with_the_digits_that_matter(name, value, text):
-    assert written(FIGURES[name], value) == text
+    assert written(METRICS[name], value) == text
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_designs_fields_have_their_units(field, value, text):
 
 
 def test_figures_have_distinct_names_and_a_direction():
-    assert len(FIGURES) == len(QUALITY + HARDWARE)
-    for figure in FIGURES.values():
+    assert len(METRICS) == len(QUALITY + HARDWARE)
+    for figure in METRICS.values():
         assert figure.sign == (1 if figure.better == "higher" else -1)
-    assert FIGURES["throughput_per_watt"].heading == "Throughput per watt (inferences/J)"
+    assert METRICS["throughput_per_watt"].heading == "Throughput per watt (inferences/J)"

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from approx.tasks import load as load_task
-from dse.figures import FIGURES, QUALITY
 from dse.hardware_study import is_hardware_study
+from dse.metrics import METRICS, QUALITY
 from dse.space import Space
 from dse.study_file import load
 
@@ -26,7 +26,7 @@ def test_a_ready_study_is_valid_and_searches_both_sides(path):
     config = load(path)
     assert config.name == path.stem
     assert config.search.trials == 60
-    quality, cost = (FIGURES[name] for name in config.search.objectives)
+    quality, cost = (METRICS[name] for name in config.search.objectives)
     assert quality in QUALITY
     assert cost.name == "throughput_per_watt"
     space = Space(config, FUNCTIONS[config.task.name])

@@ -105,8 +105,8 @@ def test_no_such_design(study, which):
 
 
 def test_a_trial_behind_the_front_has_no_workload_left(study):
-    trials = study.trials_in()
-    behind = next(t.number for t in trials if t.values and "workload" not in t.user_attrs)
+    trials = study.records()
+    behind = next(t.number for t in trials if t.metrics and not t.workload)
     with pytest.raises(UserError, match=r"must be a trial that was on the front when it finished, as \d"):
         choose(study, str(behind))
 

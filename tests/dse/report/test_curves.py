@@ -10,7 +10,6 @@ from approx.cpwl import Density, fit
 from dse.report import render
 from dse.report.curves import Curves, table_bits
 from dse.report.drawing import CURVE, ERROR, LEFT, RIGHT, drawing
-from dse.results import INPUTS
 
 TABLES = {
     "exp": {"segments": 8, "placement": "uniform", "bias": "minimax"},
@@ -52,7 +51,7 @@ def test_tables_of_single_sites_are_those_of_the_widest(study):
 
 
 def test_a_study_begun_before_inputs_were_kept_has_a_report_without_curves(own_study):
-    own_study.optuna.set_user_attr(INPUTS, {})
+    own_study.optuna.set_user_attr("inputs", {})
     page = render(own_study)
     assert "<symbol" not in page
     assert f'id="design-{int(own_study.best().number)}"' in page

@@ -6,7 +6,6 @@ import pytest
 import dse
 from dse.report import render
 from dse.report.front import front_data
-from dse.results import FINETUNED
 from dse.results.references import references
 
 
@@ -93,7 +92,7 @@ def test_networks_trained_through_their_tables_are_shown_before_and_after(own_st
     number = int(own_study.best().number)
     after = {"accuracy": 0.9599, "fidelity": 0.987654, "agreement": 0.99, "kl_divergence": 0.012}
     assert "After training through the tables" not in render(own_study)
-    own_study.optuna.set_user_attr(FINETUNED, {str(number): after})
+    own_study.optuna.set_user_attr("finetuned", {str(number): after})
     page = render(own_study)
     assert "After training through the tables" in page
     assert '<td class="number">0.987654</td>' in page

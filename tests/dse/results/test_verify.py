@@ -78,7 +78,7 @@ def test_a_front_gets_a_table_and_the_study_stays_as_it_was(timeloop, copied):
     assert calls[-1][1] == calls[-1][2] == len(table)
     assert table.reason.isna().all()
     assert (table.timeloop_latency_s <= table.model_latency_s).all()  # no fill and drain
-    designs = [copied.trials_in()[number].user_attrs["design"] for number in table.number]
+    designs = [copied.records()[number].design for number in table.number]
     roomy = pd.Series([design["weight_buffer"] > 64 for design in designs])
     assert roomy.sum() >= 2
     assert ((table.timeloop_energy_j / table.terms_energy_j - 1).abs()[roomy] < 0.1).all()

@@ -3,10 +3,10 @@ import pytest
 
 from dse import samplers
 from dse.errors import UserError
-from dse.figures import FIGURES
+from dse.metrics import METRICS
 from dse.samplers import SHORT, fixing, make, names
 
-TWO = [FIGURES["fidelity"], FIGURES["area_mm2"]]
+TWO = [METRICS["fidelity"], METRICS["area_mm2"]]
 
 
 def _stream(sampler):

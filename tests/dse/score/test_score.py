@@ -3,7 +3,7 @@ import math
 import pytest
 
 from accel_models import evaluate
-from dse.figures import HARDWARE
+from dse.metrics import HARDWARE
 from dse.score import Scorer, finite
 from dse.space import Candidate
 from dse.storage import open_sqlite

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dse.figures import HARDWARE
+from dse.metrics import HARDWARE
 from dse.search.branch import LUCK, Branch
 from dse.search.choices import Choices
 from dse.search.model import Model

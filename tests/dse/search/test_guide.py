@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from dse.figures import FIGURES, HARDWARE
+from dse.metrics import HARDWARE, METRICS
 from dse.pareto import hypervolume, non_dominated
 from dse.search.branch import Branch
 from dse.search.choices import Choices
@@ -104,7 +104,7 @@ def test_it_opens_with_the_finest_tables_and_each_function_alone(guided):
 
 
 def test_after_the_opening_it_keeps_to_a_limit_on_quality(guided):
-    limit = Constraint(FIGURES["kl_divergence"], 0.05)
+    limit = Constraint(METRICS["kl_divergence"], 0.05)
     *_, found = guided(0, 20, limits=[limit])
     later = [loss for _, loss, _ in found[8:]]
     assert np.mean([loss <= 0.05 for loss in later]) > 0.7

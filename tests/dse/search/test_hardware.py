@@ -6,7 +6,7 @@ import pytest
 import dse
 from accel_models import Design, Gemm, Workload, evaluate, needs
 from dse.errors import UserError
-from dse.figures import FIGURES, HARDWARE
+from dse.metrics import HARDWARE, METRICS
 from dse.pareto import non_dominated
 from dse.search.hardware import Hardware, check_size
 from dse.space import Space
@@ -28,7 +28,7 @@ def least(chosen):
 
 
 def _hardware(figures, constraints=(), text=TEXT):
-    return Hardware(Space(parse(text), ("exp",)), least, [FIGURES[name] for name in figures], constraints)
+    return Hardware(Space(parse(text), ("exp",)), least, [METRICS[name] for name in figures], constraints)
 
 
 def _design(fields):
@@ -49,7 +49,7 @@ def _evaluated():
 
 @pytest.mark.parametrize("name", ["throughput_per_watt", "area_mm2"])
 def test_the_best_design_is_the_best_of_all(name):
-    figure = FIGURES[name]
+    figure = METRICS[name]
     (best,) = _hardware([name]).best(WORKLOAD)
     report = evaluate(_design(best), WORKLOAD)
     highest = max(figure.sign * getattr(other, name) for _, other in _evaluated())
@@ -80,7 +80,7 @@ def test_what_was_found_comes_with_the_figures_of_the_accelerator_model():
 
 def test_designs_outside_the_constraints_are_left_out():
     limit = sorted(r.area_mm2 for _, r in _evaluated())[4]
-    (best,) = _hardware(["throughput_per_watt"], [Constraint(FIGURES["area_mm2"], limit)]).best(WORKLOAD)
+    (best,) = _hardware(["throughput_per_watt"], [Constraint(METRICS["area_mm2"], limit)]).best(WORKLOAD)
     inside = [r for _, r in _evaluated() if r.area_mm2 <= limit]
     report = evaluate(_design(best), WORKLOAD)
     assert report.area_mm2 <= limit
@@ -88,7 +88,7 @@ def test_designs_outside_the_constraints_are_left_out():
 
 
 def test_if_no_design_is_feasible_the_reason_says_which_constraint_excludes_how_many():
-    limits = [Constraint(FIGURES["power_w"], 1e9), Constraint(FIGURES["area_mm2"], 1e-9)]
+    limits = [Constraint(METRICS["power_w"], 1e9), Constraint(METRICS["area_mm2"], 1e-9)]
     able = len(_evaluated())
     expected = f"of {able} that can run it, power_w <= 1e\\+09 excludes 0, area_mm2 <= 1e-09 excludes {able}"
     with pytest.raises(optuna.TrialPruned, match=expected):
@@ -130,7 +130,7 @@ def test_a_nested_study_records_every_parameter_and_takes_the_best_hardware(
     study = dse.run(study_file, trials=12, out=tmp_path / "out", make_network=fake_network)
     trials = study.optuna.trials
     assert len(trials) == 12
-    hardware = Hardware(study.space, fake_network().accumulator, [FIGURES["throughput_per_watt"]])
+    hardware = Hardware(study.space, fake_network().accumulator, [METRICS["throughput_per_watt"]])
     for trial in trials:
         assert set(trial.params) == set(study.space.searched)
         workload = fake_network().workload(trial.user_attrs["tables"])
@@ -144,7 +144,7 @@ def test_with_three_objectives_each_choice_of_tables_gives_its_whole_hardware_fr
     study_file.write_text(study_file.read_text().replace('"joint"', f'"nested"\n{objectives}'))
     study = dse.run(study_file, trials=5, out=tmp_path / "out", make_network=fake_network)
     hardware = Hardware(
-        study.space, fake_network().accumulator, [FIGURES["throughput_per_watt"], FIGURES["area_mm2"]]
+        study.space, fake_network().accumulator, [METRICS["throughput_per_watt"], METRICS["area_mm2"]]
     )
     by_tables = {}
     for trial in study.optuna.trials:
@@ -171,7 +171,7 @@ def test_widths_are_searched_and_each_design_is_scored_in_its_own(
         chosen = {"data_width": width}
         assert attrs["design"]["data_width"] == width
         assert attrs["design"]["accumulator_bits"] == fake_network().accumulator(chosen)
-        assert attrs["fidelity"] == fake_network().quality(attrs["tables"], chosen)["fidelity"]
+        assert attrs["metrics"]["fidelity"] == fake_network().quality(attrs["tables"], chosen)["fidelity"]
     assert {trial.params["data_width"] for trial in study.optuna.trials} == {"int8", "int16"}
     assert len(study.optuna.trials) == 12
 

@@ -4,7 +4,7 @@ import pytest
 import dse
 from approx import Numerics
 from dse.errors import UserError
-from dse.figures import FIGURES
+from dse.metrics import METRICS
 from dse.results.losses import shown
 from dse.search.hardware import Hardware
 from dse.space.widths import check, completed, completed_all, numerics, widths
@@ -72,6 +72,6 @@ def test_a_nested_study_lets_the_sampler_choose_the_width_and_reports_the_losses
     rows = shown(study)
     assert [row["arithmetic"].split(",")[0] for row in rows] == ["int8", "int16"]
     assert all(row["both"] >= 0 for row in rows)
-    hardware = Hardware(study.space, fake_network().accumulator, [FIGURES["energy_j"]])
+    hardware = Hardware(study.space, fake_network().accumulator, [METRICS["energy_j"]])
     best = hardware.best(fake_network().workload(study.optuna.trials[0].user_attrs["tables"]))
     assert [fields["data_width"] for fields in best] == ["int8"]

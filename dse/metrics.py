@@ -8,7 +8,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """One figure of a trial.
 
     Attributes:
@@ -40,26 +40,26 @@ class Figure:
 
 
 QUALITY = (
-    Figure("accuracy", "Accuracy", "", "higher"),
-    Figure("fidelity", "Fidelity to the original", "", "higher"),
-    Figure("agreement", "Agreement with the original", "", "higher"),
-    Figure("kl_divergence", "KL divergence from the original", "nat", "lower"),
-    Figure("cosine", "Cosine to the original's embeddings", "", "higher"),
+    Metric("accuracy", "Accuracy", "", "higher"),
+    Metric("fidelity", "Fidelity to the original", "", "higher"),
+    Metric("agreement", "Agreement with the original", "", "higher"),
+    Metric("kl_divergence", "KL divergence from the original", "nat", "lower"),
+    Metric("cosine", "Cosine to the original's embeddings", "", "higher"),
 )
 """How good the network still is; these depend on the tables only, never on the hardware.
 
 A classifier has all but the last, a network whose outputs are embeddings has the last alone."""
 
 HARDWARE = (
-    Figure("throughput_per_watt", "Throughput per watt", "inferences/J", "higher"),
-    Figure("throughput", "Throughput", "inferences/s", "higher"),
-    Figure("latency_s", "Latency", "s", "lower"),
-    Figure("energy_j", "Energy per batch", "J", "lower"),
-    Figure("power_w", "Power", "W", "lower"),
-    Figure("area_mm2", "Area", "mm\N{SUPERSCRIPT TWO}", "lower"),
-    Figure("cycles", "Cycles per batch", "", "lower"),
-    Figure("utilisation", "Utilisation of the array", "", "higher"),
+    Metric("throughput_per_watt", "Throughput per watt", "inferences/J", "higher"),
+    Metric("throughput", "Throughput", "inferences/s", "higher"),
+    Metric("latency_s", "Latency", "s", "lower"),
+    Metric("energy_j", "Energy per batch", "J", "lower"),
+    Metric("power_w", "Power", "W", "lower"),
+    Metric("area_mm2", "Area", "mm\N{SUPERSCRIPT TWO}", "lower"),
+    Metric("cycles", "Cycles per batch", "", "lower"),
+    Metric("utilisation", "Utilisation of the array", "", "higher"),
 )
 """What the accelerator model says of a design that runs the network."""
 
-FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in QUALITY + HARDWARE}
+METRICS: Mapping[str, Metric] = {figure.name: figure for figure in QUALITY + HARDWARE}
