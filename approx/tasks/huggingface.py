@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from approx.extras import how_to_install
 from approx.tasks.base import Batch
 
 _COUNTS = ("train_samples", "calibration_samples", "test_samples", "batch_size", "max_length")
@@ -124,8 +125,7 @@ class HuggingFace:
             datasets = import_module("datasets")
         except ModuleNotFoundError:
             raise ValueError(
-                f"dataset = {self.dataset!r}: needs the 'datasets' library: "
-                "pip install 'neuralmatrix[huggingface]'"
+                f"dataset = {self.dataset!r}: needs the 'datasets' library: {how_to_install('huggingface')}"
             ) from None
         try:
             rows = datasets.load_dataset(self.dataset, self.subset or None, split=split)

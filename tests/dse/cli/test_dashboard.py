@@ -16,4 +16,4 @@ def test_without_the_extra(cli, study, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
     status, _, err = cli("dashboard", study.folder)
     assert (status, err.count("\n")) == (2, 1)
-    assert "pip install neuralmatrix[dashboard]" in err
+    assert "[dashboard]'" in err
