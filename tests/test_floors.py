@@ -9,12 +9,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FLOORS = ["accel_models", "approx.cpwl", "approx.machine", "approx.network", "approx.tasks", "dse", "studies"]
+FLOORS = [
+    "accel_models",
+    "approx.cpwl",
+    "approx.machine",
+    "approx.network",
+    "approx.zoo",
+    "approx.tasks",
+    "dse",
+    "studies",
+]
 FORBIDDEN = {
     "accel_models": {"torch", "optuna", "transformers", "sklearn"},
     "approx.cpwl": {"torch", "optuna", "transformers", "sklearn", "pandas"},
     "approx.machine": {"torch", "optuna", "transformers", "sklearn", "pandas", "scipy"},
     "approx.network": {"optuna", "sklearn"},
+    "approx.zoo": {"optuna", "sklearn"},
     "approx.tasks": {"optuna"},
     "dse": set(),
     "studies": {"optuna"},
@@ -76,7 +86,7 @@ def test_imports_inside_dse_point_down(path: Path) -> None:
         assert rooms(file) <= below | {own}, file
 
 
-@pytest.mark.parametrize("package", ["accel_models", "approx.cpwl", "approx.machine"])
+@pytest.mark.parametrize("package", ["accel_models", "approx.cpwl", "approx.machine", "approx.zoo"])
 def test_no_torch_is_loaded(package: str) -> None:
     code = f"import sys, {package}; sys.exit('torch' in sys.modules or 'optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0  # noqa: S603 - our own code

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from accel_models.platforms import Platform
+from approx.zoo import FullSize, Inputs
 from dse.about import version
 from dse.errors import UserError
 from dse.measuring import power
-from dse.measuring.networks import FullSize, Inputs
 
 if TYPE_CHECKING:
     from torch import nn

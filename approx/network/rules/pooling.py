@@ -43,6 +43,35 @@ def _equal_windows(b: Builder, x: fx.Node, output_size: Sequence[int]) -> list[i
     return [n // size for n, size in zip(have, output_size, strict=True)]
 
 
+def _average(axes: int, target: Any) -> Any:
+    def avg_pool(
+        b: Builder,
+        x: fx.Node,
+        window: Any,
+        stride: Any = (),
+        padding: Any = 0,
+        ceil: bool = False,
+        *more: Any,
+    ) -> fx.Node:
+        """One mean where a window that may reach past the end covers all of x; else an average of windows."""
+        plain = more in ((), (True,)) and not any(_each(padding, axes))
+        if ceil and plain and all(n >= b.fixed(x, i - axes) for i, n in enumerate(_each(window, axes))):
+            return b.mean(x, list(range(-axes, 0)))
+        return b.op(target, x, window, stride, padding, ceil, *more)
+
+    return avg_pool
+
+
+def _each(value: Any, axes: int) -> list[int]:
+    """A number for each axis, where one may stand for all."""
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    return values * axes if len(values) == 1 else values
+
+
+for _axes, _target in _AVERAGE.items():
+    rule(_target)(_average(_axes, _target))
+
+
 @rule(
     aten.adaptive_max_pool1d.default,
     aten.adaptive_max_pool2d.default,

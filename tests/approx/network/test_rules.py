@@ -47,6 +47,7 @@ SITES: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
     ),
     "max pooling": (lambda x: F.max_pool2d(x, 2), {}),
     "average pooling": (lambda x: F.adaptive_avg_pool2d(x, (2, 4)), {}),
+    "average of more than all": (lambda x: F.avg_pool2d(x, 20, ceil_mode=True), {}),
     "mean of all": (lambda x: x.mean() + x, {}),
     "smallest": (lambda x: x.amin(-1), {}),
     # activations
