@@ -1,4 +1,4 @@
-"""How an optional part of this toolkit is installed: the command that works for how it was installed itself."""
+"""How an optional part of this toolkit is installed: the command that works for the way it was installed."""
 
 from __future__ import annotations
 

@@ -42,10 +42,7 @@ class NetworkSection(Section):
     @property
     def title(self) -> str:
         """Name and size for people."""
-        side = self.side
-        return f"{FULL_SIZE[self.name].title}, " + (
-            f"{side} x {side}" if "res" in self.name else f"{side} tokens"
-        )
+        return FULL_SIZE[self.name].describe(self.side)
 
 
 class TablesSection(Section):
