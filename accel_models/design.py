@@ -71,6 +71,9 @@ class Design:
         max_segments: Segments of the largest table that the comparator trees are built for.
         activations: Where intermediate results live: "dram", each GEMM reads and writes them there, or
             "on_chip", they stay in the scratchpads where they fit whole (see `accel_models.counting`).
+        schedule: How element-wise work between GEMMs runs: "fused", chains of it a tile at a time, or
+            "operation", each operation on whole tensors (see `accel_models.counting.chains`). A workload
+            that does not say what feeds what runs an operation at a time.
         fill: How an array fold fills and drains: "serial" (each fold, as SCALE-Sim), "overlapped" (once a
             GEMM) or "none" (as Timeloop).
         technology: Process, one of `accel_models.TECHNOLOGIES`, or the path of a technology file of your own.
@@ -98,6 +101,7 @@ class Design:
     addressing: str = _field("comparator", Choice(("shift", "dyadic", "comparator")))
     max_segments: int = _field(256, IntRange(1, 65536))
     activations: str = _field("dram", Choice(("dram", "on_chip")))
+    schedule: str = _field("fused", Choice(("fused", "operation")))
     fill: str = _field("serial", Choice(("serial", "overlapped", "none")))
     technology: str = _field("45nm", PROCESS)
 

@@ -10,7 +10,7 @@ PICO = 1e-12
 def energy_parts(counts: Counts, seconds: FloatArray, h: Hardware) -> dict[str, FloatArray]:
     """Return joules by component: mac, hadamard, register, the scratchpads, addressing, dram, leakage."""
     parts = {
-        "mac": counts["macs"] * h.mac_pj * PICO,
+        "mac": ((counts["macs"] - counts["sum_adds"]) * h.mac_pj + counts["sum_adds"] * h.sum_pj) * PICO,
         "hadamard": counts["multiply_adds"] * h.hadamard_pj * PICO,
         "register": counts["register_bits"] * h.register_pj * PICO,
     }

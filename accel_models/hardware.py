@@ -11,6 +11,9 @@ from accel_models.table import DesignTable, FloatArray, options
 from accel_models.technology import check_mac, check_sram, dram_pj_per_byte, load_technology
 
 BUFFERS = ("input", "weight", "output", "parameter")
+MULTIPLEXER = 1.862 / 4.256
+"""Area of a bit of a two-way multiplexer over that of a full adder: MUX2_X1 and FA_X1 of the NanGate 45 nm
+Open Cell Library (2008), um2; taken for its leakage too (assumption)."""
 BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
 
 
@@ -27,6 +30,7 @@ class Hardware:
         write_pj: pJ a byte written, by scratchpad name.
         mac_pj: pJ a multiply-add of operands.
         hadamard_pj: pJ a multiply-add of stored words.
+        sum_pj: pJ to add a stored word that bypasses a narrower multiplier.
         register_pj: pJ a register bit passed on.
         adder_pj: pJ a bit compared or added.
         dram_pj: pJ a byte to or from DRAM.
@@ -46,6 +50,7 @@ class Hardware:
     write_pj: dict[str, FloatArray]
     mac_pj: FloatArray
     hadamard_pj: FloatArray
+    sum_pj: FloatArray
     register_pj: FloatArray
     adder_pj: FloatArray
     dram_pj: FloatArray
@@ -75,12 +80,18 @@ def derive(t: DesignTable) -> Hardware:
     address_bits = np.minimum(lanes, copies) * _levels(t) * 8 * element
     built = {name: copies if name == "parameter" else 1.0 for name in BUFFERS}
     cells = t["rows"] * t["cols"]
+    adding = np.where(t.is_("dataflow", "is"), cells, t["rows"]) * (element > word)
 
     def of_cells(figure: int) -> FloatArray:
-        """Area or leakage of the array: the cells that do element-wise work are as wide as stored words."""
+        """Area or leakage of the array: the cells that do element-wise work are as wide as stored words.
+
+        Those that sums of stored words run on (a column; all cells of an input-stationary array) have an
+        operand register as wide, and a multiplexer before the adder.
+        """
         narrow = mac[figure] + register_bits * register[figure]
         wider = wide[figure] + hadamard_bits * register[figure]
-        return np.asarray((cells - lanes) * narrow + lanes * wider)
+        path = 8 * (element - word) * register[figure] + 8 * partial * MULTIPLEXER * adder[figure]
+        return np.asarray((cells - lanes) * narrow + lanes * wider + adding * path)
 
     area = {
         "array": of_cells(1) * 1e-6,
@@ -100,6 +111,7 @@ def derive(t: DesignTable) -> Hardware:
         write_pj={name: figures[1] for name, figures in sram.items()},
         mac_pj=mac[0],
         hadamard_pj=wide[0],
+        sum_pj=adder[0] * 8 * partial,
         register_pj=register[0],
         adder_pj=adder[0],
         dram_pj=t.per_option("dram", dram_pj_per_byte),

@@ -12,7 +12,7 @@ An operation joins the chain of one that feeds it if
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from accel_models.flow import OUTSIDE, Flow, Read
@@ -60,6 +60,7 @@ class Chain:
         block: Words of the largest tensor that must be on chip together.
         rows: Whether these are rows, which a tile of a GEMM's result may hold whole.
         gemm: Place of the GEMM that it can join, or none.
+        kind: Equal for chains of a workload that differ in their operations alone.
     """
 
     steps: tuple[Step, ...]
@@ -68,11 +69,7 @@ class Chain:
     block: int
     rows: bool
     gemm: int | None
-
-    def shape(self) -> tuple[object, ...]:
-        """Return what chains of equal cost have in common, besides their operations."""
-        steps = tuple((step.reads, step.leaves) for step in self.steps)
-        return steps, self.elements, self.live, self.block, self.rows
+    kind: int = 0
 
 
 def chained(operation: Operation) -> bool:
@@ -120,7 +117,16 @@ def _chains(same: _Same, _kinds: tuple[tuple[type[Operation], bool], ...]) -> tu
             grown.append(at[index])
         at[index].add(index, operation, workload.flow)
     readers = _readers(workload.flow)
-    return tuple(_finished(chain, workload, readers) for chain in grown)
+    found = [_finished(chain, workload, readers) for chain in grown]
+    kinds: dict[object, int] = {}
+    return tuple(
+        replace(chain, kind=kinds.setdefault(_shape(chain), place)) for place, chain in enumerate(found)
+    )
+
+
+def _shape(chain: Chain) -> object:
+    steps = tuple((step.reads, step.leaves) for step in chain.steps)
+    return steps, chain.elements, chain.live, chain.block, chain.rows
 
 
 @dataclass

@@ -40,8 +40,9 @@ class Gemm:
         count: How many such products.
         a_distinct: Distinct words in one product's A, where A repeats words (a convolution as im2col); DRAM
             traffic is then charged without the duplicates. Default m * k.
-        wide: Whether A is stored words, added up as they are (a sum's or mean's), not operands narrowed to
-            the array's width: they are then taken digit by digit.
+        wide: Whether A is stored words as they are, not operands narrowed to the array's width. With n = 1
+            it is a sum or mean: its words go past narrower multipliers to the adders. With more columns they
+            are taken digit by digit.
     """
 
     kind: ClassVar[str] = "gemm"

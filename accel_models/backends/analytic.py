@@ -1,22 +1,24 @@
 """The analytic backend: counts of every operation, times energy an action; numpy over operations and designs.
 
-Identical operations are counted once. Every step is element by element or in a fixed order, so that the
-number of designs evaluated together cannot change a result.
+Identical operations and chains are counted once. Every step is element by element or in a fixed order, so
+that the number of designs evaluated together cannot change a result.
 """
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from accel_models.cost import CostReport
-from accel_models.counting import COUNTS, Counts, count
+from accel_models.counting import COUNTS, ChainCounts, Counts, Products, count, count_chains
 from accel_models.design import Design
 from accel_models.energy import energy_parts, total
 from accel_models.feasible import reasons
 from accel_models.hardware import Hardware, derive
+from accel_models.schedule import Chain, chained, chains
 from accel_models.table import DesignTable, FloatArray, from_designs
-from accel_models.workload import Gemm, Operation, Workload
+from accel_models.workload import Operation, Workload
 
 _CHUNK = 65536  # at most so many operations x designs are worked on at once: that bounds the memory
 _LAYER_COUNTS = ("compute_cycles", "stall_cycles", "sram_reads_a", "sram_reads_b", "sram_writes_z")
@@ -41,9 +43,9 @@ class ManyDesigns:
 
     def totals(self, workload: Workload) -> dict[str, Any]:
         """Return the totals of each design by column, with `reason` where it cannot run the workload."""
-        gemms, others = _distinct(workload)
-        self._divide(_CHUNK >> (len(gemms) + len(others) - 1).bit_length())
-        found = [part.totals(workload, gemms, others) for part in self._parts]
+        work = _Work(workload)
+        self._divide(_CHUNK >> (work.size - 1).bit_length())
+        found = [part.totals(work) for part in self._parts]
         return {name: np.concatenate([totals[name] for totals in found]) for name in found[0]}
 
     def _divide(self, most: int) -> None:
@@ -59,34 +61,86 @@ class _Part:
     def __init__(self, t: DesignTable) -> None:
         self._t, self._h = t, derive(t)
         self._gemms: Distinct = {}
+        self._counts: Counts = {}
         self._of_gemms = _nothing(t)
 
-    def totals(self, workload: Workload, gemms: Distinct, others: Distinct) -> dict[str, Any]:
+    def totals(self, work: "_Work") -> dict[str, Any]:
         t, h = self._t, self._h
-        why = reasons(workload, t, h)
+        why = reasons(work.workload, t, h)
         possible = np.array([not reason for reason in why])
-        if gemms != self._gemms:
-            self._gemms, self._of_gemms = gemms, self._with(gemms, workload, _nothing(t))
-        figures = _figures(workload, self._with(others, workload, self._of_gemms), t, h)
+        if work.gemms != self._gemms:
+            self._gemms = work.gemms
+            self._counts = work.count(work.gemms, t, h)
+            self._of_gemms = _sum(work.gemms, self._counts, _nothing(t))
+        counts = _sum(work.others, work.count(work.others, t, h), self._of_gemms)
+        if work.chains:
+            counts = work.add_chains(counts, work.count_chains(self._counts, t, h))
+        figures = _figures(work.workload, counts, t, h)
         result: dict[str, Any] = {name: np.where(possible, value, np.nan) for name, value in figures.items()}
         return result | {"reason": np.array(why, dtype=object)}
 
-    def _with(self, distinct: Distinct, workload: Workload, before: Counts) -> Counts:
-        """Return what some operations of a workload count, if there are any, added to what others did."""
+
+class _Work:
+    """The distinct parts of a workload, with how many there are of each: GEMMs, other operations, and chains.
+
+    Where the workload says what feeds what, all other operations are in chains.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.found = chains(workload)
+        self.gemms: Distinct = {}
+        self.others: Distinct = {}
+        self.key_of = [_key(workload, index) for index in range(len(workload.operations))]
+        for op, key in zip(workload.operations, self.key_of, strict=True):
+            if not (self.found and chained(op)):
+                own = self.others if chained(op) else self.gemms
+                own[key] = (op, key[0], own.get(key, (op, "", 0))[2] + 1)
+        self.row = {key: row for row, key in enumerate(self.gemms)}
+        self.chains: dict[tuple[Any, ...], tuple[Chain, int]] = {}
+        self.chain_keys = [self._chain_key(chain) for chain in self.found]
+        for chain, key in zip(self.found, self.chain_keys, strict=True):
+            self.chains[key] = (chain, self.chains.get(key, (chain, 0))[1] + 1)
+
+    @property
+    def size(self) -> int:
+        """Operations to be counted."""
+        return len(self.gemms) + len(self.others) + sum(len(chain.steps) for chain, _ in self.chains.values())
+
+    def _chain_key(self, chain: Chain) -> tuple[Any, ...]:
+        """Return what chains of equal cost have in common."""
+        gemm = None if chain.gemm is None else self.key_of[chain.gemm]
+        return chain.kind, gemm, tuple(self.key_of[step.index][1:] for step in chain.steps)
+
+    def count(self, distinct: Distinct, t: DesignTable, h: Hardware) -> Counts:
+        """Return what some of the operations count."""
         if not distinct:
-            return before
-        return _sum(distinct, _count(workload, distinct, self._t, self._h), before)
+            return {name: np.zeros((0, t.size)) for name in COUNTS}
+        operations, ends, _ = zip(*distinct.values(), strict=True)
+        return count(operations, ends, self.workload, t, h)
+
+    def count_chains(self, gemms: Counts, t: DesignTable, h: Hardware) -> ChainCounts:
+        """Return what the distinct chains count."""
+        row = {index: self.row[key] for index, key in enumerate(self.key_of) if key in self.row}
+        found = [chain for chain, _ in self.chains.values()]
+        return count_chains(found, self.workload, Products(gemms, row), t, h)
+
+    def add_chains(self, before: Counts, counted: ChainCounts) -> Counts:
+        """Add what all chains count to what GEMMs and other operations did."""
+        each = [count for _, count in self.chains.values()]
+        steps = [count for chain, count in self.chains.values() for _ in chain.steps]
+        after = _added(steps, counted.steps, before)
+        return after | _added(each, counted.joined, {name: after[name] for name in counted.joined})
 
 
 def evaluate_one(design: Design, workload: Workload) -> CostReport:
     """Return the cost of a workload on one design; ValueError if the design cannot run it."""
     t = from_designs([design])
-    h, (gemms, others) = derive(t), _distinct(workload)
+    h, work = derive(t), _Work(workload)
     if why := reasons(workload, t, h)[0]:
         raise ValueError(why)
-    distinct = gemms | others
-    counts = _count(workload, distinct, t, h)
-    found = _figures(workload, _sum(distinct, counts, _nothing(t)), t, h)
+    layers, counts = _each(work, t, h)
+    found = _figures(workload, counts, t, h)
     figures = {name: float(value[0]) for name, value in found.items()}
     totals: dict[str, Any] = {
         name: value for name, value in figures.items() if name in CostReport.__annotations__
@@ -97,7 +151,7 @@ def evaluate_one(design: Design, workload: Workload) -> CostReport:
         **totals,
         energy_parts=_named(figures, "energy", "j"),
         area_parts=_named(figures, "area", "mm2"),
-        layer_columns=_layers(workload, distinct, counts, t, h),
+        layer_columns=_layers(workload, layers, t, h),
     )
 
 
@@ -114,30 +168,50 @@ def _key(workload: Workload, index: int) -> tuple[Any, ...]:
     return (end, op.kind, *(value for name, value in vars(op).items() if name not in ("name", "table")))
 
 
-def _distinct(workload: Workload) -> tuple[Distinct, Distinct]:
-    """Return the GEMMs that differ, and the other operations."""
-    found: tuple[Distinct, Distinct] = ({}, {})
-    for index, op in enumerate(workload.operations):
-        own, key = found[op.kind != Gemm.kind], _key(workload, index)
-        known = own.get(key, (op, key[0], 0))
-        own[key] = (known[0], known[1], known[2] + 1)
-    return found
-
-
-def _count(workload: Workload, distinct: Distinct, t: DesignTable, h: Hardware) -> Counts:
-    operations, ends, _ = zip(*distinct.values(), strict=True)
-    return count(operations, ends, workload, t, h)
-
-
 def _nothing(t: DesignTable) -> Counts:
     return dict.fromkeys(COUNTS, np.zeros(t.size))
 
 
 def _sum(distinct: Distinct, counts: Counts, before: Counts) -> Counts:
     """Return what all operations count, added to what others did."""
-    times = np.array([known[2] for known in distinct.values()], dtype=np.float64)[:, None]
+    return _added([known[2] for known in distinct.values()], counts, before)
+
+
+def _added(count: Sequence[int], counts: Counts, before: Counts) -> Counts:
+    if not count:
+        return before
+    times = np.array(count, dtype=np.float64)[:, None]
     # In order, whatever the number of designs, which a plain sum or a matrix product would not be.
-    return {name: reduce(np.add, times * counts[name], before[name]) for name in COUNTS}
+    return {name: reduce(np.add, times * counts[name], before[name]) for name in counts}
+
+
+def _each(work: _Work, t: DesignTable, h: Hardware) -> tuple[Counts, Counts]:
+    """Return what each operation counts on one design, in order, and all of them together."""
+    gemms, others = (work.count(distinct, t, h) for distinct in (work.gemms, work.others))
+    totals = _sum(work.others, others, _sum(work.gemms, gemms, _nothing(t)))
+    place = {key: row for row, key in enumerate(work.gemms | work.others)}
+    rows = {name: np.concatenate([gemms[name], others[name]]) for name in COUNTS}
+    at = [place.get(key, 0) for key in work.key_of]
+    layers = {name: values[at] for name, values in rows.items()}
+    if work.chains:
+        counted = work.count_chains(gemms, t, h)
+        totals = work.add_chains(totals, counted)
+        _put_chains(work, counted, layers)
+    return layers, totals
+
+
+def _put_chains(work: _Work, counted: ChainCounts, layers: Counts) -> None:
+    """Put what the operations of chains count in their places, and what GEMMs count for those that join."""
+    start, row, first = {}, {}, 0
+    for place, (key, (chain, _)) in enumerate(work.chains.items()):
+        start[key], row[key], first = first, place, first + len(chain.steps)
+    for chain, key in zip(work.found, work.chain_keys, strict=True):
+        for step, at in enumerate(chain.steps):
+            for name in COUNTS:
+                layers[name][at.index] = counted.steps[name][start[key] + step]
+        if chain.gemm is not None:
+            for name, values in counted.joined.items():
+                layers[name][chain.gemm] += values[row[key]]
 
 
 def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) -> dict[str, FloatArray]:
@@ -161,10 +235,8 @@ def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) ->
     return figures | {f"area_{name}_mm2": value for name, value in h.area.items()}
 
 
-def _layers(
-    workload: Workload, distinct: Distinct, counts: Counts, t: DesignTable, h: Hardware
-) -> dict[str, list[Any]]:
-    """Return the columns of CostReport.layers."""
+def _layers(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) -> dict[str, list[Any]]:
+    """Return the columns of CostReport.layers, from what each operation counts, (operations, 1)."""
     cycles = counts["compute_cycles"] + counts["stall_cycles"]
     parts = energy_parts(counts, cycles / t["clock"], h)
     work = counts["macs"] + counts["multiply_adds"]
@@ -177,13 +249,11 @@ def _layers(
         "energy_j": total(parts),
         **{f"energy_{name}_j": value for name, value in parts.items()},
     }
-    place = {key: position for position, key in enumerate(distinct)}
-    at = [place[_key(workload, index)] for index in range(len(workload.operations))]
     rows: dict[str, list[Any]] = {
         name: [getattr(op, name) for op in workload.operations] for name in ("name", "kind")
     }
     for size in ("m", "n", "k", "count", "elements"):
         rows[size] = [getattr(op, size, 0) for op in workload.operations]
-    rows |= {name: values[at, 0].tolist() for name, values in columns.items()}
+    rows |= {name: values[:, 0].tolist() for name, values in columns.items()}
     rows["bound"] = ["memory" if stall > 0 else "compute" for stall in rows["stall_cycles"]]
     return rows

@@ -15,7 +15,8 @@ Counts = dict[str, FloatArray]
 COUNTS = {
     "compute_cycles": "cycles that the array works",
     "stall_cycles": "cycles that it waits for DRAM",
-    "macs": "multiply-accumulates of GEMMs",
+    "macs": "multiply-accumulates of GEMMs, sums of stored words among them",
+    "sum_adds": "sums of stored words that bypass narrower multipliers",
     "multiply_adds": "element-wise multiply-adds",
     "sram_reads_a": "words of A from scratchpad to array",
     "sram_reads_b": "words of B from scratchpad to array",
@@ -32,6 +33,9 @@ COUNTS = {
     "register_bits": "bits passed on in array registers",
     "dram_reads": "",
     "dram_writes": "",
+    "result_writes": "those of finished results",
+    "tiles": "tiles in which finished results leave GEMMs; 0 where sums are added up over several passes",
+    "row_tiles": "the same, 0 also where they do not hold whole rows",
 }
 """What is counted for each operation and design."""
 
@@ -41,10 +45,15 @@ def column(values: Sequence[float], t: DesignTable) -> FloatArray:
     return np.broadcast_to(np.array(values, dtype=np.float64)[:, None], (len(values), t.size))
 
 
+def stalls(moved: FloatArray, compute: FloatArray, t: DesignTable) -> FloatArray:
+    """Return the cycles that work waits while some bytes cross to and from DRAM."""
+    transfer = ceil_div(moved * t["clock"], t["dram_bandwidth"])
+    waits = np.maximum(transfer - compute, 0.0)
+    return np.asarray(np.where(t.is_("buffering", "single"), transfer, waits), dtype=np.float64)
+
+
 def with_stalls(counts: Counts, t: DesignTable, shape: tuple[int, ...]) -> Counts:
     """Return all of COUNTS in one shape, with the cycles that an operation waits for DRAM."""
-    transfer = ceil_div((counts["dram_reads"] + counts["dram_writes"]) * t["clock"], t["dram_bandwidth"])
-    waits = np.maximum(transfer - counts["compute_cycles"], 0.0)
-    counts["stall_cycles"] = np.where(t.is_("buffering", "single"), transfer, waits)
+    counts["stall_cycles"] = stalls(counts["dram_reads"] + counts["dram_writes"], counts["compute_cycles"], t)
     zero = np.zeros(shape)
     return {name: np.broadcast_to(counts.get(name, zero), shape) for name in COUNTS}

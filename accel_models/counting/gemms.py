@@ -6,13 +6,15 @@ scratchpad whole (all products, the usable part of both) is taken from where the
 a result that fits likewise stays; the first operation's operand and the last one's result always cross. B is
 always read.
 
-A sum of stored words (`Gemm.wide`) runs on cells of operands digit by digit: as many products as a stored
-word has operands' widths. A tile border costs no extra fill and drain of the array.
+A product of stored words (`Gemm.wide`, n > 1) runs on cells of operands digit by digit: as many products as
+a stored word has operands' widths; sums of rows (n = 1) are element-wise work. A tile border costs no extra
+fill and drain of the array.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accel_models.counting.counts import Counts, column, with_stalls
 from accel_models.hardware import Hardware
@@ -35,6 +37,7 @@ def count_gemms(gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: H
     crossing_a, crossing_z = _crossing(a_words * products, z * products, ends, t, h)
     a, b = crossing_a * times.a * a_words * h.element, times.b * k * n * h.word
     spilled, result = (times.k - 1) * z * h.partial, crossing_z * z
+    tiles, whole = _result_tiles(shape, times, t, h)
     counts = {
         "compute_cycles": cycles(shape, t.is_("fill", "serial"), t.is_("fill", "overlapped")),
         "macs": macs,
@@ -52,6 +55,9 @@ def count_gemms(gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: H
         "register_bits": macs * h.register_bits,
         "dram_reads": a + b + spilled,
         "dram_writes": result * h.element + spilled,
+        "result_writes": result * h.element,
+        "tiles": tiles,
+        "row_tiles": tiles * whole,
     }
     return {name: value * products for name, value in with_stalls(counts, t, m.shape).items()}
 
@@ -68,6 +74,22 @@ def _tiled(s: Shape, a_words: FloatArray, t: DesignTable, h: Hardware) -> Traffi
     problem = Problem._make((*(flat(values) for values in (*sizes, h.word, h.partial, *h.usable)), shared))
     best = least_traffic(problem, Granules._make(flat(values) for values in unit))
     return Traffic._make(times.reshape(s.m.shape) for times in best)
+
+
+def _result_tiles(
+    s: Shape, times: Traffic, t: DesignTable, h: Hardware
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the tiles in which a result leaves the array complete, 0 where it does not; and whether in rows.
+
+    A tile holds whole rows if the output scratchpad takes it over all of N, with the operands' tiles where it
+    is shared.
+    """
+    unit = granules(s)
+    rows = unit.m * ceil_div(ceil_div(s.m, unit.m), times.b)
+    operands = np.where(t.shared, (rows * unit.k + unit.k * s.n) * h.word, 0.0)
+    whole = (times.a == 1) & (rows * s.n * h.partial + operands <= h.usable[2])
+    least = ceil_div(s.m * s.n * h.partial, h.usable[2])
+    return np.where(times.k == 1, np.maximum(times.a * times.b, least), 0.0), whole
 
 
 def _crossing(

@@ -39,12 +39,38 @@ def test_products_keep_the_operands_width_in_array_and_input_scratchpads_and_cro
     assert wide.dram_writes == 2 * narrow.dram_writes
 
 
-def test_a_sum_of_words_runs_digit_by_digit() -> None:
-    operands, words = (Workload([Gemm(64, 1, 64, wide=wide)]) for wide in (False, True))
+@pytest.mark.parametrize("dataflow", ["ws", "os", "is"])
+@pytest.mark.parametrize("fill", ["serial", "none"])
+def test_a_sum_of_words_takes_one_pass_whatever_the_multipliers(dataflow: str, fill: str) -> None:
+    work = Workload([Gemm(100, 1, 70, wide=True)])
+    product = Workload([Gemm(100, 1, 70)])
+    shape = {"dataflow": dataflow, "fill": fill}
+    narrow = evaluate(Design(**shape, **WORDS), work)
+    int16 = evaluate(Design(**shape, data_width="int16"), work)
+    assert narrow.macs == int16.macs == 7000
+    assert narrow.compute_cycles == int16.compute_cycles
+    assert narrow.compute_cycles == evaluate(Design(**shape), product).compute_cycles  # SCALE-Sim's
+    assert narrow.energy_parts["mac"] < int16.energy_parts["mac"]  # an adder, no multiplier
+
+
+def test_cells_that_add_wider_words_have_the_path_for_it() -> None:
+    def array(dataflow: str, width: str, bits: int | None, accumulator: int = 32) -> float:
+        fields = {"dataflow": dataflow, "data_width": width, "elementwise_bits": bits}
+        design = Design(rows=8, cols=4, accumulator_bits=accumulator, **fields)
+        return evaluate(design, Workload([Gemm(8, 8, 8)])).area_parts["array"]
+
+    register, adder = 8.74 * 1e-6, (986.3557692307693 - 783.2019230769231) / 16 * 1e-6
+    path = 8 * register + 32 * 1.862 / 4.256 * adder
+    column = array("is", "int8", 16) - array("os", "int8", 16)
+    assert column == pytest.approx((8 * 4 - 8) * path, rel=1e-4)  # all cells, less those of one column
+    assert array("is", "int8", None) == array("os", "int8", None)
+    assert array("is", "int16", None) == array("os", "int16", None)
+
+
+def test_a_product_of_words_runs_digit_by_digit() -> None:
+    operands, words = (Workload([Gemm(64, 2, 64, wide=wide)]) for wide in (False, True))
     assert evaluate(Design(**WORDS), words).macs == 2 * evaluate(Design(**WORDS), operands).macs
     assert evaluate(Design(), words).macs == evaluate(Design(), operands).macs
-    int16 = Design(data_width="int16")
-    assert evaluate(int16, words).energy_j == evaluate(int16, operands).energy_j
 
 
 def test_a_table_has_its_own_width() -> None:
