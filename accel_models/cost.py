@@ -1,6 +1,6 @@
 """CostReport: what a workload costs on one design."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from accel_models.design import Design
@@ -81,6 +81,27 @@ class CostReport:
         import pandas as pd  # imported here: it takes longer to load than all of accel_models
 
         return pd.DataFrame(self.layer_columns)
+
+    @property
+    def schedules(self) -> "pd.DataFrame":
+        """What both schedules of element-wise work cost by the analytic model, under "fused" and "operation".
+
+        Columns: cycles, latency_s, energy_j, dram_reads, dram_writes (bytes), and elementwise, the share of
+        all cycles that is no matrix product.
+        """
+        import pandas as pd
+
+        from accel_models.backends.analytic import evaluate_one
+
+        rows = {}
+        for schedule in ("fused", "operation"):
+            found = evaluate_one(replace(self.design, schedule=schedule), self.workload)
+            names = ("cycles", "latency_s", "energy_j", "dram_reads", "dram_writes")
+            layers = zip(found.layer_columns["kind"], found.layer_columns["cycles"], strict=True)
+            products = sum(cycles for kind, cycles in layers if kind == "gemm")
+            rows[schedule] = {name: getattr(found, name) for name in names}
+            rows[schedule]["elementwise"] = 1 - products / found.cycles
+        return pd.DataFrame.from_dict(rows, orient="index")
 
     @property
     def levels(self) -> "pd.DataFrame":

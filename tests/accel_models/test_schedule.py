@@ -202,6 +202,33 @@ def test_fused_is_never_slower_and_its_layers_add_up(fields: dict[str, Any], row
         assert layers.energy_j.sum() == pytest.approx(report.energy_j, rel=1e-12)
 
 
+def test_a_report_shows_both_schedules() -> None:
+    report = evaluate(big(output_buffer=16384), attention(512, 512))
+    both = report.schedules
+    assert both.latency_s["fused"] == report.latency_s < both.latency_s["operation"]
+    assert 0 < both.elementwise["fused"] < both.elementwise["operation"] < 1
+
+
+@pytest.mark.slow
+def test_bert_base_is_mostly_matrix_products() -> None:
+    """Three of its layers at 128 tokens on 64 x 64 cells with 1 MiB scratchpads: over 40% an operation at a time."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    import approx
+
+    ids = torch.full((1, 128), 5)
+    with torch.device("meta"):
+        model = BertModel(BertConfig(num_hidden_layers=3, vocab_size=100)).eval()
+        program = approx.trace(model, {"input_ids": ids.to("meta"), "attention_mask": ids.to("meta")})
+    mib = {f"{name}_buffer": 1 << 20 for name in ("input", "weight", "output")}
+    design = Design(rows=64, cols=64, dataflow="os", technology="28nm", elementwise_bits=16, **mib)
+    both = evaluate(replace(design, activations="on_chip"), program.workload()).schedules
+    assert both.elementwise["fused"] <= 0.15
+    assert 4 * both.latency_s["fused"] <= 5.5e-3
+    assert both.elementwise["operation"] > 0.4
+
+
 def test_many_designs_count_as_one() -> None:
     rng, count = np.random.default_rng(0), 64
     frame = pd.DataFrame(
