@@ -211,7 +211,7 @@ def test_a_report_shows_both_schedules() -> None:
 
 @pytest.mark.slow
 def test_bert_base_is_mostly_matrix_products() -> None:
-    """Three of its layers at 128 tokens on 64 x 64 cells with 1 MiB scratchpads: over 40% an operation at a time."""
+    """Three layers at 128 tokens, 64 x 64 cells, 1 MiB scratchpads: over 40% an operation at a time."""
     import torch
     from transformers import BertConfig, BertModel
 
