@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test lint types docs clean
+.PHONY: study test lint types docs versions clean
 
 study: .venv/.installed
 	$(BIN)/neuralmatrix run studies/bert_digits.toml
@@ -19,6 +19,11 @@ types: .venv/.tested
 
 docs: .venv/.tested
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The tests under other Pythons and with the lowest supported versions, as far as this machine has them.
+versions: .venv/.tested
+	$(BIN)/pip install --quiet nox
+	$(BIN)/nox
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
