@@ -2,8 +2,8 @@
 
     make versions
 
-A Python that is missing is passed over, with a line. torch alone keeps its pinned version in `lowest`: what it
-installs differs by machine (see constraints.txt).
+A Python that is missing is passed over, with a line. torch alone keeps its pinned version in `lowest`: what
+it installs differs by machine (see constraints.txt).
 """
 
 from pathlib import Path
