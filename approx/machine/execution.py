@@ -81,7 +81,7 @@ class Execution:
             self.unit.work["move"] += np.size(plain(result))
         if kind == "host":
             return _host_result(result)
-        return guarded(result)
+        return in_type(guarded(result), node["value"])
 
     def _argument(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -106,6 +106,17 @@ def _typed(result: Any, stated: Any) -> Any:
         dtype = numpy_type(stated["dtype"])
         return result if isinstance(result, Words) else np.asarray(result).astype(dtype, copy=False)
     return result
+
+
+def in_type(result: Any, stated: Any) -> Any:
+    """Computed integers and masks in the type that the program states; they are words as floats are."""
+    if isinstance(result, list | tuple):
+        parts = stated if isinstance(stated, list) else [None] * len(result)
+        return type(result)(in_type(part, own) for part, own in zip(result, parts, strict=True))
+    if not isinstance(result, Words) or not isinstance(stated, dict) or "dtype" not in stated:
+        return result
+    dtype = numpy_type(stated["dtype"])
+    return result if np.issubdtype(dtype, np.floating) else plain(result).astype(dtype).view(Words)
 
 
 def _host_result(result: Any) -> Any:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from approx.machine.checks import TABLES
+from approx.machine.checks import TABLES, gives_floats
+from approx.machine.choices import COUNTS, compares, guide, is_number
 from approx.machine.copies import COPIES
-from approx.machine.execution import Execution
+from approx.machine.execution import Execution, in_type
 from approx.machine.gemm import GEMM
 from approx.machine.integer import IntegerUnits
 from approx.machine.move import MOVE
@@ -23,6 +24,7 @@ from approx.machine.words import Words, plain
 Step = Mapping[str, Any]
 _SUMS = ("aten.sum.dim_IntList", "aten.mean.dim")
 _MULTIPLY = ("aten.mul.Tensor", "aten.mul.Scalar")
+_WITHOUT_DIGITS = tuple(f"aten.{name}.default" for name in ("ceil", "floor", "round", "trunc"))
 _SUBTRACT = ("aten.sub.Tensor", "aten.sub.Scalar")
 
 
@@ -65,7 +67,7 @@ class FixedExecution(Execution):
         if step is None:
             return super()._call(node)
         self.instructions[node["kind"]] += 1
-        result = self._planned(node, step)
+        result = self._planned(node, step) if gives_floats(node) else self._whole(node)
         if node["target"] in COPIES:
             self.unit.work["move"] += np.size(plain(result))
         return _guarded(result)
@@ -74,6 +76,8 @@ class FixedExecution(Execution):
         target = node["target"]
         if step["fraction"] is not None:
             return self._product(node, step)
+        if target in _WITHOUT_DIGITS:
+            return self._without_digits(node, step)
         if target in _SUMS or target.startswith("aten.avg_pool"):
             return self._sum(node, step)
         if node["kind"] == "hadamard" and target != "aten.neg.default":
@@ -130,7 +134,13 @@ class FixedExecution(Execution):
 
     def _chosen(self, node: Mapping[str, Any], step: Step) -> Any:
         """A move or a maximum: all that joins in is brought to the result's word."""
-        arguments = [self._in_word(value, step["word"]) for value in node["args"]]
+        guides, word = guide(node["target"]), step["word"]
+        arguments = [
+            self._argument(value)
+            if i == guides
+            else self._in_word(float(value) if is_number(node["target"], i, value) else value, word)
+            for i, value in enumerate(node["args"])
+        ]
         named = {name: self._in_word(value, step["word"]) for name, value in node["kwargs"].items()}
         if node["kind"] == "move":
             return MOVE[node["target"]](*arguments, **named)
@@ -149,6 +159,50 @@ class FixedExecution(Execution):
         ):
             return _quantised(np.asarray(argument, np.float32), word)
         return argument
+
+    def _whole(self, node: Mapping[str, Any]) -> Any:
+        """Integers and masks, made of words as they are; values that are compared are aligned first."""
+        target, kind = node["target"], node["kind"]
+        named = {name: self._argument(value) for name, value in node["kwargs"].items()}
+        if compares(target):
+            arguments = self._aligned(node["args"])
+        elif target == "aten.to.dtype":
+            arguments = [self._in_word(node["args"][0], {"bits": 63, "fraction": 0}), *node["args"][1:]]
+            return in_type(arguments[0], node["value"])
+        else:
+            arguments = [self._argument(value) for value in node["args"]]
+        function = COUNTS.get(target) or TABLES[kind][target]
+        result = function(*arguments, **named) if kind == "move" else function(self.unit, *arguments, **named)
+        return in_type(_guarded(result), node["value"])
+
+    def _aligned(self, values: Sequence[Any]) -> list[Any]:
+        """Two values on one scale; a number that lies between two words becomes half a step between them."""
+        planned = [isinstance(v, dict) and v.get("node") in self._plan for v in values]
+        fractions = [self._word(v)["fraction"] for v, known in zip(values, planned, strict=True) if known]
+        finest = max(fractions) + 1  # room for half a step
+        return [
+            self.unit.aligned(self._argument(v), finest - self._word(v)["fraction"])
+            if known
+            else self._threshold(self._argument(v), finest)
+            for v, known in zip(values, planned, strict=True)
+        ]
+
+    def _threshold(self, value: Any, fraction: int) -> Any:
+        """A number to compare words with: an odd integer where no word is equal to it."""
+        number = np.asarray(value)
+        exact = number.astype(np.float32 if np.issubdtype(number.dtype, np.floating) else number.dtype)
+        with np.errstate(over="ignore"):
+            scaled = np.clip(exact.astype(np.float64) * 2.0 ** (fraction - 1), -(2.0**50), 2.0**50)
+        below = np.floor(scaled)
+        return (2 * below + (scaled > below)).astype(np.int64).view(Words)
+
+    def _without_digits(self, node: Mapping[str, Any], step: Step) -> Any:
+        """Words rounded to whole numbers, and to the result's word."""
+        (value, *_), word = node["args"], step["word"]
+        fraction = max(self._word(value)["fraction"], 0)
+        x = self.unit.aligned(self._argument(value), fraction - self._word(value)["fraction"])
+        whole = self.unit.whole_part(x, fraction, node["target"].split(".")[1])
+        return self.unit.rounded(whole, -word["fraction"], _limit(word))
 
     def _word(self, value: Mapping[str, Any]) -> Mapping[str, int]:
         word: Mapping[str, int] = self._plan[value["node"]]["word"]

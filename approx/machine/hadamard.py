@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from approx.machine.choices import LOGIC
 from approx.machine.units import Units
 from approx.machine.words import Words
 
@@ -53,6 +54,7 @@ def index_add(unit: Units, x: Any, dim: int, index: Any, part: Any, alpha: float
 
 
 HADAMARD: dict[str, Callable[..., Any]] = {
+    **LOGIC,
     "aten.add.Scalar": add,
     "aten.add.Tensor": add,
     "aten.index_add.default": index_add,

@@ -60,6 +60,19 @@ class IntegerUnits(Units):
         slope, middle, offset = rows[entry, 0], rows[entry, 1], rows[entry, 2]
         return _words((slope * (_integers(x) - middle) << shift) + offset)
 
+    def difference(self, x: Any, y: Any) -> Words:
+        """X - y for a comparison, which no accumulator holds."""
+        result = _integers(x) - _integers(y)
+        self.work["hadamard"] += result.size
+        return _words(result)
+
+    def select(self, mask: Any, x: Any, y: Any) -> Words:
+        """S x + (1 - s) y, the factors fetched by a mask."""
+        result = np.where(_integers(mask).astype(bool), _integers(x), _integers(y))
+        self.work["lookup"] += result.size
+        self.work["hadamard"] += 2 * result.size
+        return _words(result)
+
     def numbers(self, values: Any) -> NDArray[Any]:
         """Integers as the entries of a table."""
         return np.array(values, np.int64)
@@ -89,6 +102,17 @@ class IntegerUnits(Units):
         up = (rest > half) | ((rest == half) & (floor & 1 == 1))
         return _words(np.clip(np.where(right > 0, floor + up, floor), -limit, limit))
 
+    def whole_part(self, x: Any, fraction: int, how: str) -> Words:
+        """Integers with so many digits after the point as whole numbers; `how` is ceil, floor, round or trunc."""
+        integers = _integers(x)
+        self.work["hadamard"] += integers.size
+        if how == "round":
+            return self.rounded(x, fraction, 2**62)
+        if how == "floor":
+            return _words(integers >> fraction)
+        up = -(-integers >> fraction)
+        return _words(up if how == "ceil" else np.where(integers < 0, up, integers >> fraction))
+
     def _accumulated(self, sums: Integers) -> Words:
         if sums.size and max(int(sums.max()), -int(sums.min())) >= 2 ** (self.accumulator - 1):
             raise ValueError(f"a partial sum overflows the accumulators' {self.accumulator} bits")
@@ -102,7 +126,7 @@ class IntegerUnits(Units):
 
 def _integers(x: Any) -> Integers:
     array = plain(x)
-    if not np.issubdtype(array.dtype, np.integer):
+    if not (np.issubdtype(array.dtype, np.integer) or array.dtype == bool):
         raise TypeError(f"{array.dtype} among integer words")
     return array.astype(np.int64, copy=False)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from approx.machine.choices import CHOICES
 from approx.machine.units import Units
 from approx.machine.windows import Array, axes_last, batched, each, windows
 
@@ -91,6 +92,7 @@ def max_pool(axes: int) -> Callable[..., Array]:
 
 
 LOOKUP: dict[str, Callable[..., Any]] = {
+    **CHOICES,
     "aten.amax.default": maximum,
     "aten.clamp.default": clamp,
     "aten.clamp_max.default": clamp_max,

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from approx.machine.words import Words, guarded, plain
+from approx.machine.words import Words, plain
 
 Floats = NDArray[np.float32]
 _LARGEST = np.finfo(np.float32).max
+_WHOLE: dict[str, Any] = {"ceil": np.ceil, "floor": np.floor, "round": np.round, "trunc": np.trunc}
 
 
 class Units:
@@ -67,6 +68,22 @@ class Units:
         with np.errstate(over="ignore", invalid="ignore"):
             return _words(slope * plain(saturated(x)) + intercept)
 
+    def difference(self, x: Any, y: Any) -> Words:
+        """X - y for a comparison: 0 where both are the same infinity."""
+        return self.subtract(saturated(x), saturated(y))
+
+    def select(self, mask: Any, x: Any, y: Any) -> Words:
+        """S x + (1 - s) y, the factors fetched by a mask; a factor of 0 gates its product, even of NaN."""
+        result = np.where(plain(mask).astype(bool), _number(x), _number(y))
+        self.work["lookup"] += result.size
+        self.work["hadamard"] += 2 * result.size
+        return _words(result)
+
+    def whole(self, x: Any, how: str) -> Words:
+        """X rounded to a word without digits after the point; `how` is ceil, floor, round or trunc."""
+        self.work["hadamard"] += np.size(plain(x))
+        return _words(_WHOLE[how](_float32(x)))
+
     def numbers(self, values: Any) -> NDArray[Any]:
         """Numbers as the entries of a table."""
         return np.array(values, np.float32)
@@ -87,10 +104,15 @@ def saturated(x: Any) -> Words:
     return _words(np.clip(_float32(x), -_LARGEST, _LARGEST))
 
 
+def _number(x: Any) -> Any:
+    """X to select: integers stay integers."""
+    return plain(x) if isinstance(x, np.ndarray) and not np.issubdtype(plain(x).dtype, np.floating) else _float32(x)
+
+
 def _float32(x: Any) -> Floats:
     return plain(x).astype(np.float32, copy=False)
 
 
 def _words(x: NDArray[Any]) -> Words:
-    words: Words = guarded(x)
+    words: Words = np.asarray(x).view(Words)
     return words

@@ -15,7 +15,7 @@ from torch._dispatch.python import enable_python_dispatcher
 
 from approx.cpwl import get_function, split_name
 from approx.network.host import is_computed
-from approx.network.nodes import aten, dtype, module_path, reads_input, shape, source_line
+from approx.network.nodes import aten, dtype, is_float, module_path, reads_input, shape, source_line
 from approx.network.site import SiteModule
 
 Value = Any  # an fx.Node, or a Python number
@@ -102,6 +102,10 @@ class Builder:
     def varies(self, x: Value) -> bool:
         """Whether x depends on the program's inputs."""
         return isinstance(x, fx.Node) and reads_input(x)
+
+    def is_choice(self, x: Value) -> bool:
+        """Whether x is integers or a mask that the accelerator made of computed values."""
+        return isinstance(x, fx.Node) and not is_float(x.meta["val"]) and is_computed(x)
 
     def readers_of_part(self, index: int) -> list[fx.Node]:
         """Nodes of the source that take part `index` of what the op being rewritten returns, and use it."""

@@ -1,7 +1,7 @@
 """The host's side: integers and masks, and whatever is the same for every input.
 
 The host prepares what the accelerator reads. What the accelerator computes it may only report: a comparison
-of computed values inside the network would be a nonlinear function in disguise.
+of computed values inside the network, and all that is made of its result, is the accelerator's (`choices`).
 """
 
 from typing import Any
@@ -53,9 +53,20 @@ def runs_on_host(target: Any, value: Any, inputs: list[fx.Node]) -> bool:
 def on_host(node: fx.Node) -> bool:
     """Whether a node of a legalized graph is the host's work."""
     if "on_host" not in node.meta:
-        free = not reads_input(node)
-        node.meta["on_host"] = free or runs_on_host(node.target, node.meta.get("val"), node.all_input_nodes)
+        inputs = node.all_input_nodes
+        prepared = runs_on_host(node.target, node.meta.get("val"), inputs) and not is_choice(node.target, inputs)
+        node.meta["on_host"] = not reads_input(node) or prepared
     return bool(node.meta["on_host"])
+
+
+def is_choice(target: Any, inputs: list[fx.Node]) -> bool:
+    """Whether the integers or the mask that an op gives are made of words, beyond their shapes."""
+    return target not in SHAPE_ONLY and any(is_computed(n) or _is_data(n) for n in inputs)
+
+
+def _is_data(node: fx.Node) -> bool:
+    """Whether a node holds words of a float input."""
+    return is_float(node.meta.get("val")) and reads_input(node) and _holds_data(node)
 
 
 def _is_mask_work(node: fx.Node) -> bool:
@@ -65,13 +76,15 @@ def _is_mask_work(node: fx.Node) -> bool:
 
 
 def is_computed(node: fx.Node) -> bool:
-    """Whether the node's floats come out of the accelerator's arithmetic on data or weights.
+    """Whether the node's numbers come out of the accelerator's arithmetic on data or weights.
 
     What is computed from masks alone ((1 - mask) * -1e4) is known to the host as well.
     """
     if "is_computed" not in node.meta:
-        node.meta["is_computed"] = any(is_computed(n) for n in node.all_input_nodes) or (
-            _is_arithmetic(node) and reads_input(node) and any(_holds_data(n) for n in node.all_input_nodes)
+        inputs = node.all_input_nodes
+        node.meta["is_computed"] = node.target not in SHAPE_ONLY and (
+            any(is_computed(n) for n in inputs)
+            or (_is_arithmetic(node) and reads_input(node) and any(_holds_data(n) for n in inputs))
         )
     return bool(node.meta["is_computed"])
 

@@ -50,8 +50,10 @@ class Sizes:
         return int(size.subs(dict.fromkeys(size.free_symbols, self._batch)))
 
     def shape(self, node: Any) -> tuple[int, ...]:
-        """Shape of the value of `node`, an fx.Node."""
-        return tuple(self.size(s) for s in node.meta["val"].shape)
+        """Shape of the value of `node`, an fx.Node; of several, that of the first."""
+        value = node.meta["val"]
+        first = value[0] if isinstance(value, tuple | list) else value
+        return tuple(self.size(s) for s in first.shape)
 
     def elements(self, node: Any) -> int:
         """Number of elements of the value of `node`, an fx.Node."""

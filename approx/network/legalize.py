@@ -14,12 +14,13 @@ from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
 from approx.network.builder import Builder, UnsupportedOperator
+from approx.network.choices import SELECTING
 from approx.network.decompose import decompose
 from approx.network.export import Exported
-from approx.network.host import is_computed, only_reported, runs_on_host
+from approx.network.host import is_choice, is_computed, only_reported, runs_on_host
 from approx.network.instructions import INSTRUCTIONS
 from approx.network.mutation import functional, is_in_place, store
-from approx.network.nodes import SHAPE_ONLY, aten, is_float
+from approx.network.nodes import aten, is_float
 from approx.network.rules import RULES
 
 __all__ = ["UnsupportedOperator", "legalize"]
@@ -137,6 +138,10 @@ class _Translation:
         """Whether `node`, which holds integers or a mask, serves only to be put out."""
         return self.reported and only_reported(node)
 
+    def _is_read(self, node: fx.Node) -> bool:
+        """Whether the integers or the mask of `node` are read inside the network."""
+        return not self._only_reported(node)
+
     def _block(self, node: fx.Node, args: tuple[Any, ...]) -> Any:
         """A graph under no_grad is that graph; so it is under an autocast that is switched off."""
         position = _BLOCKS[node.target]
@@ -160,14 +165,16 @@ class _Translation:
         if target is operator.getitem and isinstance(args[0], tuple | list):
             return args[0][args[1]]
         inputs = _nodes(args, kwargs)
-        if runs_on_host(target, node.meta.get("val"), inputs):
-            self._check_host(node, inputs)
+        chosen = is_choice(target, inputs) and self._is_read(node) and _has_form(target, inputs)
+        if runs_on_host(target, node.meta.get("val"), inputs) and not chosen:
             if target in _TAKEN_APART:
                 return self._taken_apart(node, target, args, kwargs)
-            return self.b.op(target, *args, **kwargs)
+            result = self.b.op(target, *args, **kwargs)
+            result.meta["on_host"] = True  # of computed values too, where it is put out and not read
+            return result
         if target in RULES:
             return RULES[target](self.b, *args, **kwargs)
-        if target in INSTRUCTIONS or target is operator.getitem:
+        if target in INSTRUCTIONS or target in SELECTING or target is operator.getitem:
             return self.b.op(target, *args, **kwargs)
         return self._taken_apart(node, target, args, kwargs)
 
@@ -181,17 +188,11 @@ class _Translation:
             )
         return self._inline(node, *parts)
 
-    def _check_host(self, node: fx.Node, inputs: list[fx.Node]) -> None:
-        """Integers and masks made from computed values may be reported, not computed with."""
-        if node.target in SHAPE_ONLY or not any(
-            is_float(n.meta.get("val")) and is_computed(n) for n in inputs
-        ):
-            return
-        if not self._only_reported(node):
-            raise self.b.refusal(
-                "it makes integers or a mask of values that the accelerator computes, for use inside the "
-                "network, which is no matrix operation; a piecewise-linear form would be supported"
-            )
+
+def _has_form(target: Any, inputs: list[fx.Node]) -> bool:
+    """Whether an op on words must, or can, be the accelerator's; the host may look at an input itself."""
+    known = target in INSTRUCTIONS or target in SELECTING or target in RULES or target is operator.getitem
+    return known or any(is_computed(n) for n in inputs)
 
 
 def _nodes(args: Any, kwargs: Any) -> list[fx.Node]:

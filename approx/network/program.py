@@ -14,9 +14,10 @@ from accel_models import Flow, Lookup, Operation, Workload
 from approx.cpwl import ADDRESSING, fit
 from approx.network.approximation import Approximation
 from approx.network.certificate import Certificate, certify, kind_of
+from approx.network.choices import instruction_of
 from approx.network.export import Exported
 from approx.network.flow import flow
-from approx.network.instructions import INSTRUCTIONS, Kind, Sizes
+from approx.network.instructions import Kind, Sizes
 from approx.network.site import Site, SiteModule, per_inference
 
 
@@ -117,9 +118,10 @@ class MatrixProgram:
         """The work of a node, or, where that depends on the tables, its site and elements."""
         if node.op == "call_module":
             return self._site_of[str(node.target)], sizes.elements(node)
-        if node.op != "call_function" or kind_of(node) is Kind.HOST or node.target not in INSTRUCTIONS:
+        if node.op != "call_function" or kind_of(node) is Kind.HOST:
             return []
-        return INSTRUCTIONS[node.target].work(node, sizes)
+        known = instruction_of(node)
+        return [] if known is None else known.work(node, sizes)
 
     @functools.cached_property
     def _site_of(self) -> dict[str, Site]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from torch import fx
 
-from approx.network.fixed import rules  # noqa: F401 - registers them
+from approx.network.fixed import choices, rules  # noqa: F401 - register theirs
 from approx.network.fixed.accumulators import width
 from approx.network.fixed.edges import Edge
 from approx.network.fixed.plan import Plan
 from approx.network.fixed.planner import Planner
+from approx.network.host import is_computed
 from approx.network.nodes import is_float
 from approx.network.numerics import Numerics
 
@@ -27,7 +28,8 @@ def build(program: fx.GraphModule, edges: Mapping[str, Edge], numerics: Numerics
     """
     planner = Planner(program, edges, numerics)
     for node in program.graph.nodes:
-        if node.op in ("placeholder", "call_function", "call_module") and is_float(node.meta.get("val")):
+        numbers = is_float(node.meta.get("val")) or is_computed(node)
+        if node.op in ("placeholder", "call_function", "call_module") and numbers:
             planner.visit(node)
     accumulator = width(planner.needs, numerics.accumulator)
     return planner.finished(accumulator), accumulator

@@ -47,9 +47,10 @@ def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]
     copied = {old: _in(module, new.name) for old, new in copies.items()}
     writer = _Writer(program, module, plan, bits_of, copied)
     for node in list(program.graph.nodes):
-        if node.name in plan:
+        if node.name in plan and is_float(node.meta.get("val")):
             writer.write(node)
-    _without_signs_of_zero(module.graph, {copied[node] for node in program.graph.nodes if node.name in plan})
+    words = [node for node in program.graph.nodes if node.name in plan and is_float(node.meta.get("val"))]
+    _without_signs_of_zero(module.graph, {copied[node] for node in words})
     fuse(module)
     module.graph.eliminate_dead_code()
     module.delete_all_unused_submodules()

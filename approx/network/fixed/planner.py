@@ -17,7 +17,7 @@ from approx.network.fixed.plan import Constant, Plan, Step
 from approx.network.fixed.words import Word
 from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
-from approx.network.nodes import aten, label
+from approx.network.nodes import aten, arguments, is_float, label
 from approx.network.numerics import Numerics
 from approx.network.site import SiteModule
 
@@ -39,9 +39,13 @@ def rule(*targets: Any) -> Callable[[Rule], Rule]:
 
 
 def _key(node: fx.Node) -> Any:
-    """What a node is registered under: its op, or "site" or "move"."""
+    """What a node is registered under: its op, or "site", "move", "whole" (integers) or "number" (of them)."""
     if node.op == "call_module":
         return "site"
+    if not is_float(node.meta.get("val")):
+        return "whole"
+    if node.target is aten.to.dtype and not is_float(arguments(node)[0].meta.get("val")):
+        return "number"
     known = INSTRUCTIONS.get(node.target)
     return "move" if known is None or known.kind is Kind.MOVE else node.target
 

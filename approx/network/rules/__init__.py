@@ -8,6 +8,7 @@ from approx.network.rules import (
     activations,
     arithmetic,
     attention,
+    choices,
     elementary,
     embedding,
     limits,
@@ -17,6 +18,7 @@ from approx.network.rules import (
     reductions,
     refusals,
     resampling,
+    running,
     softmax,
     views,
 )
@@ -27,6 +29,7 @@ __all__ = [
     "activations",
     "arithmetic",
     "attention",
+    "choices",
     "elementary",
     "embedding",
     "limits",
@@ -37,6 +40,7 @@ __all__ = [
     "refusals",
     "resampling",
     "rule",
+    "running",
     "softmax",
     "views",
 ]

@@ -19,18 +19,6 @@ def div(b: Builder, x: Value, y: Value) -> fx.Node:
     return b.mul(inverse, x)
 
 
-@rule(aten.div.Tensor_mode, aten.div.Scalar_mode)
-def div_mode(b: Builder, x: Value, y: Value, rounding_mode: str | None = None) -> fx.Node:
-    """Division without rounding.
-
-    Raises:
-        UnsupportedOperator: it rounds.
-    """
-    if rounding_mode is not None:
-        raise b.refusal(f"rounding_mode = {rounding_mode!r} makes steps; a true division would be supported")
-    return div(b, x, y)
-
-
 @rule(aten.rsub.Scalar, aten.rsub.Tensor)
 def rsub(b: Builder, x: fx.Node, y: Value, alpha: float = 1) -> fx.Node:
     """Y minus alpha x."""
@@ -113,9 +101,16 @@ def bilinear(b: Builder, x: fx.Node, y: fx.Node, weight: fx.Node, bias: fx.Node 
     aten._to_copy.default,
 )
 def to(b: Builder, x: fx.Node, *args: Any, **kwargs: Any) -> fx.Node:
-    """Nothing where the type stays; else the words are rounded to the other type."""
+    """Nothing where the type stays; else the words are rounded to the other type.
+
+    To integers that is the whole part, to a mask a comparison with 0.
+    """
     kinds = [dtype(a) if isinstance(a, fx.Node) else a for a in (*args, *kwargs.values())]
     kind = next((k for k in kinds if isinstance(k, torch.dtype)), dtype(x))
+    if kind is torch.bool and dtype(x) is not kind:
+        return b.op(aten.ne.Scalar, x, 0)
+    if dtype(x).is_floating_point and not kind.is_floating_point:
+        x = b.op(aten.trunc.default, x)
     return x if kind is dtype(x) else b.op(aten.to.dtype, x, kind)
 
 

@@ -42,18 +42,6 @@ def smaller(b: Builder, x: fx.Node, y: fx.Node) -> fx.Node:
     return b.op(aten.minimum.default, x, y)
 
 
-@rule(aten.threshold.default)
-def threshold(b: Builder, x: fx.Node, threshold: float, value: float) -> fx.Node:
-    """X above the threshold, else the value: a clamp if the two are one number.
-
-    Raises:
-        UnsupportedOperator: they are two, which makes a step.
-    """
-    if threshold != value:
-        raise b.refusal(f"value = {value} makes a step; {threshold}, the threshold, would be supported")
-    return b.op(aten.clamp_min.default, x, value)
-
-
 @rule(aten.softshrink.default)
 def softshrink(b: Builder, x: fx.Node, lambd: float = 0.5) -> fx.Node:
     """X minus x kept within lambda."""

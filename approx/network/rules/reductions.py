@@ -9,7 +9,7 @@ from torch import fx
 
 from approx.network.builder import Builder
 from approx.network.host import only_reported
-from approx.network.nodes import aten, dtype, shape
+from approx.network.nodes import aten, dtype, is_float, shape
 from approx.network.rules.elementary import power
 from approx.network.rules.registry import rule
 
@@ -64,23 +64,22 @@ def minimum_of_all(b: Builder, x: fx.Node) -> fx.Node:
 
 @rule(aten.max.dim)
 def maximum_with_place(b: Builder, x: fx.Node, dim: int, keepdim: bool = False) -> tuple[fx.Node, Any]:
-    """The maximum, and where it is: the host looks that up, so it may only be reported."""
+    """The maximum, and where it is."""
     return b.maximum(x, [dim], keepdim), _place(b, aten.argmax.default, x, dim, keepdim)
 
 
 @rule(aten.min.dim)
 def minimum_with_place(b: Builder, x: fx.Node, dim: int, keepdim: bool = False) -> tuple[fx.Node, Any]:
-    """The minimum, and where it is, which may only be reported."""
+    """The minimum, and where it is."""
     return minimum(b, x, [dim], keepdim), _place(b, aten.argmin.default, x, dim, keepdim)
 
 
 def _place(b: Builder, find: Any, x: fx.Node, dim: int, keepdim: bool) -> fx.Node | None:
     readers = b.readers_of_part(1)
-    if not all(only_reported(reader) for reader in readers):
-        raise b.refusal(
-            "its indices are used inside the network; its values, or indices as outputs, are supported"
-        )
-    return b.op(find, x, dim, keepdim) if readers else None
+    place = b.op(find, x, dim, keepdim) if readers else None
+    if place is not None and all(only_reported(reader) for reader in readers):
+        place.meta["on_host"] = True
+    return place
 
 
 # Moments
@@ -155,7 +154,7 @@ def vector_norm(
     if math.isinf(order):
         return b.maximum(size, dims, keepdim) if order > 0 else minimum(b, size, dims, keepdim)
     if order == 0:
-        raise b.refusal("it counts what is not 0, which jumps; norms of order above 0 are supported")
+        return b.sum(b.op(aten.to.dtype, b.op(aten.ne.Scalar, x, 0), dtype(x)), dims, keepdim)
     return power(b, b.sum(power(b, size, order), dims, keepdim), 1.0 / order)
 
 
@@ -174,6 +173,8 @@ def norm(
 @rule(aten.cumsum.default)
 def running_sum(b: Builder, x: fx.Node, dim: int, **_: Any) -> fx.Node:
     """A product with a triangular matrix of ones."""
+    if not is_float(x.meta["val"]):
+        return b.op(aten.cumsum.default, x, dim)
     size = b.fixed(x, dim)
     return b.along(x, dim, torch.ones(size, size, dtype=dtype(x), device="cpu").tril())
 

@@ -4,50 +4,31 @@ from typing import Any, NoReturn
 
 from approx.network.builder import Builder
 from approx.network.nodes import aten
+from approx.network.rules.choices import COUNTED
 from approx.network.rules.registry import rule
 
-_STEPS = "it jumps, and a continuous table cannot; a piecewise-linear form would be supported"
-_ORDER = "it orders values by size, which is no matrix operation; max, min and their poolings are supported"
+_ORDER = "no tournament gives its result; sort, topk, argmax, max and min are supported"
 _PLACES = "where it reads or writes depends on computed values; indices made from integers are supported"
 _CHANCE = "it draws random numbers; a model that is deterministic in eval mode would be supported"
-_NUMBERS = "it replaces NaN and infinity, which a matrix program does not tell apart; clamp is supported"
 _PACKED = "packed sequences have no fixed shape; a padded batch would be supported"
 
 _REASONS = {
-    _STEPS: (
-        aten.ceil.default,
-        aten.floor.default,
-        aten.floor_divide.default,
-        aten.fmod.Scalar,
-        aten.fmod.Tensor,
-        aten.frac.default,
-        aten.hardshrink.default,
-        aten.heaviside.default,
-        aten.remainder.Scalar,
-        aten.remainder.Tensor,
-        aten.round.default,
-        aten.round.decimals,
-        aten.sgn.default,
-        aten.sign.default,
-        aten.trunc.default,
-    ),
     _ORDER: (
-        aten.cummax.default,
-        aten.cummin.default,
-        aten.kthvalue.default,
-        aten.median.default,
-        aten.median.dim,
         aten.mode.default,
-        aten.sort.default,
-        aten.sort.stable,
-        aten.topk.default,
     ),
     _PLACES: (
         aten.grid_sampler.default,
         aten.grid_sampler_2d.default,
         aten.grid_sampler_3d.default,
-        aten.index_put.default,
-        aten.masked_scatter.default,
+    ),
+    COUNTED: (
+        aten.masked_select.default,
+        aten.nonzero.default,
+        aten.nonzero_numpy.default,
+        aten.bincount.default,
+        aten._unique2.default,
+        aten.unique_consecutive.default,
+        aten.unique_dim.default,
     ),
     _CHANCE: (
         aten.bernoulli.default,
@@ -55,7 +36,6 @@ _REASONS = {
         aten.rand_like.default,
         aten.randn_like.default,
     ),
-    _NUMBERS: (aten.nan_to_num.default,),
     _PACKED: (
         aten.gru.data,
         aten.lstm.data,

@@ -18,6 +18,7 @@ from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
 from approx.network.export import Exported
 from approx.network.fixed import Edge, Step
+from approx.network.nodes import is_float
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.saving.arguments import call, decode, identifier, place
@@ -203,7 +204,10 @@ class _Reader:
         return histogram
 
     def _call(self, stated: Mapping[str, Any]) -> fx.Node:
-        return self._valued(call(self._graph, stated, self._nodes), stated)
+        node = self._valued(call(self._graph, stated, self._nodes), stated)
+        if stated["kind"] == "host" and not is_float(node.meta["val"]):
+            node.meta["on_host"] = True  # integers of computed values that are put out and not read
+        return node
 
     def _output(self, stated: Mapping[str, Any]) -> fx.Node:
         node: fx.Node = self._graph.output(tuple(decode(stated["args"], self._nodes)))
