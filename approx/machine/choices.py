@@ -93,7 +93,9 @@ def running_total(unit: Units, x: Any, dim: int, **_: Any) -> Any:
     """Running sums of counts: a product with a triangular matrix of ones."""
     rows = np.moveaxis(x, dim, -1)
     ones = unit.numbers(np.triu(np.ones((rows.shape[-1], rows.shape[-1]))))
-    return np.moveaxis(unit.product(np.reshape(rows, (-1, rows.shape[-1])), ones).reshape(rows.shape), -1, dim)
+    return np.moveaxis(
+        unit.product(np.reshape(rows, (-1, rows.shape[-1])), ones).reshape(rows.shape), -1, dim
+    )
 
 
 def place(sign: int) -> Callable[..., Any]:
@@ -109,15 +111,13 @@ def place(sign: int) -> Callable[..., Any]:
     return execute
 
 
-def order(
-    unit: Units, x: Any, *, stable: bool = True, dim: int = -1, descending: bool = False
-) -> tuple[Any, Any]:
+def order(unit: Units, x: Any, *, dim: int = -1, descending: bool = False, **_: Any) -> tuple[Any, Any]:
     """Values in order along an axis, and their places: of equal ones the first in place leads."""
     rows = np.moveaxis(x, dim, -1)
     sign = unit.numbers(1 if descending else -1)
     left, places = unit.multiply(rows, sign), _places(rows)
     values, order_of = [], []
-    for _ in range(rows.shape[-1]):
+    for _place in range(rows.shape[-1]):
         value, winner = _winner(unit, left, places)
         values.append(unit.multiply(value, sign))
         order_of.append(winner)
@@ -178,7 +178,9 @@ COUNTS: dict[str, Callable[..., Any]] = {
 LOGIC: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(["aten.__and__.Tensor", "aten.bitwise_and.Tensor", "aten.logical_and.default"], both),
     **dict.fromkeys(["aten.__or__.Tensor", "aten.bitwise_or.Tensor", "aten.logical_or.default"], either),
-    **dict.fromkeys(["aten.__xor__.Tensor", "aten.bitwise_xor.Tensor", "aten.logical_xor.default"], one_of_two),
+    **dict.fromkeys(
+        ["aten.__xor__.Tensor", "aten.bitwise_xor.Tensor", "aten.logical_xor.default"], one_of_two
+    ),
     **dict.fromkeys(["aten.bitwise_not.default", "aten.logical_not.default"], _not),
     **{
         f"aten.{name}.default": (lambda unit, x, how=name: unit.whole(x, how))
@@ -219,5 +221,3 @@ def guide(target: str) -> int | None:
 def compares(target: str) -> bool:
     """Whether an op compares two values."""
     return target.removeprefix("aten.").partition(".")[0] in _COMPARISONS
-
-

@@ -103,7 +103,7 @@ class IntegerUnits(Units):
         return _words(np.clip(np.where(right > 0, floor + up, floor), -limit, limit))
 
     def whole_part(self, x: Any, fraction: int, how: str) -> Words:
-        """Integers with so many digits after the point as whole numbers; `how` is ceil, floor, round or trunc."""
+        """Whole numbers of integers with digits after the point; `how` is ceil, floor, round or trunc."""
         integers = _integers(x)
         self.work["hadamard"] += integers.size
         if how == "round":

@@ -106,7 +106,11 @@ def saturated(x: Any) -> Words:
 
 def _number(x: Any) -> Any:
     """X to select: integers stay integers."""
-    return plain(x) if isinstance(x, np.ndarray) and not np.issubdtype(plain(x).dtype, np.floating) else _float32(x)
+    return (
+        plain(x)
+        if isinstance(x, np.ndarray) and not np.issubdtype(plain(x).dtype, np.floating)
+        else _float32(x)
+    )
 
 
 def _float32(x: Any) -> Floats:

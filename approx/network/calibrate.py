@@ -99,15 +99,30 @@ def calibrated_domain(function: Function, seen: tuple[float, float]) -> tuple[fl
         seen: least and greatest finite input; masked scores reach -3.4e38.
 
     Returns:
-        (low, high) with low < high, inside `seen` or barely around a single value.
+        (low, high) with low < high, inside `seen` and where the function is defined, or around a value.
     """
-    low = max(seen[0], _reached(function, function.left, -1.0))
+    low = max(_defined(function, seen), _reached(function, function.left, -1.0))
     high = min(seen[1], _reached(function, function.right, 1.0))
     if low < high:
         return low, high
     middle = min(max(seen[0], low), high)
     margin = max(abs(middle) * 1e-3, 1e-6)
     return middle - margin, middle + margin
+
+
+_OCTAVES = 10
+"""How far below the largest input a table begins where the function has a pole at the end of its support."""
+
+
+def _defined(function: Function, seen: tuple[float, float]) -> float:
+    """The least input that the function is defined for; others can only be those that a choice leaves out.
+
+    A logarithm that is computed everywhere and chosen where its argument is positive meets all numbers.
+    """
+    least = function.support[0]
+    if seen[0] > least or (seen[0] == least and least not in function.poles):
+        return seen[0]
+    return least + (seen[1] - least) * 2.0**-_OCTAVES if least in function.poles else least
 
 
 def _reached(function: Function, tail: object, side: float) -> float:

@@ -63,7 +63,9 @@ def certify(graph_module: fx.GraphModule) -> Certificate:
     entries = tuple(_entries(graph_module))
     kinds = Counter(entry.kind.value for entry in entries)
     functions = Counter(m.function for m in graph_module.modules() if isinstance(m, SiteModule))
-    jumping = tuple(node.name for node in graph_module.graph.nodes if node.op == "call_function" and jumps(node))
+    jumping = tuple(
+        node.name for node in graph_module.graph.nodes if node.op == "call_function" and jumps(node)
+    )
     return Certificate(entries, {kind.value: kinds[kind.value] for kind in Kind}, dict(functions), jumping)
 
 

@@ -2,8 +2,8 @@
 
 A comparison is a table with a jump: slope 0 and two intercepts, 0 below the threshold and 1 from it on. Its
 masks, and the whole numbers made of them, stay with the accelerator: the host never sees them. What a mask
-selects is s x + (1 - s) y, what a computed index selects is a table whose entries are the data, and an order is
-a tournament whose matches carry the places. All run natively in torch, to equal results.
+selects is s x + (1 - s) y, what a computed index selects is a table whose entries are the data, and an order
+is a tournament whose matches carry the places. All run natively in torch, to equal results.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any
 from torch import fx
 
 from accel_models import Gemm, Hadamard, Lookup, Move, Operation
-from approx.network.host import is_computed
+from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Instruction, Kind, Sizes, Work, instruction
 from approx.network.nodes import arguments, aten, is_float, label
 
@@ -50,7 +50,12 @@ def instruction_of(node: fx.Node) -> Instruction | None:
 
 def jumps(node: fx.Node) -> bool:
     """Whether a node's value jumps where its inputs cross a threshold."""
-    return node.target in (*COMPARISONS, *WHOLE, *_ORDERS) and any(is_computed(n) for n in node.all_input_nodes)
+    return node.target in (*COMPARISONS, *WHOLE, *_ORDERS) and not on_host(node)
+
+
+def selects(node: fx.Node) -> bool:
+    """Whether a node takes words, or a number, where a computed mask says."""
+    return node.target in SELECTING and _is_guided(node)
 
 
 def _is_guided(node: fx.Node) -> bool:
@@ -69,7 +74,9 @@ def _selecting(*targets: Any) -> Callable[[Work], Work]:
 def _jump(elements: int, node: fx.Node, segments: int = 2) -> list[Operation]:
     if elements == 0:
         return []
-    return [Lookup(elements=elements, segments=segments, addressing="comparator", name=label(node), table="jump")]
+    return [
+        Lookup(elements=elements, segments=segments, addressing="comparator", name=label(node), table="jump")
+    ]
 
 
 @instruction(Kind.LOOKUP, *COMPARISONS)

@@ -15,6 +15,8 @@ from torch import fx, nn
 from torch.export import Dim
 from torch.utils import _pytree as pytree
 
+from approx.network.experts import make_dense
+
 _RECURRENT = {
     torch.ops.aten.gru.input,
     torch.ops.aten.lstm.input,
@@ -136,6 +138,7 @@ def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 def _private_copy(model: nn.Module, keywords: list[str]) -> nn.Module:
     """A copy to convert: fine-tuning must not change the original, which fidelity is measured against."""
     private = copy.deepcopy(model).eval()
+    make_dense(private)
     if set(keywords) - set(inspect.signature(model.forward).parameters):
         _name_keywords(private, keywords)
     for module in private.modules():  # an encoder and a decoder have a config each

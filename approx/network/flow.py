@@ -63,7 +63,7 @@ def flow(steps: Iterable[tuple[fx.Node, Sequence[Operation]]], sizes: Sizes) -> 
             reads = [_read(values[operand], operand, node, sizes) for operand in operands]
             found += _of_node(node, operations, reads, len(found), sizes)
             values[node] = _Value(len(found) - 1, found[-1].writes)
-        elif _is_float(node) or is_computed(node):
+        elif _is_float(node) or (node.op == "call_function" and is_computed(node)):
             values[node] = _passed_on(node, [values[operand] for operand in operands], sizes)
     return tuple(found)
 

@@ -54,7 +54,9 @@ def on_host(node: fx.Node) -> bool:
     """Whether a node of a legalized graph is the host's work."""
     if "on_host" not in node.meta:
         inputs = node.all_input_nodes
-        prepared = runs_on_host(node.target, node.meta.get("val"), inputs) and not is_choice(node.target, inputs)
+        prepared = runs_on_host(node.target, node.meta.get("val"), inputs) and not is_choice(
+            node.target, inputs
+        )
         node.meta["on_host"] = not reads_input(node) or prepared
     return bool(node.meta["on_host"])
 

@@ -91,10 +91,10 @@ _INVERSES: dict[Any, Inverse] = {
 
 
 def _may_be_view(node: fx.Node) -> bool:
-    """Whether torch declares that the node may share memory with its first argument, or it picks a part."""
-    schema = getattr(node.target, "_schema", None)
-    aliases = schema is not None and any(r.alias_info is not None for r in schema.returns)
-    return node.target is operator.getitem or aliases
+    """Whether torch declares that the node, or what it is a part of, may share memory with its argument."""
+    source: Any = node.args[0] if node.target is operator.getitem else node
+    schema = getattr(source.target, "_schema", None)
+    return schema is not None and any(r.alias_info is not None for r in schema.returns)
 
 
 def _inverse(node: fx.Node) -> Inverse | None:

@@ -19,7 +19,7 @@ _WIDEST = 15
 
 
 @rule("whole")
-def whole(p: Planner, node: fx.Node) -> Step:
+def whole(_: Planner, node: fx.Node) -> Step:
     """A mask, or integers: no digit after the point, nothing rounded."""
     value = node.meta["val"]
     if value.dtype is torch.bool:
@@ -49,4 +49,3 @@ def without_digits(p: Planner, node: fx.Node) -> Step:
 def order(p: Planner, node: fx.Node) -> Step:
     """The words that were ordered."""
     return move(p, node)
-

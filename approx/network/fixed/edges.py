@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from approx.network.calibrate import Histogram
+from approx.network.choices import selects
 from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
 from approx.network.nodes import aten, is_float, reads_input
@@ -117,7 +118,7 @@ def _can_be_masked(graph: fx.Graph) -> set[fx.Node]:
         if node.op != "call_function" or not is_float(node.meta.get("val")):
             continue
         inputs = node.all_input_nodes
-        begins = _is_mask(node) or any(_is_mask(n) for n in inputs)
+        begins = _is_mask(node) or selects(node) or any(_is_mask(n) for n in inputs)
         known = INSTRUCTIONS.get(node.target)
         moves = known is not None and known.kind is Kind.MOVE
         if (node.target in _PASSES or moves or _is_mask(node)) and (begins or found.intersection(inputs)):

@@ -17,7 +17,7 @@ from approx.network.fixed.plan import Constant, Plan, Step
 from approx.network.fixed.words import Word
 from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
-from approx.network.nodes import aten, arguments, is_float, label
+from approx.network.nodes import arguments, aten, is_float, label
 from approx.network.numerics import Numerics
 from approx.network.site import SiteModule
 
@@ -39,7 +39,7 @@ def rule(*targets: Any) -> Callable[[Rule], Rule]:
 
 
 def _key(node: fx.Node) -> Any:
-    """What a node is registered under: its op, or "site", "move", "whole" (integers) or "number" (of them)."""
+    """What a node is registered under: its op, "site", "move", "whole" (integers) or "number" (of them)."""
     if node.op == "call_module":
         return "site"
     if not is_float(node.meta.get("val")):

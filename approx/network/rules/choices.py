@@ -31,7 +31,9 @@ def round_to(b: Builder, x: fx.Node, *, decimals: int = 0) -> fx.Node:
 @rule(aten.sign.default, aten.sgn.default)
 def sign(b: Builder, x: fx.Node) -> fx.Node:
     """[x > 0] - [x < 0]."""
-    return b.sub(number(b, b.op(aten.gt.Scalar, x, 0), dtype(x)), number(b, b.op(aten.lt.Scalar, x, 0), dtype(x)))
+    return b.sub(
+        number(b, b.op(aten.gt.Scalar, x, 0), dtype(x)), number(b, b.op(aten.lt.Scalar, x, 0), dtype(x))
+    )
 
 
 @rule(aten.heaviside.default)
@@ -84,8 +86,18 @@ def without_nan(
     """Numbers in the place of NaN and infinities."""
     largest = torch.finfo(dtype(x)).max
     numbers = b.op(aten.where.ScalarSelf, is_nan(b, x), float(nan or 0.0), x)
-    above = b.op(aten.where.ScalarSelf, b.op(aten.eq.Scalar, x, math.inf), largest if posinf is None else posinf, numbers)
-    return b.op(aten.where.ScalarSelf, b.op(aten.eq.Scalar, x, -math.inf), -largest if neginf is None else neginf, above)
+    above = b.op(
+        aten.where.ScalarSelf,
+        b.op(aten.eq.Scalar, x, math.inf),
+        largest if posinf is None else posinf,
+        numbers,
+    )
+    return b.op(
+        aten.where.ScalarSelf,
+        b.op(aten.eq.Scalar, x, -math.inf),
+        -largest if neginf is None else neginf,
+        above,
+    )
 
 
 # Division with a remainder
@@ -176,7 +188,9 @@ def one_hot_numbers(b: Builder, index: fx.Node, num_classes: int = -1) -> fx.Nod
         UnsupportedOperator: the number of classes depends on the indices.
     """
     if num_classes < 0:
-        raise b.refusal("num_classes = -1: counts the classes by the values; a number of classes is supported")
+        raise b.refusal(
+            "num_classes = -1: counts the classes by the values; a number of classes is supported"
+        )
     return number(b, one_hot(b, index, num_classes), torch.int64)
 
 
@@ -253,7 +267,9 @@ def read(b: Builder, x: fx.Node, indices: Any) -> fx.Node:
     return b.op(aten.index.Tensor, x, indices)
 
 
-COUNTED = "the size of its result depends on computed values; torch.where, which has a fixed size, is supported"
+COUNTED = (
+    "the size of its result depends on computed values; torch.where, which has a fixed size, is supported"
+)
 
 # What computed indices read and write
 
@@ -298,7 +314,9 @@ def _hits(b: Builder, x: fx.Node, dim: int, index: fx.Node) -> tuple[fx.Node, fx
     """
     axis = dim % len(shape(x))
     if any(a != c for i, (a, c) in enumerate(zip(shape(x), shape(index), strict=True)) if i != axis):
-        raise b.refusal("computed indices that reach a part of the other axes; all of them would be supported")
+        raise b.refusal(
+            "computed indices that reach a part of the other axes; all of them would be supported"
+        )
     marks = one_hot(b, index, b.fixed(x, axis))
     hit = b.op(aten.amax.default, marks, [axis], False)
     return _last_to(b, hit, axis), marks
@@ -316,11 +334,12 @@ def _last_to(b: Builder, x: fx.Node, axis: int) -> fx.Node:
 
 @rule(aten.topk.default)
 def top(
-    b: Builder, x: fx.Node, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+    b: Builder, x: fx.Node, k: int, dim: int = -1, largest: bool = True, *_: bool, **__: bool
 ) -> tuple[fx.Node, fx.Node]:
     """The first k of the values in order; of equal ones the first in place."""
-    values, places = _ordered(b, x, dim, largest)
-    return b.part(values, dim, 0, k), b.part(places, dim, 0, k)
+    axis = dim % max(len(shape(x)), 1)
+    values, places = _ordered(b, x, axis, largest)
+    return b.part(values, axis, 0, k), b.part(places, axis, 0, k)
 
 
 @rule(aten.sort.default)

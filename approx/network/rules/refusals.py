@@ -13,9 +13,7 @@ _CHANCE = "it draws random numbers; a model that is deterministic in eval mode w
 _PACKED = "packed sequences have no fixed shape; a padded batch would be supported"
 
 _REASONS = {
-    _ORDER: (
-        aten.mode.default,
-    ),
+    _ORDER: (aten.mode.default,),
     _PLACES: (
         aten.grid_sampler.default,
         aten.grid_sampler_2d.default,

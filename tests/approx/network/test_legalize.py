@@ -47,20 +47,8 @@ def converted_equals(model: nn.Module, *inputs: Any) -> Any:
 
 
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
-    "a choice by computed values": (
-        lambda _, x: torch.where(x * 2 > 0, x, 0 * x),
-        "mask of values that the acc",
-    ),
-    "a place computed and used": (
-        lambda _, x: F.one_hot((x * 2).argmax(-1), 4).float() @ x.mT,
-        "mask of values that",
-    ),
-    "a place made a number": (lambda _, x: (x * 2).max(-1)[1].float() * x[:, 0], "indices are used inside"),
-    "rounding": (lambda _, x: (x * 2).round(), "it jumps"),
-    "a sign": (lambda _, x: (x * 2).sign(), "it jumps"),
-    "rounded division": (lambda _, x: torch.div(x, 3, rounding_mode="floor"), "rounding_mode"),
-    "a threshold with a step": (lambda _, x: F.threshold(x, 0.1, 5.0), "makes a step"),
-    "order": (lambda _, x: (x * 2).topk(2)[0], "orders values by size"),
+    "a size by computed values": (lambda _, x: x[(x * 2)[:, 0] > 0], "size of its result depends"),
+    "the commonest value": (lambda _, x: (x * 2).mode(-1)[0], "no tournament"),
     "chance": (lambda _, x: x + torch.randn_like(x), "random numbers"),
     "no catalogue entry": (lambda _, x: torch.atan(x), r"no rule .* @rule\(torch\.ops\.aten\.atan"),
     "a spectrum": (lambda _, x: torch.fft.rfft(x).abs(), "aten"),
