@@ -323,6 +323,123 @@ def _cos() -> Function:
     )
 
 
+def _atan() -> Function:
+    return Function(
+        "atan",
+        np.arctan,
+        lambda x: 1 / (1 + x * x),
+        lambda x: -2 * x / (1 + x * x) ** 2,
+        (-8.0, 8.0),
+        left=(0.0, -math.pi / 2),
+        right=(0.0, math.pi / 2),
+        symmetry=ODD,
+    )
+
+
+def _asin() -> Function:
+    return Function(
+        "asin",
+        np.arcsin,
+        lambda x: (1 - x * x) ** -0.5,
+        lambda x: x * (1 - x * x) ** -1.5,
+        (-1.0, 1.0),
+        support=(-1.0, 1.0),
+        left="hold",
+        right="hold",
+        symmetry=ODD,
+    )
+
+
+def _acos() -> Function:
+    return Function(
+        "acos",
+        np.arccos,
+        lambda x: -((1 - x * x) ** -0.5),
+        lambda x: -x * (1 - x * x) ** -1.5,
+        (-1.0, 1.0),
+        support=(-1.0, 1.0),
+        left="hold",
+        right="hold",
+        symmetry=Symmetry(-1.0, offset=math.pi),
+    )
+
+
+def _asinh() -> Function:
+    return Function(
+        "asinh",
+        np.arcsinh,
+        lambda x: (1 + x * x) ** -0.5,
+        lambda x: -x * (1 + x * x) ** -1.5,
+        (-8.0, 8.0),
+        symmetry=ODD,
+    )
+
+
+def _acosh() -> Function:
+    return Function(
+        "acosh",
+        np.arccosh,
+        lambda x: (x * x - 1) ** -0.5,
+        lambda x: -x * (x * x - 1) ** -1.5,
+        (1.0, 16.0),
+        support=(1.0, math.inf),
+        left="hold",
+    )
+
+
+def _atanh() -> Function:
+    return Function(
+        "atanh",
+        np.arctanh,
+        lambda x: 1 / (1 - x * x),
+        lambda x: 2 * x / (1 - x * x) ** 2,
+        (-0.99, 0.99),
+        support=(-1.0, 1.0),
+        poles=(-1.0, 1.0),
+        symmetry=ODD,
+    )
+
+
+def _erfinv() -> Function:
+    def first(x: Array) -> Array:
+        return np.asarray(math.sqrt(math.pi) / 2 * np.exp(special.erfinv(x) ** 2))
+
+    return Function(
+        "erfinv",
+        special.erfinv,
+        first,
+        lambda x: 2 * special.erfinv(x) * first(x) ** 2,
+        (-0.99, 0.99),
+        support=(-1.0, 1.0),
+        poles=(-1.0, 1.0),
+        symmetry=ODD,
+    )
+
+
+def _lgamma() -> Function:
+    return Function(
+        "lgamma",
+        special.gammaln,
+        special.digamma,
+        lambda x: special.polygamma(1, x),
+        (2.0**-4, 16.0),
+        support=(0.0, math.inf),
+        poles=(0.0,),
+    )
+
+
+def _digamma() -> Function:
+    return Function(
+        "digamma",
+        special.digamma,
+        lambda x: special.polygamma(1, x),
+        lambda x: special.polygamma(2, x),
+        (2.0**-4, 16.0),
+        support=(0.0, math.inf),
+        poles=(0.0,),
+    )
+
+
 def _clip(x: Array, lo: float, hi: float) -> Array:
     return np.clip(x, lo, hi)
 
@@ -361,6 +478,15 @@ FUNCTIONS: MappingProxyType[str, Callable[..., Function]] = MappingProxyType(
         "pow": _pow,
         "sin": _sin,
         "cos": _cos,
+        "atan": _atan,
+        "asin": _asin,
+        "acos": _acos,
+        "asinh": _asinh,
+        "acosh": _acosh,
+        "atanh": _atanh,
+        "erfinv": _erfinv,
+        "lgamma": _lgamma,
+        "digamma": _digamma,
     }
 )
 """Every function of the catalogue by name; a value builds the :class:`Function`, with its parameter if

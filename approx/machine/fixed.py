@@ -24,6 +24,7 @@ from approx.machine.words import Words, plain
 Step = Mapping[str, Any]
 _SUMS = ("aten.sum.dim_IntList", "aten.mean.dim")
 _MULTIPLY = ("aten.mul.Tensor", "aten.mul.Scalar")
+_ACCUMULATING = ("aten.index_add.default", "aten.scatter_add.default")
 _WITHOUT_DIGITS = tuple(f"aten.{name}.default" for name in ("ceil", "floor", "round", "trunc"))
 _SUBTRACT = ("aten.sub.Tensor", "aten.sub.Scalar")
 
@@ -80,6 +81,8 @@ class FixedExecution(Execution):
             return self._without_digits(node, step)
         if target in _SUMS or target.startswith("aten.avg_pool"):
             return self._sum(node, step)
+        if target in _ACCUMULATING:
+            return self.unit.rounded(self._chosen(node, step), 0, _limit(step["word"]))
         if node["kind"] == "hadamard" and target != "aten.neg.default":
             return self._hadamard(node, step)
         return self._chosen(node, step)

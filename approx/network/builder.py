@@ -99,6 +99,19 @@ class Builder:
         value = getattr(self.root.get_submodule(path), leaf)
         return value if isinstance(value, torch.Tensor) else None
 
+    def known(self, node: Value) -> torch.Tensor | None:
+        """What `node` is for every input, or None if an input reaches it or its size is free."""
+        if not isinstance(node, fx.Node) or node.op not in ("get_attr", "call_function") or reads_input(node):
+            return None
+        if node.op == "get_attr":
+            return self.tensor(node)
+        leaves = {n: self.known(n) for n in node.all_input_nodes}
+        if any(value is None for value in leaves.values()):
+            return None
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: leaves[n])
+        result: torch.Tensor = node.target(*args, **kwargs)  # type: ignore[operator]
+        return result
+
     def varies(self, x: Value) -> bool:
         """Whether x depends on the program's inputs."""
         return isinstance(x, fx.Node) and reads_input(x)

@@ -63,6 +63,12 @@ class Histogram:
         high = edges[int(np.searchsorted(below, 1.0 - clip)) + 1]
         return max(self.lowest, float(low)), min(self.highest, float(high))
 
+    def least_above(self, end: float) -> float | None:
+        """The least bin above a number that inputs were counted in."""
+        edges, counts = ordered(self.counts.numpy())
+        above = np.flatnonzero((edges[:-1] > end) & (counts > 0))
+        return float(edges[above[0]]) if above.size else None
+
     def density(self, domain: tuple[float, float]) -> Density | None:
         """The histogram inside `domain`, for fits that weigh the error by how often an input occurs.
 
@@ -101,7 +107,8 @@ def calibrated_domain(function: Function, seen: tuple[float, float]) -> tuple[fl
     Returns:
         (low, high) with low < high, inside `seen` and where the function is defined, or around a value.
     """
-    low = max(_defined(function, seen), _reached(function, function.left, -1.0))
+    seen = _defined(function, seen)
+    low = max(seen[0], _reached(function, function.left, -1.0))
     high = min(seen[1], _reached(function, function.right, 1.0))
     if low < high:
         return low, high
@@ -111,18 +118,34 @@ def calibrated_domain(function: Function, seen: tuple[float, float]) -> tuple[fl
 
 
 _OCTAVES = 10
-"""How far below the largest input a table begins where the function has a pole at the end of its support."""
+"""Powers of two by which a table stays short of a pole at the end of a function's support."""
 
 
-def _defined(function: Function, seen: tuple[float, float]) -> float:
-    """The least input that the function is defined for; others can only be those that a choice leaves out.
+def _defined(function: Function, seen: tuple[float, float]) -> tuple[float, float]:
+    """The range seen as far as the function is a number; other inputs can only be what a choice leaves out.
 
     A logarithm that is computed everywhere and chosen where its argument is positive meets all numbers.
     """
-    least = function.support[0]
-    if seen[0] > least or (seen[0] == least and least not in function.poles):
-        return seen[0]
-    return least + (seen[1] - least) * 2.0**-_OCTAVES if least in function.poles else least
+    (least, most), (low, high) = function.support, seen
+    low = _inside(function, least, high) if _is_undefined(function, low, least) else low
+    high = _inside(function, most, low) if _is_undefined(function, high, most) else high
+    return low, high
+
+
+def undefined(function: Function, seen: tuple[float, float]) -> bool:
+    """Whether the function is not a number somewhere in the range seen."""
+    return any(_is_undefined(function, *ends) for ends in zip(seen, function.support, strict=True))
+
+
+def _inside(function: Function, end: float, other: float) -> float:
+    """The end of a support, or, where that is a pole, a point towards the other end of the range."""
+    return end + (other - end) * 2.0**-_OCTAVES if end in function.poles else end
+
+
+def _is_undefined(function: Function, x: float, end: float) -> bool:
+    """Whether x lies at or beyond an end of the support, and the function gives no number there."""
+    beyond = np.isfinite(end) and (x == end or (x < end) == (end == function.support[0]))
+    return bool(beyond and not np.isfinite(function(np.array([x]))[0]))
 
 
 def _reached(function: Function, tail: object, side: float) -> float:

@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 from accel_models import Workload
 from approx.cpwl import CpwlTable, Density, fit, get_function
 from approx.network.approximation import Approximation, TableSpec
-from approx.network.calibrate import Histogram, calibrated_domain
+from approx.network.calibrate import Histogram, calibrated_domain, undefined
 from approx.network.export import ExampleInputs, bind, export, split
 from approx.network.fixed import Edge, Plan, Recorder, build, emulation
 from approx.network.fixed.table import quantised
@@ -157,6 +157,17 @@ class ConvertedModule(nn.Module):
                 f"calibration reached no finite input of {', '.join(unseen)}: fitted on the default domain",
                 stacklevel=2,
             )
+        beyond = [
+            name
+            for name, histogram in self._histograms.items()
+            if (span := histogram.span()) and undefined(get_function(modules[name].function), span)
+        ]
+        if beyond:
+            warnings.warn(
+                f"calibration reached inputs of {', '.join(beyond)} for which the function is not a number: "
+                "the network is right only if it leaves these results out, as torch.where does",
+                stacklevel=2,
+            )
         self._fitted.clear()
         self.set_approximation(present)
         self.set_numerics(numerics)
@@ -286,7 +297,11 @@ class ConvertedModule(nn.Module):
         function = get_function(site.function)
         histogram = self._histograms.get(site.name)
         seen = None if histogram is None else histogram.span(clip)
-        return function.domain if seen is None else calibrated_domain(function, seen)
+        if histogram is None or seen is None:
+            return function.domain
+        if undefined(function, seen):
+            seen = histogram.least_above(function.support[0]) or seen[0], seen[1]
+        return calibrated_domain(function, seen)
 
     def density(self, name: str) -> Density | None:
         """The calibrated inputs of a site, by its name, inside its table's domain; None if none was seen."""

@@ -20,8 +20,9 @@ from approx.network.export import Exported
 from approx.network.host import is_choice, is_computed, only_reported, runs_on_host
 from approx.network.instructions import INSTRUCTIONS
 from approx.network.mutation import functional, is_in_place, store
-from approx.network.nodes import aten, is_float
+from approx.network.nodes import aten, is_float, reads_input
 from approx.network.rules import RULES
+from approx.network.rules.pairs import PAIRED, Pair
 
 __all__ = ["UnsupportedOperator", "legalize"]
 
@@ -91,13 +92,19 @@ class _Translation:
         """Translate the whole graph; what it returns."""
         for node in graph.nodes:
             if node.op == "output":
-                return self._mapped(node.args[0])
+                return self._put_out(node)
             if node in self.values:
                 continue
             if self.prefix or not self.nested:  # parts of an op count as the op
                 self.b.origin = node
             self.values[node] = self._translate(node)
         return None
+
+    def _put_out(self, node: fx.Node) -> Any:
+        results = self._mapped(node.args[0])
+        if not self.nested and any(isinstance(leaf, Pair) for leaf in pytree.tree_leaves(results)):
+            raise ValueError("output = a complex tensor: must be real; torch.view_as_real gives its parts")
+        return results
 
     def _mapped(self, arguments: Any) -> Any:
         return map_arg(arguments, lambda n: self.values[n])
@@ -165,6 +172,8 @@ class _Translation:
         if target is operator.getitem and isinstance(args[0], tuple | list):
             return args[0][args[1]]
         inputs = _nodes(args, kwargs)
+        if self._is_paired(node, args, kwargs, inputs):
+            return self._of_pairs(target, args, kwargs)
         chosen = is_choice(target, inputs) and self._is_read(node) and _has_form(target, inputs)
         if runs_on_host(target, node.meta.get("val"), inputs) and not chosen:
             if target in _TAKEN_APART:
@@ -177,6 +186,20 @@ class _Translation:
         if target in INSTRUCTIONS or target in SELECTING or target is operator.getitem:
             return self.b.op(target, *args, **kwargs)
         return self._taken_apart(node, target, args, kwargs)
+
+    def _is_paired(self, node: fx.Node, args: Any, kwargs: Any, inputs: list[fx.Node]) -> bool:
+        """Whether an op works on complex values that depend on an input."""
+        value = node.meta.get("val")
+        complex_value = isinstance(value, torch.Tensor) and value.is_complex() and node.target not in RULES
+        pairs = any(isinstance(leaf, Pair) for leaf in pytree.tree_leaves((args, kwargs)))
+        return pairs or (complex_value and any(reads_input(n) for n in inputs))
+
+    def _of_pairs(self, target: Any, args: Any, kwargs: Any) -> Any:
+        if target not in PAIRED:
+            raise self.b.refusal(
+                "it has no form on pairs of real numbers; sums and products would be supported"
+            )
+        return PAIRED[target](self.b, *args, **kwargs)
 
     def _taken_apart(self, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         parts = decompose(target, args, kwargs, self.b.fake_mode)

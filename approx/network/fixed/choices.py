@@ -10,9 +10,9 @@ from torch import fx
 from approx.network.choices import WHOLE
 from approx.network.fixed.plan import Step
 from approx.network.fixed.planner import Planner, rule
-from approx.network.fixed.rules import move
+from approx.network.fixed.rules import ACCUMULATING, move
 from approx.network.fixed.words import Word
-from approx.network.nodes import aten
+from approx.network.nodes import arguments, aten, shape
 
 _WIDEST = 15
 """Digits of the whole numbers that a sum or product of words may meet; indices of longer axes have more."""
@@ -43,6 +43,15 @@ def number(p: Planner, node: fx.Node) -> Step:
 def without_digits(p: Planner, node: fx.Node) -> Step:
     """Whole numbers: the finest word that holds them exactly."""
     return number(p, node)
+
+
+@rule(*ACCUMULATING)
+def accumulated(p: Planner, node: fx.Node) -> Step:
+    """Exact sums of words brought to the result's word, saturated."""
+    _, dim, _, source = arguments(node)[:4]
+    terms = 1 + int(shape(source)[dim])
+    step = Step(p.word(node))
+    return Step(step.word, largest=p.need(node, terms, float(terms * step.word.limit)))
 
 
 @rule(aten.sort.stable)

@@ -16,8 +16,9 @@ from torch import fx, nn
 
 from approx.network.fixed.fuse import fuse
 from approx.network.fixed.plan import Constant, Narrow, Plan, Step
-from approx.network.fixed.rules import BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS
+from approx.network.fixed.rules import ACCUMULATING, BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS
 from approx.network.fixed.steps import (
+    Accumulation,
     Constants,
     FixedHadamard,
     FixedLayer,
@@ -108,6 +109,8 @@ class _Writer:
             given, made = self._sum(node, step, here)
         elif node.target in HADAMARD:
             given, made = self._hadamard(node, step, here)
+        elif node.target in ACCUMULATING:
+            made = Accumulation(node.target, step.word)
         elif self._keeps_word(node, step):
             return
         else:

@@ -22,6 +22,7 @@ PRODUCTS = (aten.matmul.default, aten.mm.default, aten.bmm.default)
 SUMS = (aten.sum.dim_IntList, aten.mean.dim)
 POOLS = (aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
 
+ACCUMULATING = (aten.index_add.default, aten.scatter_add.default)
 HADAMARD = (
     aten.add.Scalar,
     aten.add.Tensor,

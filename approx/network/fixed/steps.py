@@ -223,6 +223,22 @@ class Rounding(nn.Module):
         return to_word(result, self.word)
 
 
+class Accumulation(nn.Module):
+    """Words added up where indices say: all in the result's word, exact, and saturated."""
+
+    def __init__(self, target: Any, word: Word) -> None:
+        super().__init__()
+        self.target, self.word = target, word
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The op's result, of floats in its first and fourth argument."""
+        floats = [isinstance(x, Tensor) and x.is_floating_point() for x in args]
+        words = [
+            to_word(x, self.word).double() if is_word else x for x, is_word in zip(args, floats, strict=True)
+        ]
+        return to_word(self.target(*words, **kwargs), self.word)
+
+
 class FixedSite(nn.Module):
     """A site as its integers: one entry for each that its input can be."""
 

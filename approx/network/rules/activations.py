@@ -11,6 +11,18 @@ from approx.network.rules.registry import rule
 
 _ONE_SITE = {
     aten.abs.default: "abs",
+    aten.acos.default: "acos",
+    aten.acosh.default: "acosh",
+    aten.asin.default: "asin",
+    aten.asinh.default: "asinh",
+    aten.atan.default: "atan",
+    aten.atanh.default: "atanh",
+    aten.digamma.default: "digamma",
+    aten.erfinv.default: "erfinv",
+    aten.lgamma.default: "lgamma",
+    aten.special_digamma.default: "digamma",
+    aten.special_erfinv.default: "erfinv",
+    aten.special_gammaln.default: "lgamma",
     aten.cos.default: "cos",
     aten.erf.default: "erf",
     aten.exp.default: "exp",

@@ -291,7 +291,7 @@ def scatter(b: Builder, x: fx.Node, dim: int, index: fx.Node, source: fx.Node) -
     hit, marks = _hits(b, x, dim, index)
     axis = dim % len(shape(x))
     standing = b.op(aten.argmax.default, number(b, marks, torch.get_default_dtype()), axis, False)
-    return b.op(aten.where.self, hit, b.op(aten.gather.default, source, axis, _last_to(b, standing, axis)), x)
+    return b.op(aten.where.self, hit, b.op(aten.gather.default, source, axis, last_to(b, standing, axis)), x)
 
 
 @rule(aten.scatter_add.default)
@@ -319,10 +319,10 @@ def _hits(b: Builder, x: fx.Node, dim: int, index: fx.Node) -> tuple[fx.Node, fx
         )
     marks = one_hot(b, index, b.fixed(x, axis))
     hit = b.op(aten.amax.default, marks, [axis], False)
-    return _last_to(b, hit, axis), marks
+    return last_to(b, hit, axis), marks
 
 
-def _last_to(b: Builder, x: fx.Node, axis: int) -> fx.Node:
+def last_to(b: Builder, x: fx.Node, axis: int) -> fx.Node:
     """The last axis moved to where `axis` is."""
     order = list(range(len(shape(x)) - 1))
     order.insert(axis, len(order))

@@ -41,6 +41,12 @@ def exponential(b: Builder, base: float, x: fx.Node) -> fx.Node:
     return b.site("exp", b.mul(x, math.log(base)))
 
 
+@rule(aten.pow.Tensor_Tensor, aten.float_power.Tensor_Tensor)
+def power_of_two_values(b: Builder, x: fx.Node, exponent: fx.Node) -> fx.Node:
+    """x^y = exp(y log x), for x of at least 0, as a power with any exponent is defined."""
+    return b.site("exp", b.mul(exponent, b.site("log", x)))
+
+
 @rule(aten.exp2.default)
 def exp2(b: Builder, x: fx.Node) -> fx.Node:
     """2^x."""
@@ -88,6 +94,29 @@ def logit(b: Builder, x: fx.Node, eps: float | None = None) -> fx.Node:
 def erfc(b: Builder, x: fx.Node) -> fx.Node:
     """1 - erf(x)."""
     return b.add(b.neg(b.site("erf", x)), 1.0)
+
+
+@rule(aten.hypot.default)
+def hypot(b: Builder, x: fx.Node, y: fx.Node) -> fx.Node:
+    """The root of x^2 + y^2."""
+    return b.site("sqrt", b.add(b.mul(x, x), b.mul(y, y)))
+
+
+_LEAST = 2.0**-100
+"""In the place of a zero radius: any quotient of 0 by it is 0."""
+
+
+@rule(aten.atan2.default, aten.arctan2.default)
+def atan2(b: Builder, y: fx.Node, x: fx.Node) -> fx.Node:
+    """The angle of (x, y): atan of the smaller by the larger, at most pi / 4, turned into its octant."""
+    across, up = b.site("abs", x), b.site("abs", y)
+    larger = b.op(aten.clamp_min.default, b.op(aten.maximum.default, across, up), _LEAST)
+    ratio = b.mul(b.op(aten.minimum.default, across, up), b.site("reciprocal", larger))
+    angle = b.site("atan", ratio)
+    steep = b.add(b.neg(angle), math.pi / 2)
+    angle = b.op(aten.where.self, b.op(aten.gt.Tensor, up, across), steep, angle)
+    angle = b.op(aten.where.self, b.op(aten.lt.Scalar, x, 0), b.add(b.neg(angle), math.pi), angle)
+    return b.op(aten.where.self, b.op(aten.lt.Scalar, y, 0), b.neg(angle), angle)
 
 
 @rule(aten.sinh.default)

@@ -167,6 +167,14 @@ def norm(
     return length
 
 
+@rule(aten.cdist.default)
+def distances(b: Builder, x: fx.Node, y: fx.Node, p: float = 2, *_: Any, **__: Any) -> fx.Node:
+    """The p-norm of every difference, (..., P, M) and (..., R, M) to (..., P, R)."""
+    apart = b.sub(b.op(aten.unsqueeze.default, x, -2), b.op(aten.unsqueeze.default, y, -3))
+    length: fx.Node = vector_norm(b, apart, p, [-1])
+    return length
+
+
 # Running sums and products
 
 

@@ -15,7 +15,6 @@ _PACKED = "packed sequences have no fixed shape; a padded batch would be support
 _REASONS = {
     _ORDER: (aten.mode.default,),
     _PLACES: (
-        aten.grid_sampler.default,
         aten.grid_sampler_2d.default,
         aten.grid_sampler_3d.default,
     ),

@@ -78,6 +78,32 @@ def cubic(b: Builder, x: fx.Node, output_size: Sizes, align_corners: bool, scale
     return x
 
 
+@rule(aten.grid_sampler.default)
+def at_grid(
+    b: Builder, x: fx.Node, grid: fx.Node, interpolation: int, padding: int, align_corners: bool
+) -> fx.Node:
+    """Samples at a constant grid (1 or N alike, H, W, 2): a product with what each takes of each pixel.
+
+    Raises:
+        UnsupportedOperator: the grid depends on an input, or differs from image to image.
+    """
+    places = b.known(_of_one(grid))
+    if places is None or (len(places) > 1 and bool((places != places[:1]).any())):
+        raise b.refusal("where it reads depends on the input; one constant grid would be supported")
+    *_, rows, columns = (b.fixed(x, axis) for axis in (-2, -1))
+    units = torch.eye(rows * columns, dtype=torch.float64, device="cpu").view(-1, 1, rows, columns)
+    grids = places[:1].double().cpu().expand(len(units), -1, -1, -1)
+    taken = torch.grid_sampler(units, grids, interpolation, padding, align_corners)
+    pixels = b.op(aten.flatten.using_ints, x, -2, -1)
+    samples = b.along(pixels, -1, taken.flatten(1).T)
+    return b.op(aten.unflatten.int, samples, -1, list(places.shape[1:3]))
+
+
+def _of_one(grid: fx.Node) -> fx.Node:
+    """A grid before it was expanded for every image."""
+    return grid.args[0] if grid.target is aten.expand.default else grid  # type: ignore[return-value]
+
+
 @rule(aten.col2im.default)
 def fold(
     b: Builder,

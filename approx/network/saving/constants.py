@@ -25,7 +25,8 @@ def with_known_ops(program: fx.GraphModule) -> fx.GraphModule:
     graph.output(graph.graph_copy(program.graph, {}))
     graph.set_codegen(program.graph._codegen)
     copy = fx.GraphModule(program, graph)
-    copy.add_submodule(HOME, nn.Module())
+    if HOME not in dict(copy.named_children()):  # a rule's constants may live there too
+        copy.add_submodule(HOME, nn.Module())
     named = {node.name: node for node in copy.graph.nodes}
     for node in unknown:
         if isinstance(node.meta.get("val"), torch.Tensor):

@@ -5,29 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from approx import machine
 from approx.network import Approximation, Numerics, convert, trace
 from approx.network.builder import UnsupportedOperator
+from tests.approx.network.forms import Net, error, holds_in_every_form, same_in_machine
 
 Network = Callable[[Any, Tensor], Tensor]
-
-
-class Net(nn.Module):
-    """f(m, x) of a linear layer and an embedding."""
-
-    def __init__(self, f: Network) -> None:
-        super().__init__()
-        self.f = f
-        self.linear, self.embedding = nn.Linear(4, 4), nn.Embedding(4, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.f(self, x)
 
 
 def _set_below(m: Any, x: Tensor) -> Tensor:
@@ -86,7 +73,6 @@ CASES: dict[str, Network] = {
     "running product and log-sum": lambda m, x: m.linear(x).cumprod(-1) + m.linear(x).logcumsumexp(-1),
     "NaN replaced": lambda m, x: torch.nan_to_num(m.linear(x)) + torch.where(torch.isinf(m.linear(x)), 0, x),
 }
-LIMITS = {"exact": 1e-5, "32": 1e-2, "int16": 2e-2}
 
 
 def _example(name: str) -> tuple[nn.Module, Tensor]:
@@ -94,35 +80,9 @@ def _example(name: str) -> tuple[nn.Module, Tensor]:
     return Net(CASES[name]).eval(), torch.randn(8, 4)
 
 
-def _error(result: Tensor, wanted: Tensor) -> float:
-    assert result.shape == wanted.shape
-    return float((result - wanted).abs().max() / wanted.abs().max())
-
-
 @pytest.mark.parametrize("name", CASES)
-@torch.no_grad()
 def test_a_choice_is_made_as_in_the_original_in_every_form(name: str, tmp_path: Path) -> None:
-    network, x = _example(name)
-    wanted = network(x)
-    converted = convert(network, (x,), Approximation.exact(), calibration=[(x,)])
-    assert _error(converted(x), wanted) <= LIMITS["exact"]
-    converted.set_approximation(Approximation(segments=32))
-    assert _error(converted(x), wanted) <= LIMITS["32"]
-    _same_in_machine(converted, x, converted(x), tmp_path, exactly=False)
-    for data in ("int16", "int8"):
-        converted.set_numerics(Numerics(data))
-        result = converted(x)
-        assert data == "int8" or _error(result, wanted) <= LIMITS[data]
-        _same_in_machine(converted, x, result, tmp_path, exactly=True)
-
-
-def _same_in_machine(converted: Any, x: Tensor, result: Tensor, folder: Path, exactly: bool) -> None:
-    converted.save(folder / "choice.nm")
-    ran = np.asarray(machine.load(folder / "choice.nm").run({"x": x.numpy()}), np.float64)
-    if exactly:
-        np.testing.assert_array_equal(ran, result.double().numpy())
-    else:
-        np.testing.assert_allclose(ran, result.double().numpy(), rtol=1e-4, atol=1e-5)
+    holds_in_every_form(*_example(name), tmp_path)
 
 
 def test_a_comparison_is_a_lookup_that_the_certificate_calls_a_jump() -> None:
@@ -149,7 +109,7 @@ def test_equal_values_are_ordered_by_place(tmp_path: Path) -> None:
     converted = convert(network, (x,), Approximation(), calibration=[(x,)])
     assert converted(x).tolist() == [[1, 3, 0], [0, 1, 2]]
     converted.set_numerics(Numerics("int8"))
-    _same_in_machine(converted, x, converted(x), tmp_path, exactly=True)
+    same_in_machine(converted, x, tmp_path, exactly=True)
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.1, 0.30000001, -2.0, 100.0, math.inf])
@@ -161,7 +121,7 @@ def test_a_threshold_between_two_words_is_compared_exactly(
     x = torch.tensor([[0.1, 0.5, 0.30000001, 0.3], [-2.0, 1.99, -1.0, 0.49999]])
     converted = convert(network, (x,), Approximation.exact(), calibration=[(x,)])
     converted.set_numerics(Numerics("int16"))
-    _same_in_machine(converted, x, converted(x), tmp_path, exactly=True)
+    same_in_machine(converted, x, tmp_path, exactly=True)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +152,6 @@ def test_a_mixture_of_experts_of_transformers_is_computed_densely(tmp_path: Path
     inputs = {"input_ids": torch.randint(0, 20, (2, 5))}
     wanted = network(**inputs).last_hidden_state
     converted = convert(network, inputs, Approximation.exact(), calibration=[inputs])
-    assert _error(converted(**inputs).last_hidden_state, wanted) < 1e-5
+    assert error(converted(**inputs).last_hidden_state, wanted) < 1e-5
     products = [op for op in converted.workload(2).operations if op.kind == "gemm" and op.count == 4]
     assert [op.m for op in products if "experts" in op.name] == [10, 10]  # every expert sees every token

@@ -50,8 +50,8 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "a size by computed values": (lambda _, x: x[(x * 2)[:, 0] > 0], "size of its result depends"),
     "the commonest value": (lambda _, x: (x * 2).mode(-1)[0], "no tournament"),
     "chance": (lambda _, x: x + torch.randn_like(x), "random numbers"),
-    "no catalogue entry": (lambda _, x: torch.atan(x), r"no rule .* @rule\(torch\.ops\.aten\.atan"),
-    "a spectrum": (lambda _, x: torch.fft.rfft(x).abs(), "aten"),
+    "no catalogue entry": (lambda _, x: torch.i0(x), r"no rule .* @rule\(torch\.ops\.aten\.i0"),
+    "a complex quotient": (lambda _, x: (1 / torch.fft.rfft(x)).abs(), "complex quotient"),
     "a state": (lambda m, x: x * m.count.add_(1), "changes a buffer"),
     "a write through a copy or view": (
         lambda _, x: _write(x * 2, lambda y: y.reshape(-1, 2)),
