@@ -101,7 +101,7 @@ def reloaded(converted: Any, inputs: Any, path: Path) -> str:
     return "ok"
 
 
-def on_machine(converted: Any, inputs: Any, path: Path, wanted: Any) -> str:
+def on_machine(inputs: Any, path: Path, wanted: Any) -> str:
     """Run the saved program in numpy and compare bit for bit."""
     program = approx.machine.load(path)
     leaves = [leaf for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
@@ -136,7 +136,7 @@ def checks(name: str, result: Result, folder: Path) -> Iterator[Callable[[], Non
             got = call(converted, inputs)
             path = folder / f"{number}.nm"
             result.saves = reloaded(converted, inputs, path)
-            machines.append(on_machine(converted, inputs, path, got))
+            machines.append(on_machine(inputs, path, got))
             close(result, number, got, wanted)
 
         yield integers
@@ -151,9 +151,9 @@ def examine(name: str) -> Result:
             for check in checks(name, result, Path(folder)):
                 try:
                     check()
-                except Exception as fault:  # noqa: BLE001 - whatever it is goes into the table
+                except Exception as fault:
                     why.append(one_line(fault))
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:
             why.append(one_line(fault))
     result.seconds = time.perf_counter() - began
     result.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -172,7 +172,7 @@ def child(name: str, answer: Any) -> None:
 
 def apart(name: str) -> Result:
     """Examine a network in a process of its own."""
-    context = multiprocessing.get_context("fork")  # what is imported is shared; the parent runs no torch
+    context = multiprocessing.get_context("fork")  # what is imported is shared
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=child, args=(name, theirs))
     process.start()
@@ -188,11 +188,24 @@ def apart(name: str) -> Result:
         process.join()
 
 
+def import_all() -> None:
+    """Load, by a first small network, what is loaded on first use: the processes then share it."""
+    torch.set_num_threads(1)
+    inputs = (torch.ones(2, 4),)
+    network = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.GELU())
+    converted = approx.convert(network, inputs, calibration=[inputs], numerics=approx.Numerics("int8"))
+    with tempfile.TemporaryDirectory() as folder:
+        reloaded(converted, inputs, Path(folder) / "first.nm")
+        on_machine(inputs, Path(folder) / "first.nm", call(converted, inputs))
+
+
 def shown(result: Result) -> str:
     columns = [result.exact, result.segments, result.int16, result.int8, result.saves, result.machine]
     figures = "".join(f"{column or '-':>9}" for column in columns)
     verdict = "ok   " if result.passed else "FAULT"
-    return f"{verdict} {result.name:24}{figures}{result.seconds:7.1f} s{result.megabytes:7.0f} MB  {result.why}"
+    return (
+        f"{verdict} {result.name:24}{figures}{result.seconds:7.1f} s{result.megabytes:7.0f} MB  {result.why}"
+    )
 
 
 def main() -> int:
@@ -201,6 +214,7 @@ def main() -> int:
     parser.add_argument("--csv", type=Path, help="write the table to this file")
     parser.add_argument("--workers", type=int, default=1, help="networks at a time")
     options = parser.parse_args()
+    import_all()
     names = [name for name in networks_table.NETWORKS if options.only.lower() in name.lower()]
     results = []
     with ThreadPoolExecutor(options.workers) as pool:

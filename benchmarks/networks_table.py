@@ -194,7 +194,9 @@ WHISPER = hf(
     max_source_positions=20,
     max_target_positions=20,
 )
-CLIP_PART = {k: SMALL[k] for k in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")}
+CLIP_PART = {
+    k: SMALL[k] for k in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+}
 TWO = {"text_config": SMALL | {"bos_token_id": 1, "eos_token_id": 2}, "vision_config": PATCHES}
 STAGES = {"hidden_sizes": [16, 24, 32, 48], "depths": [1, 1, 1, 1]}
 EXPERTS = {"num_experts_per_tok": 2, "num_local_experts": 4}
@@ -203,32 +205,56 @@ NETWORKS: Mapping[str, Row] = {
     # text
     "BERT": hf("BertModel", padded, **SMALL),
     "RoBERTa": hf("RobertaForSequenceClassification", padded, **SMALL),
-    "DistilBERT": hf("DistilBertModel", padded, vocab_size=WORDS, dim=32, n_layers=2, n_heads=4, hidden_dim=48),
+    "DistilBERT": hf(
+        "DistilBertModel", padded, vocab_size=WORDS, dim=32, n_layers=2, n_heads=4, hidden_dim=48
+    ),
     "ALBERT": hf("AlbertModel", padded, **SMALL, embedding_size=16),
     "ELECTRA": hf("ElectraForTokenClassification", padded, **SMALL, embedding_size=16),
     "MPNet": hf("MPNetModel", padded, **SMALL),
     "MobileBERT": hf(
-        "MobileBertModel", padded, **SMALL | {"intermediate_size": 32}, embedding_size=16, intra_bottleneck_size=16
+        "MobileBertModel",
+        padded,
+        **SMALL | {"intermediate_size": 32},
+        embedding_size=16,
+        intra_bottleneck_size=16,
     ),
     "SqueezeBERT": hf("SqueezeBertModel", padded, **SMALL, embedding_size=32),
     "DeBERTa-v2": hf(
-        "DebertaV2Model", padded, **SMALL, relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=8
+        "DebertaV2Model",
+        padded,
+        **SMALL,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        position_buckets=8,
     ),
     "XLNet": hf("XLNetModel", padded, vocab_size=WORDS, d_model=32, n_layer=2, n_head=4, d_inner=48),
     "Funnel": hf(
-        "FunnelBaseModel", padded, vocab_size=WORDS, block_sizes=[1, 1], d_model=32, n_head=4, d_head=8, d_inner=48
+        "FunnelBaseModel",
+        padded,
+        vocab_size=WORDS,
+        block_sizes=[1, 1],
+        d_model=32,
+        n_head=4,
+        d_head=8,
+        d_inner=48,
     ),
     "Longformer": hf("LongformerModel", lambda: padded_to(16), **SMALL, attention_window=4),
     "BigBird": hf("BigBirdModel", padded, **SMALL, attention_type="original_full"),
     "Nystromformer": hf(
-        "NystromformerModel", lambda: {"input_ids": ids(16)}, **SMALL, num_landmarks=4, segment_means_seq_len=16
+        "NystromformerModel",
+        lambda: {"input_ids": ids(16)},
+        **SMALL,
+        num_landmarks=4,
+        segment_means_seq_len=16,
     ),
     "ESM-2": hf("EsmModel", padded, **SMALL, position_embedding_type="rotary", mask_token_id=2),
     "RoFormer": hf("RoFormerModel", padded, **SMALL, embedding_size=32),
     "ModernBERT": hf("ModernBertModel", padded, **SMALL, local_attention=8),
     "FNet": hf("FNetModel", words, **{k: v for k, v in SMALL.items() if k != "num_attention_heads"}),
     "I-BERT": hf("IBertModel", padded, **SMALL),
-    "LayoutLM": hf("LayoutLMModel", lambda: padded() | {"bbox": boxes()}, **SMALL, max_2d_position_embeddings=64),
+    "LayoutLM": hf(
+        "LayoutLMModel", lambda: padded() | {"bbox": boxes()}, **SMALL, max_2d_position_embeddings=64
+    ),
     # language
     "GPT-2": hf("GPT2LMHeadModel", words, **GPT),
     "GPT-Neo": hf(
@@ -264,7 +290,12 @@ NETWORKS: Mapping[str, Row] = {
     "Mixtral": hf("MixtralForCausalLM", words, **GROUPED | EXPERTS),
     "gpt-oss": hf("GptOssForCausalLM", words, **GROUPED | EXPERTS, sliding_window=4),
     "Qwen3-MoE": hf(
-        "Qwen3MoeForCausalLM", words, **GROUPED, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16
+        "Qwen3MoeForCausalLM",
+        words,
+        **GROUPED,
+        num_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=16,
     ),
     "DeepSeek-V3": hf(
         "DeepseekV3ForCausalLM",
@@ -282,7 +313,9 @@ NETWORKS: Mapping[str, Row] = {
         qk_nope_head_dim=8,
         v_head_dim=8,
     ),
-    "Mamba": hf("MambaForCausalLM", words, vocab_size=WORDS, hidden_size=16, state_size=4, num_hidden_layers=2),
+    "Mamba": hf(
+        "MambaForCausalLM", words, vocab_size=WORDS, hidden_size=16, state_size=4, num_hidden_layers=2
+    ),
     "Mamba-2": hf(
         "Mamba2ForCausalLM",
         words,
@@ -295,7 +328,9 @@ NETWORKS: Mapping[str, Row] = {
         n_groups=2,
         chunk_size=4,
     ),
-    "RWKV": hf("RwkvForCausalLM", words, vocab_size=WORDS, hidden_size=32, num_hidden_layers=2, context_length=64),
+    "RWKV": hf(
+        "RwkvForCausalLM", words, vocab_size=WORDS, hidden_size=32, num_hidden_layers=2, context_length=64
+    ),
     # from one text to another
     "T5": hf(
         "T5ForConditionalGeneration",
@@ -342,10 +377,24 @@ NETWORKS: Mapping[str, Row] = {
     "SigLIP": hf("SiglipModel", lambda: words() | image(), **TWO),
     "CLIP": hf("CLIPModel", lambda: padded() | image(), **TWO, projection_dim=16),
     "Swin": hf(
-        "SwinForImageClassification", image, image_size=32, patch_size=2, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4
+        "SwinForImageClassification",
+        image,
+        image_size=32,
+        patch_size=2,
+        embed_dim=16,
+        depths=[2, 2],
+        num_heads=[2, 4],
+        window_size=4,
     ),
     "Swin-V2": hf(
-        "Swinv2ForImageClassification", image, image_size=32, patch_size=2, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4
+        "Swinv2ForImageClassification",
+        image,
+        image_size=32,
+        patch_size=2,
+        embed_dim=16,
+        depths=[2, 2],
+        num_heads=[2, 4],
+        window_size=4,
     ),
     "ConvNeXt": hf("ConvNextForImageClassification", image, **STAGES),
     "ConvNeXt-V2": hf("ConvNextV2ForImageClassification", image, **STAGES),
@@ -353,7 +402,11 @@ NETWORKS: Mapping[str, Row] = {
     "RegNet": hf("RegNetForImageClassification", image, **STAGES, embedding_size=16, groups_width=8),
     "MobileNetV2": hf("MobileNetV2ForImageClassification", image, depth_multiplier=0.35),
     "EfficientNet": hf(
-        "EfficientNetForImageClassification", image, width_coefficient=0.25, depth_coefficient=0.3, hidden_dim=320
+        "EfficientNetForImageClassification",
+        image,
+        width_coefficient=0.25,
+        depth_coefficient=0.3,
+        hidden_dim=320,
     ),
     "SegFormer": hf(
         "SegformerForSemanticSegmentation",
@@ -363,20 +416,43 @@ NETWORKS: Mapping[str, Row] = {
         num_attention_heads=[1, 2, 3, 4],
         decoder_hidden_size=16,
     ),
-    "PVT": hf("PvtForImageClassification", image, image_size=32, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 3, 4]),
+    "PVT": hf(
+        "PvtForImageClassification",
+        image,
+        image_size=32,
+        hidden_sizes=[8, 16, 24, 32],
+        depths=[1, 1, 1, 1],
+        num_attention_heads=[1, 2, 3, 4],
+    ),
     "PoolFormer": hf("PoolFormerForImageClassification", image, **STAGES),
-    "MobileViT": hf("MobileViTForImageClassification", lambda: image(64), image_size=64, hidden_sizes=[16, 24, 32], neck_hidden_sizes=[8, 8, 8, 16, 16, 16, 32]),
+    "MobileViT": hf(
+        "MobileViTForImageClassification",
+        lambda: image(64),
+        image_size=64,
+        hidden_sizes=[16, 24, 32],
+        neck_hidden_sizes=[8, 8, 8, 16, 16, 16, 32],
+    ),
     "DETR": hf(
         "DetrForObjectDetection",
         lambda: image(64),
-        **{k: v for k, v in PAIR.items() if k not in ("vocab_size", "pad_token_id", "decoder_start_token_id")},
+        **{
+            k: v for k, v in PAIR.items() if k not in ("vocab_size", "pad_token_id", "decoder_start_token_id")
+        },
         num_queries=5,
         use_timm_backbone=False,
         use_pretrained_backbone=False,
         backbone=None,
-        backbone_config={"model_type": "resnet", "out_features": ["stage4"], **STAGES, "embedding_size": 16, "layer_type": "basic"},
+        backbone_config={
+            "model_type": "resnet",
+            "out_features": ["stage4"],
+            **STAGES,
+            "embedding_size": 16,
+            "layer_type": "basic",
+        },
     ),
-    "YOLOS": hf("YolosForObjectDetection", image, **PATCHES | {"image_size": [32, 32]}, num_detection_tokens=5),
+    "YOLOS": hf(
+        "YolosForObjectDetection", image, **PATCHES | {"image_size": [32, 32]}, num_detection_tokens=5
+    ),
     "DPT": hf(
         "DPTForDepthEstimation",
         image,

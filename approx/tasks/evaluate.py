@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from torch import nn
 
 from approx.tasks.base import Batch, Task
-from approx.tasks.measures import measure, scored_logits, scored_targets, share
+from approx.tasks.measures import measure
 from approx.tasks.score import Fidelity, Score
+from approx.tasks.scored import scored_logits, scored_targets, share
 
 
 class Evaluator:

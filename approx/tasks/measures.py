@@ -10,12 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from approx.tasks.base import Batch
-from approx.tasks.outputs import run
 from approx.tasks.score import Score
+from approx.tasks.scored import check_directions, scored_logits, scored_targets, share, vectors
 from approx.tasks.sketch import direction
-
-IGNORED = -100
-"""Targets of this value are not scored; the convention of torch's cross-entropy."""
 
 
 class Measure(Protocol):
@@ -79,56 +76,23 @@ class Embeddings:
 
     def __init__(self, batches: Sequence[Batch], name: str, original: nn.Module) -> None:
         self._batches, self._name = batches, name
-        self._vectors = _vectors(original, batches, f"{name}: original model")
+        self._vectors = vectors(original, batches, f"{name}: original model")
+        check_directions(self._vectors, f"{name}: original model")
         self.original = Score(cosine=1.0)
 
     def score(self, module: nn.Module) -> Score:
         """Return the cosine."""
-        vectors = _vectors(module, self._batches, self._name)
-        if vectors.shape != self._vectors.shape:
+        found = vectors(module, self._batches, self._name)
+        if found.shape != self._vectors.shape:
             raise ValueError(
-                f"{self._name}: outputs have shape {tuple(vectors.shape)}: "
+                f"{self._name}: outputs have shape {tuple(found.shape)}: "
                 f"must be {tuple(self._vectors.shape)}, as the original's"
             )
-        moved = normalize(vectors, dim=-1) - normalize(self._vectors, dim=-1)
+        moved = normalize(found, dim=-1) - normalize(self._vectors, dim=-1)
         return Score(
-            cosine=torch.cosine_similarity(vectors, self._vectors, dim=-1).mean().item(),
+            cosine=torch.cosine_similarity(found, self._vectors, dim=-1).mean().item(),
             direction=direction(moved),
         )
-
-
-def scored_targets(batches: Sequence[Batch], name: str) -> Tensor:
-    """Return the targets of all batches as one vector, ignored ones left out."""
-    parts = [batch.labels.cpu().flatten() for batch in batches]
-    targets = torch.cat(parts) if parts else torch.empty(0)
-    targets = targets[targets != IGNORED]
-    if not len(targets):
-        raise ValueError(f"{name}: no sample to score")
-    return targets
-
-
-def scored_logits(module: nn.Module, batches: Sequence[Batch], name: str) -> Tensor:
-    """Return the logits of all scored samples, (samples, classes) in float64."""
-    rows = []
-    for number, batch in enumerate(batches):
-        where = f"{name}: batch {number}"
-        logits, targets = run(module, batch.inputs, where), batch.labels.cpu()
-        if logits.shape[:-1] != targets.shape:
-            expected = tuple(targets.shape)
-            raise ValueError(f"{where}: output shape {tuple(logits.shape)}: must be {expected} and classes")
-        rows.append(logits[targets != IGNORED])
-    return torch.cat(rows)
-
-
-def share(hits: Tensor) -> float:
-    """Return the share of true entries."""
-    return hits.double().mean().item()
-
-
-def _vectors(module: nn.Module, batches: Sequence[Batch], name: str) -> Tensor:
-    """Outputs of all batches, (vectors, features) in float64."""
-    rows = [run(module, batch.inputs, f"{name}: batch {number}") for number, batch in enumerate(batches)]
-    return torch.cat([each.flatten(0, -2) for each in rows])
 
 
 def _kl_divergence(log_p: Tensor, log_q: Tensor) -> float:

@@ -46,9 +46,11 @@ def logits_of(output: Any) -> Tensor:
     """Return the logits in what a network returned: a tensor, a tuple's first, or `.logits`.
 
     Raises:
-        ValueError: If there is no floating-point tensor of at least two axes there.
+        ValueError: If there is no floating-point tensor of at least two axes there, or boxes or masks beside
+            it, which would not be scored.
     """
     found = output[0] if isinstance(output, tuple | list) and output else output
+    _check_alone(found, output)
     found = getattr(found, "logits", found)
     if not isinstance(found, Tensor) or found.dim() < 2 or not found.is_floating_point():
         raise ValueError(
@@ -56,6 +58,19 @@ def logits_of(output: Any) -> Tensor:
             "a tuple that starts with one, or an object with .logits"
         )
     return found
+
+
+def _check_alone(found: Any, output: Any) -> None:
+    """Refuse a detector's or segmenter's output, of which classes are only a part."""
+    beside = {name for name in ("pred_boxes", "pred_masks") if getattr(found, name, None) is not None}
+    if isinstance(found, Tensor) and isinstance(output, tuple | list):
+        boxes = (*found.shape[:-1], 4)
+        beside |= {"boxes" for each in output[1:] if isinstance(each, Tensor) and each.shape == boxes}
+    if beside:
+        raise ValueError(
+            f"output has {', '.join(sorted(beside))} beside its classes: must be classes or vectors alone: "
+            "detection has no figure here"
+        )
 
 
 @contextmanager

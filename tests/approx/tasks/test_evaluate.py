@@ -222,3 +222,68 @@ class _FirstFeature(nn.Module):
 def test_classes_have_all_figures_but_the_cosine(table, table_task):
     figures = Evaluator(table_task(ORIGINAL, TARGETS)).original.figures
     assert figures == {"accuracy": 2 / 3, "fidelity": 1.0, "agreement": 1.0, "kl_divergence": 0.0}
+
+
+class _Gives(nn.Module):
+    """Returns the same whatever it is given."""
+
+    def __init__(self, output):
+        super().__init__()
+        self.output = output
+
+    def forward(self, _):
+        return self.output
+
+
+def _task(output, targets):
+    batch = Batch((torch.zeros(2, 1),), targets)
+    return SimpleNamespace(name="t", model=lambda: _Gives(output), test_batches=lambda: [batch])
+
+
+ONE = torch.ones(2, dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    ("output", "targets", "line"),
+    [
+        (torch.rand(2, 1), 0 * ONE, "t: original model: batch 0: output has 1 class: must be at least 2"),
+        (torch.rand(2, 1), torch.rand(2), r"t: batch 0: targets are torch.float32: must be class indices"),
+        (torch.rand(2, 3), 3 * ONE, "batch 0: target 3: must be from 0 to 2, or -100"),
+        (torch.rand(2, 3), -ONE, "batch 0: target -1: must be from 0 to 2, or -100"),
+        (torch.rand(2, 1), None, "t: original model: output has 1 feature: must be at least 2"),
+        (torch.rand(2, 3, 1), None, "output has 1 feature"),
+        (torch.eye(2)[[0, 0]] * torch.tensor([[1.0], [0.0]]), None, "1 of 2 outputs are all zeros"),
+        (
+            torch.rand(2, 4, 4, 4),
+            torch.zeros(2, 4, 4, dtype=torch.long),
+            r"output shape \(2, 4, 4, 4\): classes may be the second or the last axis",
+        ),
+        (torch.rand(2, 3, 4, 5), torch.zeros(2, 4, 5, dtype=torch.long), r"must be \(2, 4, 5\) and classes"),
+        (
+            SimpleNamespace(logits=torch.rand(2, 5, 3), pred_boxes=torch.rand(2, 5, 4)),
+            torch.zeros(2, 5, dtype=torch.long),
+            "output has pred_boxes beside its classes: must be classes or vectors alone",
+        ),
+        (
+            (torch.rand(2, 5, 3), torch.rand(2, 5, 4)),
+            None,
+            "output has boxes beside its classes: must be classes or vectors alone",
+        ),
+    ],
+)
+def test_what_no_figure_is_made_for_is_refused(output, targets, line):
+    with pytest.raises(ValueError, match=line):
+        Evaluator(_task(output, targets))
+
+
+def test_one_batch_that_tells_classes_from_positions_is_enough():
+    class Tagger(nn.Module):
+        def forward(self, ids):
+            return nn.functional.one_hot(ids, 4).float()
+
+    batches = [Batch((ids,), ids) for ids in (torch.zeros(2, 4, dtype=torch.long), torch.tensor([[1, 2, 3]]))]
+    task = SimpleNamespace(name="tags", model=Tagger, test_batches=lambda: batches)
+    assert accuracy(Tagger(), task) == 1.0
+    task.test_batches = lambda: batches[:1]
+    with pytest.raises(ValueError, match="classes may be the second or the last axis"):
+        accuracy(Tagger(), task)
