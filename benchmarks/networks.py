@@ -165,6 +165,9 @@ def child(name: str, answer: Any) -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)  # whole graphs are printed where torch.export refuses one
+    os.dup2(silence, 2)
     limit = GIGABYTES * 2**30
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     answer.send(asdict(examine(name)))
