@@ -81,7 +81,7 @@ class Comparison:
     Attributes:
         name: "array", "units" or "host".
         nonlinear_s: Seconds of the Lookups alone.
-        nonlinear_j: Joules of the Lookups alone, without leakage.
+        nonlinear_j: Joules of the Lookups alone, without what burns all the time.
     """
 
     name: str
@@ -129,18 +129,23 @@ class _Base:
 
     @property
     def joules(self) -> float:
-        """Energy without leakage."""
-        return self.rest.energy_j - self.rest.energy_parts["leakage"] if self.rest else 0.0
+        """Energy without what burns all the time."""
+        return self.rest.energy_j - _all_the_time(self.rest) if self.rest else 0.0
 
     @property
     def leak_w(self) -> float:
-        """Leakage of the chip without tables; with them where nothing else is left to run."""
+        """What burns all the time without tables; with them where nothing else is left to run."""
         report = self.rest or self.whole
-        return report.energy_parts["leakage"] / report.latency_s
+        return _all_the_time(report) / report.latency_s
+
+
+def _all_the_time(report: CostReport) -> float:
+    """Joules of leakage, and of DRAM's background."""
+    return report.energy_parts["leakage"] + report.energy_parts["background"]
 
 
 def _array(base: _Base) -> Comparison:
-    dynamic = base.whole.energy_j - base.whole.energy_parts["leakage"]
+    dynamic = base.whole.energy_j - _all_the_time(base.whole)
     return _comparison(
         "array", base, base.whole.latency_s, base.whole.energy_j, base.whole.area_mm2,
         base.whole.latency_s - base.seconds, dynamic - base.joules,

@@ -54,14 +54,17 @@ class IntRange:
 
 @dataclass(frozen=True)
 class FloatRange:
-    """A finite number from `low` to `high`."""
+    """A finite number from `low` to `high`, or nothing where `optional`."""
 
     low: float
     high: float
     unit: str = ""
+    optional: bool = False
 
-    def check(self, field: str, value: Any) -> float:
+    def check(self, field: str, value: Any) -> Any:
         """Return the value as a float, or raise ValueError."""
+        if value is None and self.optional:
+            return None
         number = isinstance(value, Real) and not isinstance(value, bool)
         if not number or not self.low <= value <= self.high:  # which NaN is not, and no infinity
             raise refuse(field, value, self.text())
@@ -69,7 +72,8 @@ class FloatRange:
 
     def text(self) -> str:
         """Return what is allowed, in words."""
-        return f"a number from {self.low:g} to {self.high:g}" + (f" {self.unit}" if self.unit else "")
+        unit = f" {self.unit}" if self.unit else ""
+        return f"a number from {self.low:g} to {self.high:g}{unit}" + (" or none" if self.optional else "")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,11 @@ class CostReport:
         macs: Multiply-accumulates of the GEMMs.
         dram_reads: Bytes.
         dram_writes: Bytes.
-        area_mm2: Area of the chip.
+        area_mm2: Area of the chip; NaN with a programmable part.
+        lut: Lookup tables of the part; NaN without one, as the next three.
+        ff: Flip-flops.
+        dsp: DSP slices.
+        bram: Block RAMs of 18 Kb.
         energy_parts: Joules by component; they add up to energy_j.
         area_parts: mm2 by component; they add up to area_mm2.
         backend: Which model answered.
@@ -51,6 +55,10 @@ class CostReport:
     dram_reads: float
     dram_writes: float
     area_mm2: float
+    lut: float
+    ff: float
+    dsp: float
+    bram: float
     energy_parts: dict[str, float]
     area_parts: dict[str, float]
     layer_columns: dict[str, list[Any]] = field(repr=False)

@@ -8,7 +8,8 @@ from typing import Any
 
 from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
 from accel_models.documents import read_document
-from accel_models.technology import DRAMS, PROCESS, check_mac, check_sram
+from accel_models.technology import DRAMS, PROCESS, check_clock, check_mac, check_sram, usual_clock
+from accel_models.technology.parts import NONE, PARTS, check_part
 
 KIB = 1024
 _BUFFER = IntRange(64, 1 << 30, "bytes")
@@ -46,8 +47,8 @@ class Design:
             elements a cycle than there are copies. None: one for every element of the diagonal, min(R, C).
         shared_buffer: One scratchpad for A, B and the result instead of three, bytes; the three are then
             unused.
-        banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro; wires
-            between macros are not charged.
+        banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro, and of
+            the wires between them (`accel_models.prices`).
         buffering: "double": half of each scratchpad is worked on while the other half is filled; "buffet":
             words are freed as they are used, so the whole capacity holds tiles and transfers overlap
             (Pellauer et al., ASPLOS 2019; Timeloop's assumption); "single": whole capacity, transfers do not
@@ -59,9 +60,11 @@ class Design:
             `approx.Numerics("int8")` stores 16 bits unless told otherwise: what it scores is a design with
             16 here. A study gives both the same, 16 with int8.
         accumulator_bits: Width of partial sums.
-        clock: Hz.
+        clock: Hz, at most what the process reaches; energy follows the voltage that it takes. None: 1 GHz, or
+            the process's highest below it.
         dram: DRAM type, for energy.
-        dram_bandwidth: Bytes a second, reads and writes together. The default is LPDDR4-3200 on 64 bits.
+        dram_bandwidth: Bytes a second, reads and writes together, in whole channels of the type, each with
+            its background power and the area of its interface. The default is LPDDR4-3200 on 64 bits: four.
         hadamard: Which cells do element-wise multiply-adds: "diagonal", min(R, C) a cycle (ONE-SA, arXiv
             2402.00395), or "full", all R * C where operand_bandwidth feeds them.
         operand_bandwidth: Elements a cycle that the scratchpads can feed to element-wise work in "full";
@@ -76,6 +79,9 @@ class Design:
             that does not say what feeds what runs an operation at a time.
         fill: How an array fold fills and drains: "serial" (each fold, as SCALE-Sim), "overlapped" (once a
             GEMM) or "none" (as Timeloop).
+        part: Programmable part that the design is for, for example "xc7z020": what it takes of lookup tables,
+            flip-flops, DSP slices and block RAMs is counted instead of an area (`accel_models.fpga`), and a
+            design that does not fit is refused. "none": a chip of its own.
         technology: Process, one of `accel_models.TECHNOLOGIES`, or the path of a technology file of your own.
     """
 
@@ -93,7 +99,7 @@ class Design:
     data_width: str = _field("int8", Choice(("int8", "int16", "fp16", "bf16", "fp32")))
     elementwise_bits: int | None = _field(None, IntRange(8, 16, "bits", optional=True))
     accumulator_bits: int = _field(32, Choice((16, 32, 48)))
-    clock: float = _field(1e9, FloatRange(1e6, 1e10, "Hz"))
+    clock: float = _field(None, FloatRange(1e6, 1e10, "Hz", optional=True))
     dram: str = _field("LPDDR4", Choice(tuple(DRAMS)))
     dram_bandwidth: float = _field(25.6e9, FloatRange(1e6, 1e14, "bytes/s"))
     hadamard: str = _field("diagonal", Choice(("diagonal", "full")))
@@ -103,11 +109,16 @@ class Design:
     activations: str = _field("dram", Choice(("dram", "on_chip")))
     schedule: str = _field("fused", Choice(("fused", "operation")))
     fill: str = _field("serial", Choice(("serial", "overlapped", "none")))
+    part: str = _field(NONE, Choice((NONE, *PARTS)))
     technology: str = _field("45nm", PROCESS)
 
     def __post_init__(self) -> None:
         for name, rule in self.rules().items():
             object.__setattr__(self, name, rule.check(name, getattr(self, name)))
+        if vars(self)["clock"] is None:
+            object.__setattr__(self, "clock", usual_clock(self.technology))
+        check_clock(self.technology, self.clock)
+        check_part(self.part, self.technology, self.data_width)
         check_mac(self.technology, self.data_width, self.accumulator_bits)
         check_mac(self.technology, self.elementwise_width, self.accumulator_bits)
         three = ("input_buffer", "weight_buffer", "output_buffer")

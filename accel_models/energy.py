@@ -8,7 +8,11 @@ PICO = 1e-12
 
 
 def energy_parts(counts: Counts, seconds: FloatArray, h: Hardware) -> dict[str, FloatArray]:
-    """Return joules by component: mac, hadamard, register, the scratchpads, addressing, dram, leakage."""
+    """Return joules by component.
+
+    These are mac, hadamard, register, the scratchpads, addressing, dram, leakage, and background: what DRAM
+    and its interface draw whatever is moved.
+    """
     parts = {
         "mac": ((counts["macs"] - counts["sum_adds"]) * h.mac_pj + counts["sum_adds"] * h.sum_pj) * PICO,
         "hadamard": counts["multiply_adds"] * h.hadamard_pj * PICO,
@@ -20,6 +24,7 @@ def energy_parts(counts: Counts, seconds: FloatArray, h: Hardware) -> dict[str, 
     parts["addressing"] = counts["adder_bits"] * h.adder_pj * PICO
     parts["dram"] = (counts["dram_reads"] + counts["dram_writes"]) * h.dram_pj * PICO
     parts["leakage"] = seconds * h.leak_w
+    parts["background"] = seconds * h.background_w
     return parts
 
 

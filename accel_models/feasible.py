@@ -8,9 +8,12 @@ import numpy as np
 
 from accel_models.checks import refuse
 from accel_models.counting import table_bytes
+from accel_models.fpga import missing
 from accel_models.hardware import Hardware
 from accel_models.systolic import Shape, granules
 from accel_models.table import DesignTable, FloatArray
+from accel_models.technology import highest_clock
+from accel_models.technology.parts import NONE, check_part
 from accel_models.workload import Gemm, Lookup, Workload
 
 _RANK = {"shift": 0, "dyadic": 1, "exponent": 1, "comparator": 2}
@@ -30,9 +33,32 @@ def needs(workload: Workload) -> dict[str, Any]:
 def reasons(workload: Workload, t: DesignTable, h: Hardware) -> list[str]:
     """Return a line a design: why it cannot run the workload, or an empty string."""
     found = [""] * t.size
-    for check in (_tiles, _tables, _addressing):
+    for check in (_clock, _part, _tiles, _tables, _addressing):
         for row, reason in check(workload, t, h).items():
             found[row] = found[row] or reason
+    return found
+
+
+def _clock(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:  # noqa: ARG001 - one signature
+    """The process must reach the clock."""
+    most = t.per_option("technology", highest_clock)
+    found = {}
+    for row in np.flatnonzero(t["clock"] > most):
+        allowed = f"at most {most[row]:.4g} Hz, what {t.show('technology', int(row))} reaches"
+        found[int(row)] = str(refuse("clock", f"{t['clock'][row]:g}", allowed))
+    return found
+
+
+def _part(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:  # noqa: ARG001 - one signature
+    """The part must go with the process and the numbers, and hold the design."""
+    found = {}
+    for row in np.flatnonzero(~t.is_("part", NONE)).tolist():
+        part = t.show("part", row)
+        try:
+            check_part(part, t.show("technology", row), t.show("data_width", row))
+            found[row] = missing(part, {name: float(values[row]) for name, values in h.resources.items()})
+        except ValueError as error:
+            found[row] = str(error)
     return found
 
 

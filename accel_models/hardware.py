@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from accel_models import fpga, prices
 from accel_models.design import elementwise_width
 from accel_models.table import DesignTable, FloatArray, options
 from accel_models.technology import check_mac, check_sram, dram_pj_per_byte, load_technology
@@ -35,7 +36,9 @@ class Hardware:
         adder_pj: pJ a bit compared or added.
         dram_pj: pJ a byte to or from DRAM.
         leak_w: Leakage of the chip, W.
-        area: mm2 by component: array, input, weight, output, parameter, addressing.
+        background_w: What DRAM and its interface draw all the time, W.
+        area: mm2 by component: array, input, weight, output, parameter, addressing, dram (its interface).
+        resources: Of a programmable part: lut, ff, dsp, bram; NaN where a design is for none.
         lanes: Element-wise multiply-adds a cycle.
         copies: Copies of the parameter buffer, which is as many table entries as can be read a cycle.
         register_bits: Register bits that one multiply-add passes on: two operands and a partial sum.
@@ -55,7 +58,9 @@ class Hardware:
     adder_pj: FloatArray
     dram_pj: FloatArray
     leak_w: FloatArray
+    background_w: FloatArray
     area: dict[str, FloatArray]
+    resources: dict[str, FloatArray]
     lanes: FloatArray
     copies: FloatArray
     register_bits: FloatArray
@@ -76,7 +81,8 @@ def derive(t: DesignTable) -> Hardware:
     register, adder = _cell(t, "register"), _cell(t, "adder")
     lanes = _lanes(t)
     register_bits, hadamard_bits = 8 * (2 * word + partial), 8 * (2 * element + partial)
-    sram, copies = {name: _sram(t, name) for name in BUFFERS}, _copies(t)
+    volts = prices.voltage(t)
+    sram, copies = {name: _sram(t, name, lanes) for name in BUFFERS}, _copies(t)
     address_bits = np.minimum(lanes, copies) * _levels(t) * 8 * element
     built = {name: copies if name == "parameter" else 1.0 for name in BUFFERS}
     cells = t["rows"] * t["cols"]
@@ -91,14 +97,17 @@ def derive(t: DesignTable) -> Hardware:
         narrow = mac[figure] + register_bits * register[figure]
         wider = wide[figure] + hadamard_bits * register[figure]
         path = 8 * (element - word) * register[figure] + 8 * partial * MULTIPLEXER * adder[figure]
-        return np.asarray((cells - lanes) * narrow + lanes * wider + adding * path)
+        filled = cells * prices.second_register(t, word, partial) * register[figure]
+        return np.asarray((cells - lanes) * narrow + lanes * wider + adding * path + filled)
 
     area = {
         "array": of_cells(1) * 1e-6,
         **{name: figures[2] * built[name] for name, figures in sram.items()},
         # A level of the addressing tree holds a comparator and a register for its knot, a lane.
         "addressing": address_bits * (adder[1] + register[1]) * 1e-6,
+        "dram": prices.dram_area(t),
     }
+    bits = fpga.Bits(8 * word, 8 * element, 8 * partial)
     leak_uw = of_cells(2) + address_bits * (adder[2] + register[2])
     for name, figures in sram.items():
         leak_uw = leak_uw + figures[3] * built[name] * 1e3
@@ -107,16 +116,18 @@ def derive(t: DesignTable) -> Hardware:
         element=element,
         partial=partial,
         usable=_usable(t),
-        read_pj={name: figures[0] for name, figures in sram.items()},
-        write_pj={name: figures[1] for name, figures in sram.items()},
-        mac_pj=mac[0],
-        hadamard_pj=wide[0],
-        sum_pj=adder[0] * 8 * partial,
-        register_pj=register[0],
-        adder_pj=adder[0],
+        read_pj={name: figures[0] * volts**2 for name, figures in sram.items()},
+        write_pj={name: figures[1] * volts**2 for name, figures in sram.items()},
+        mac_pj=mac[0] * volts**2,
+        hadamard_pj=wide[0] * volts**2,
+        sum_pj=adder[0] * 8 * partial * volts**2,
+        register_pj=register[0] * volts**2,
+        adder_pj=adder[0] * volts**2,
         dram_pj=t.per_option("dram", dram_pj_per_byte),
-        leak_w=leak_uw * 1e-6,
+        leak_w=leak_uw * 1e-6 * volts,
+        background_w=prices.dram_watts(t),
         area=area,
+        resources=fpga.resources(t, lanes, copies, _levels(t), bits),
         lanes=lanes,
         copies=copies,
         register_bits=register_bits,
@@ -213,10 +224,13 @@ def _cell(t: DesignTable, kind: str) -> Figures:
     return figure("pj"), figure("area_um2"), figure("leak_uw")
 
 
-def _sram(t: DesignTable, name: str) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _sram(
+    t: DesignTable, name: str, lanes: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return pJ a byte read and written, mm2 and mW; a shared scratchpad is built once, as input."""
-    macro = buffer_sizes(t, name) / t["banks"]
-    found = np.empty((4, t.size))
+    count = prices.macros(t, name, lanes)
+    macro = buffer_sizes(t, name) / count
+    found, whole = np.empty((4, t.size)), np.empty(t.size)
     for technology in options("technology"):
         where = t.is_("technology", technology)
         if where.any():
@@ -226,5 +240,11 @@ def _sram(t: DesignTable, name: str) -> tuple[FloatArray, FloatArray, FloatArray
                     technology, f"{name}_buffer", int(buffer_sizes(t, name)[row]), int(t["banks"][row])
                 )
             found[:, where] = sram.at(macro[where])
-    built = t["banks"] * ~(t.shared & (name in ("weight", "output")))
-    return found[0], found[1], found[2] * built, found[3] * built
+            whole[where] = sram.at(np.minimum(buffer_sizes(t, name)[where], sram.size[-1]))[2]
+    control = np.where(t.is_("buffering", "buffet") & (name != "parameter"), prices.BUFFET, 1.0)
+    wire = prices.wire_pj(t, count, found[2] * count)
+    built = count * ~(t.shared & (name in ("weight", "output")))
+    # CACTI's areas do not grow evenly: macros take no less than one of all their bytes would.
+    routed = prices.routing(count) * np.where(count > 1, np.maximum(found[2] * count, whole), found[2])
+    area = routed * control * (built > 0)
+    return found[0] * control + wire, found[1] * control + wire, area, found[3] * control * built

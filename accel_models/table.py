@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
 from accel_models.design import Design
+from accel_models.technology import usual_clock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,10 @@ def from_frame(frame: "pd.DataFrame") -> DesignTable:
     for name, default in Design.defaults().items():
         given = name in frame.columns
         columns[name] = _column(name, frame[name]) if given else np.repeat(_encode(name, [default]), size)
-    return DesignTable(columns, size)
+    table = DesignTable(columns, size)
+    usual = table.per_option("technology", usual_clock)
+    columns["clock"] = np.where(np.isnan(columns["clock"]), usual, columns["clock"])
+    return table
 
 
 def _column(name: str, series: "pd.Series[Any]") -> NDArray[Any]:
@@ -104,7 +108,8 @@ def _column(name: str, series: "pd.Series[Any]") -> NDArray[Any]:
 def _numbers(name: str, rule: IntRange | FloatRange, values: FloatArray) -> FloatArray:
     allowed = np.isfinite(values) & (rule.low <= values) & (values <= rule.high)
     if isinstance(rule, IntRange):
-        allowed = (allowed & (values == np.floor(values))) | (np.isnan(values) & rule.optional)
+        allowed = allowed & (values == np.floor(values))
+    allowed |= np.isnan(values) & rule.optional
     if not allowed.all():
         raise refuse(name, f"{values[~allowed][0]:g}", rule.text())
     return values

@@ -18,6 +18,7 @@ from accel_models.feasible import reasons
 from accel_models.hardware import Hardware, derive
 from accel_models.schedule import Chain, chained, chains
 from accel_models.table import DesignTable, FloatArray, from_designs
+from accel_models.technology.parts import NONE
 from accel_models.workload import Operation, Workload
 
 _CHUNK = 65536  # at most so many operations x designs are worked on at once: that bounds the memory
@@ -227,7 +228,8 @@ def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) ->
         "power_w": power,
         "throughput": throughput,
         "throughput_per_watt": throughput / power,
-        "area_mm2": total(h.area),
+        "area_mm2": np.where(t.is_("part", NONE), total(h.area), np.nan),
+        **h.resources,
         "utilisation": counts["macs"] / (t["rows"] * t["cols"] * cycles),
         **{name: counts[name] for name in _TOTALS},
     }

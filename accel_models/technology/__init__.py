@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from accel_models.checks import Choice, refuse
 from accel_models.documents import parse_toml, read_text
-from accel_models.technology.form import check_form
+from accel_models.technology.form import CLOCK, check_form
 
-TECHNOLOGIES = ("45nm", "28nm", "22nm", "7nm", "fpga28")
+TECHNOLOGIES = ("45nm", "28nm", "22nm", "7nm", "fpga28", "fpga16")
 FloatArray = NDArray[np.float64]
+USUAL_HZ = 1e9
 _SRAM_FIGURES = ("read_pJ", "write_pJ", "area_mm2", "leak_mW")
 
 
@@ -35,6 +36,25 @@ DRAMS: dict[str, dict[str, Any]] = _read("dram")
 def dram_pj_per_byte(name: str) -> float:
     """Return pJ to move a byte to or from a DRAM type."""
     return 8 * float(DRAMS[name]["pJ_per_bit"])
+
+
+@dataclass(frozen=True)
+class Dram:
+    """A channel of a DRAM type: bytes a second, W drawn all the time by it and its interface, mm2 on chip."""
+
+    channel_bandwidth: float
+    background_w: float
+    interface_w: float
+    interface_mm2: float
+    source: str
+
+
+@cache
+def load_dram(name: str) -> Dram:
+    """Return a DRAM type by its name."""
+    v = DRAMS[name]
+    figures = (v["channel_GBps"] * 1e9, v["background_W"], v["interface_W"], v["interface_mm2"])
+    return Dram(*figures, v["channel_source"])
 
 
 @dataclass(frozen=True)
@@ -66,9 +86,34 @@ class Sram:
         return np.asarray(np.exp(logs), dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class Clock:
+    """What voltage a clock takes: `base_hz` at `base_v`, where all figures hold, and the alpha-power law."""
+
+    base_hz: float
+    base_v: float
+    threshold_v: float
+    alpha: float
+    least_v: float
+    most_v: float
+    source: str
+
+    def speed(self, volts: FloatArray) -> FloatArray:
+        """Return the highest clock at voltages, Hz."""
+
+        def drive(v: Any) -> Any:
+            return (v - self.threshold_v) ** self.alpha / v
+
+        return np.asarray(self.base_hz * (drive(volts) / drive(self.base_v)), dtype=np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Technology:
-    """One process: MACs by "format-accumulator bits", a register bit, an adder bit and SRAM macros."""
+    """One process: MACs by "format-accumulator bits", a register bit, an adder bit and SRAM macros.
+
+    clock: None where the file does not say: figures then hold at any clock.
+    wire_pj: pJ a bit and millimetre between macros; 0 where the file does not say.
+    """
 
     name: str
     description: str
@@ -76,6 +121,12 @@ class Technology:
     register: Cell
     adder: Cell
     sram: Sram
+    clock: Clock | None = None
+    wire_pj: float = 0.0
+
+
+def _clock(values: dict[str, Any] | None) -> Clock | None:
+    return None if values is None else Clock(*(values[name] for name in (*CLOCK, "source")))
 
 
 def _cell(values: dict[str, Any]) -> Cell:
@@ -143,7 +194,35 @@ def load_technology(name: str) -> Technology:
         _cell(values["register"]),
         _cell(values["adder"]),
         _sram(values["sram"]),
+        _clock(values.get("clock")),
+        values.get("wire", {}).get("pJ_per_bit_mm", 0.0),
     )
+
+
+@cache
+def speeds(name: str) -> tuple[FloatArray, FloatArray]:
+    """Return clocks of a process that has them, Hz, and voltages that they take, over that of its figures."""
+    c = load_technology(name).clock
+    assert c is not None  # noqa: S101 - asked for processes with a clock alone
+    volts = np.unique([*np.linspace(c.least_v, c.most_v, 401), c.base_v])
+    return np.where(volts == c.base_v, c.base_hz, c.speed(volts)), volts / c.base_v
+
+
+def highest_clock(name: str) -> float:
+    """Return the highest clock of a process, Hz; infinite where its file does not say."""
+    return float("inf") if load_technology(name).clock is None else float(speeds(name)[0][-1])
+
+
+def usual_clock(name: str) -> float:
+    """Return the clock of a design that states none, Hz: 1 GHz, or the process's highest below it."""
+    return min(USUAL_HZ, highest_clock(name))
+
+
+def check_clock(technology: str, clock: float) -> None:
+    """Refuse a clock that a process does not reach."""
+    most = highest_clock(technology)
+    if clock > most:
+        raise refuse("clock", f"{clock:g}", f"at most {most:.4g} Hz, what {technology} reaches")
 
 
 def check_mac(technology: str, data_width: str, accumulator_bits: int) -> None:

@@ -10,6 +10,7 @@ from accel_models.checks import FloatRange, refuse
 _FIGURE = FloatRange(0.0, 1e9)
 _CELL = ("pJ", "area_um2", "leak_uW")
 _SRAM = ("size_KiB", "read_pJ", "write_pJ", "area_mm2", "leak_mW")
+CLOCK = ("base_Hz", "base_V", "threshold_V", "alpha", "least_V", "most_V")
 _MAC = re.compile(r"(int8|int16|int32|fp16|bf16|fp32)-(16|32|48)")
 
 
@@ -31,6 +32,31 @@ def check_form(values: Mapping[str, Any]) -> None:
             raise refuse(f"[mac.{name}]", name, "FORMAT-ACCUMULATOR, such as int8-32 or fp16-32")
         _check_cell(f"[mac.{name}]", cell)
     _check_sram(values.get("sram"))
+    _check_optional(values)
+
+
+def _check_optional(values: Mapping[str, Any]) -> None:
+    """Check what a file may leave out: clock and voltage, and wires."""
+    for name, fields in (("clock", CLOCK), ("wire", ("pJ_per_bit_mm",))):
+        table = values.get(name)
+        if table is None:
+            continue
+        if not isinstance(table, Mapping):
+            raise refuse(f"[{name}]", table, f"a table of {', '.join(fields)} and source")
+        for field in fields:
+            FloatRange(1e-12, 1e12).check(f"[{name}] {field}", table.get(field))
+        _check_source(f"[{name}]", table)
+    clock = values.get("clock")
+    if clock is not None:
+        _check_voltages(clock)
+
+
+def _check_voltages(clock: Mapping[str, Any]) -> None:
+    least, most = clock["least_V"], clock["most_V"]
+    if not clock["threshold_V"] < least:
+        raise refuse("[clock] least_V", least, f"above threshold_V = {clock['threshold_V']}")
+    if not least <= clock["base_V"] <= most:
+        raise refuse("[clock] base_V", clock["base_V"], f"from least_V = {least} to most_V = {most}")
 
 
 def _check_cell(where: str, cell: Any) -> None:

@@ -111,15 +111,16 @@ def test_a_smaller_process_is_cheaper() -> None:
         assert newer.area_mm2 < older.area_mm2
 
 
-def test_banks_multiply_area_and_allow_larger_scratchpads() -> None:
+def test_banks_multiply_area_and_allow_larger_scratchpads_that_wires_join() -> None:
     workload = Workload([Gemm(64, 64, 64)])
     one = evaluate(Design(input_buffer=1 << 20), workload)
     two = evaluate(Design(input_buffer=1 << 21, banks=2), workload)
-    assert two.area_parts["input"] == 2 * one.area_parts["input"]
-    assert two.energy_parts["input"] == one.energy_parts["input"]
+    assert two.area_parts["input"] == pytest.approx(2 * 1.1 * one.area_parts["input"])
+    assert 1.25 < two.energy_parts["input"] / one.energy_parts["input"] < 2.05
 
 
 def test_a_shared_scratchpad_is_built_once() -> None:
     report = evaluate(Design(shared_buffer=1 << 18), Workload([Gemm(64, 64, 64)]))
     assert (report.area_parts["weight"], report.area_parts["output"]) == (0, 0)
-    assert report.area_parts["input"] == pytest.approx(0.872093)
+    routed = 1 + 0.1 * math.log2(3)  # three macros, to serve A, B and the result at once
+    assert report.area_parts["input"] == pytest.approx(0.872093 * routed)

@@ -48,7 +48,7 @@ def random_designs(count: int, seed: int = 0) -> pd.DataFrame:
             "output_buffer": integers(64, 1 << 20), "parameter_buffer": integers(64, 4096),
             "buffering": choices("double", "buffet", "single"), "activations": choices("dram", "on_chip"),
             "data_width": choices("int8", "int16", "fp16", "bf16", "fp32"),
-            "clock": rng.uniform(1e8, 2e9, count), "dram_bandwidth": rng.uniform(1e8, 1e12, count),
+            "clock": rng.uniform(1e8, 4.5e8, count), "dram_bandwidth": rng.uniform(1e8, 1e12, count),
             "dram": choices("LPDDR4", "HBM2"), "hadamard": choices("diagonal", "full"),
             "addressing": choices("dyadic", "comparator"), "fill": choices("serial", "overlapped", "none"),
             "technology": choices(*TECHNOLOGIES),

@@ -51,11 +51,11 @@ class Counted(NamedTuple):
 
 def report(model: CostReport, counted: dict[Sizes, Counted], *, mapper: bool, tables: str) -> CostReport:
     """Return the report; `model` is the analytic one of the same design and workload."""
-    leak_w = model.energy_parts["leakage"] / model.latency_s
+    watts = {name: model.energy_parts[name] / model.latency_s for name in ("leakage", "background")}
     rows = _rows(model.layer_columns)
     operations = model.workload.operations
     layers = [
-        _gemm(model, row, counted[op.m, op.n, op.k], leak_w) if isinstance(op, Gemm) else row
+        _gemm(model, row, counted[op.m, op.n, op.k], watts) if isinstance(op, Gemm) else row
         for op, row in zip(operations, rows, strict=True)
     ]
     parts = {name: sum(row[f"energy_{name}_j"] for row in layers) for name in model.energy_parts}
@@ -89,7 +89,7 @@ def _rows(columns: Columns) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _gemm(model: CostReport, row: dict[str, Any], found: Counted, leak_w: float) -> dict[str, Any]:
+def _gemm(model: CostReport, row: dict[str, Any], found: Counted, watts: dict[str, float]) -> dict[str, Any]:
     """Return the row of a GEMM's layer with Timeloop's figures, all its `count` products."""
     design, products, word = model.design, row["count"], BITS[model.design.data_width] / 8
     cycles = products * found.cycles
@@ -101,7 +101,7 @@ def _gemm(model: CostReport, row: dict[str, Any], found: Counted, leak_w: float)
         **{part: found.scratchpad(matrix).energy_pj for matrix, part in _BY_MATRIX.items()},
     }
     joules = {name: products * pj * PICO for name, pj in energy.items()}
-    joules["leakage"] = leak_w * cycles / design.clock
+    joules |= {name: power * cycles / design.clock for name, power in watts.items()}
     work = row["m"] * row["n"] * row["k"] * products
     return row | {
         "cycles": float(cycles),
