@@ -104,8 +104,8 @@ def reloaded(converted: Any, inputs: Any, path: Path) -> str:
 def on_machine(inputs: Any, path: Path, wanted: Any) -> str:
     """Run the saved program in numpy and compare bit for bit."""
     program = approx.machine.load(path)
-    leaves = [leaf for leaf in pytree.tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
-    got = program.run(dict(zip(program.inputs, (leaf.numpy() for leaf in leaves), strict=True)))
+    named = inputs if isinstance(inputs, dict) else dict(zip(program.inputs, inputs, strict=True))
+    got = program.run({name: value.numpy() for name, value in named.items()})
     found = [np.asarray(leaf) for leaf in pytree.tree_leaves(got) if np.asarray(leaf).dtype.kind == "f"]
     pairs = zip(found, floats(wanted), strict=True)
     if not all(np.array_equal(a.astype(np.float64).ravel(), b.double().numpy().ravel()) for a, b in pairs):

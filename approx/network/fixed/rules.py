@@ -226,6 +226,7 @@ def add(p: Planner, node: fx.Node) -> Step:
     operands: dict[int, Operand] = {}
     words = []
     known = [word.fraction for word in map(p.word_of, arguments(node)[:2]) if word is not None]
+    known = known or [result.fraction]  # both are the host's
     for position in (0, 1):
         argument = arguments(node)[position]
         word = p.word_of(argument)

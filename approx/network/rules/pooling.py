@@ -51,15 +51,37 @@ def _average(axes: int, target: Any) -> Any:
         stride: Any = (),
         padding: Any = 0,
         ceil: bool = False,
-        *more: Any,
+        padded: bool = True,
+        divisor: int | None = None,
     ) -> fx.Node:
-        """One mean where a window that may reach past the end covers all of x; else an average of windows."""
-        plain = more in ((), (True,)) and not any(_each(padding, axes))
-        if ceil and plain and all(n >= b.fixed(x, i - axes) for i, n in enumerate(_each(window, axes))):
-            return b.mean(x, list(range(-axes, 0)))
-        return b.op(target, x, window, stride, padding, ceil, *more)
+        """An average of windows of one size; where torch counts fewer words at the border, times a constant.
+
+        A window that may reach past the end and covers all of x is one mean.
+        """
+        how = [_each(each, axes) for each in (window, stride or window, padding)]
+        if not ceil and (padded or not any(how[2])) and divisor is None:
+            return b.op(target, x, *how)
+        asked = [*how, ceil, padded] + [divisor] * (axes > 1)
+        if ceil and divisor is None and not any(how[2]):
+            if all(n >= b.fixed(x, i - axes) for i, n in enumerate(how[0])):
+                return b.mean(x, list(range(-axes, 0)))
+        ones = b.op(aten.new_ones.default, x, [1, 1, *b.sizes(x)[-axes:]])
+        counted = b.op(target, ones, *asked)  # what torch gives for ones, beside what equal windows give
+        room = _room(b, x, counted, how)
+        equal = [b.op(target, b.op(aten.pad.default, each, room), *how[:2]) for each in (x, ones)]
+        factor = b.mul(counted, b.op(aten.reciprocal.default, equal[1]))
+        return b.mul(equal[0], factor)
 
     return avg_pool
+
+
+def _room(b: Builder, x: fx.Node, result: fx.Node, how: list[list[int]]) -> list[int]:
+    """Zeros before and after each axis, the last one first, so that every window lies inside."""
+    room: list[int] = []
+    for axis, (n, step, before) in enumerate(zip(*how, strict=True), start=-len(how[0])):
+        reach = (b.fixed(result, axis) - 1) * step + n
+        room = [before, max(reach - b.fixed(x, axis) - before, 0), *room]
+    return room
 
 
 def _each(value: Any, axes: int) -> list[int]:

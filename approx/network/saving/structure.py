@@ -18,7 +18,7 @@ def structure_json(spec: pytree.TreeSpec) -> Any:
     """A nest of containers; None stands for a leaf.
 
     Raises:
-        ValueError: a container is neither a tuple, list, dict nor ModelOutput.
+        ValueError: a container is neither a tuple, list, dict (or a class of them) nor ModelOutput.
     """
     if spec.is_leaf():
         return None
@@ -34,6 +34,8 @@ def structure_json(spec: pytree.TreeSpec) -> Any:
         fields = _keyed(spec.context, children)
         known = kind.__module__ == _HOME
         return {"ModelOutput": fields, "class": kind.__name__} if known else {"dict": fields}
+    if isinstance(kind, type) and issubclass(kind, dict):  # a library's own output, loaded as a plain dict
+        return {"dict": _keyed(spec.context, children)}
     raise ValueError(f"{kind}: must be a tensor, tuple, list, dict or ModelOutput to be saved")
 
 
