@@ -113,12 +113,23 @@ def on_machine(inputs: Any, path: Path, wanted: Any) -> str:
     return "ok"
 
 
+@torch.no_grad()
+def enliven(network: torch.nn.Module) -> None:
+    """Replace what is the same everywhere (zeros, ones) by numbers about it, as training would."""
+    for values in [*network.parameters(), *network.buffers()]:
+        if values.is_floating_point() and values.numel() > 1 and bool((values == values.flatten()[0]).all()):
+            values += 0.1 * torch.rand_like(values)
+
+
 def checks(name: str, result: Result, folder: Path) -> Iterator[Callable[[], None]]:
     """Each check as a function; all but the first need those before it only where they must."""
     torch.manual_seed(0)
     network, inputs = networks_table.NETWORKS[name]()
     network.eval()
+    enliven(network)
     wanted = call(network, inputs)
+    if not all(tensor.norm() > 0 for tensor in floats(wanted)):
+        raise Fault("converts: an output of the original is zero, which shows nothing")
     converted = approx.convert(network, inputs, approx.Approximation.exact(), calibration=[inputs])
     result.converts = "ok"
     yield lambda: close(result, "exact", call(converted, inputs), wanted)

@@ -68,7 +68,7 @@ def layer(p: Planner, node: fx.Node) -> Step:
     bias, start = _bias(node), torch.zeros(1)
     if bias is not None:
         operands[2] = Constant(48, fraction)
-        start = (p.tensor(bias).double().abs() * 2.0 ** torch.tensor(fraction).double()).ceil()
+        start = (_largest(p, bias) * 2.0 ** torch.tensor(fraction).double()).ceil()
         sums = sums + start
     p.need(node, values.shape[1], float(sums.max()))
     # What training may make of the weights: no integer of theirs grows beyond its bits
@@ -84,6 +84,13 @@ def _bias(node: fx.Node) -> fx.Node | None:
     """The node's bias, if it is a parameter or constant."""
     bias = arguments(node)[2] if len(arguments(node)) > 2 else node.kwargs.get("bias")
     return bias if isinstance(bias, fx.Node) else None
+
+
+def _largest(p: Planner, bias: fx.Node) -> Tensor:
+    """Magnitudes of a bias, of each channel where it is a parameter and not made of several."""
+    if bias.op == "get_attr":
+        return p.tensor(bias).double().abs()
+    return torch.tensor([p.magnitude(bias)], dtype=torch.float64)
 
 
 def _weights(
