@@ -62,9 +62,8 @@ def _average(axes: int, target: Any) -> Any:
         if not ceil and (padded or not any(how[2])) and divisor is None:
             return b.op(target, x, *how)
         asked = [*how, ceil, padded] + [divisor] * (axes > 1)
-        if ceil and divisor is None and not any(how[2]):
-            if all(n >= b.fixed(x, i - axes) for i, n in enumerate(how[0])):
-                return b.mean(x, list(range(-axes, 0)))
+        if ceil and divisor is None and _covers(b, x, *how):
+            return b.mean(x, list(range(-axes, 0)))
         ones = b.op(aten.new_ones.default, x, [1, 1, *b.sizes(x)[-axes:]])
         counted = b.op(target, ones, *asked)  # what torch gives for ones, beside what equal windows give
         room = _room(b, x, counted, how)
@@ -73,6 +72,11 @@ def _average(axes: int, target: Any) -> Any:
         return b.mul(equal[0], factor)
 
     return avg_pool
+
+
+def _covers(b: Builder, x: fx.Node, window: list[int], _: list[int], padding: list[int]) -> bool:
+    """Whether one window reaches over all of x."""
+    return not any(padding) and all(n >= b.fixed(x, i - len(window)) for i, n in enumerate(window))
 
 
 def _room(b: Builder, x: fx.Node, result: fx.Node, how: list[list[int]]) -> list[int]:
