@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import optuna
 
-from dse import samplers, storage
+from dse import record, samplers, storage
 from dse.errors import NoStudyError, StorageLostError, UserError
 from dse.export import write_results
-from dse.files import check_writable, read_text
+from dse.files import check_writable
+from dse.hardware import HardwareStudy
+from dse.hardware import run as evaluate_all
 from dse.progress import Progress, Silent
-from dse.results import losses
+from dse.results.losses import losses
 from dse.score import ConvertedNetwork, Network
 from dse.search import feasibility
+from dse.search.effects import effects
 from dse.search.hardware import MOST_DESIGNS, check_size
 from dse.search.strategies import enumeration, tried
 from dse.space import Space, widths
 from dse.study import Study, changes
-from dse.study_file import StudyFile, load
+from dse.study_file import Given, StudyFile, read
 
 RUNS = Path("runs")
 
 
 def run(
-    path: str | Path,
+    path: str | Path | Mapping[str, Any] | StudyFile,
     trials: int | None = None,
     out: str | Path | None = None,
     *,
@@ -40,7 +44,9 @@ def run(
     """Run a study file, or continue the study that its run folder holds, and write the results.
 
     Args:
-        path: The study file, TOML; see `dse.study_file.StudyFile` for its fields.
+        path: The study file, TOML, or its fields as a dictionary or a `dse.StudyFile`. Without an objective
+            of
+            quality nothing is scored, and every design of the grid is evaluated.
         trials: How many to add; what the study file says if None.
         out: The run folder; runs/NAME if None.
         new: Set a study that is there aside, as study-N.db, or NAME-N on a server, and start afresh.
@@ -64,12 +70,13 @@ def run(
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     watcher = progress or Silent()
-    config, text = load(path), read_text(Path(path))
+    given = read(path)
+    config, path = given.file, given.name
     folder = Path(out) if out is not None else RUNS / config.name
     check_writable(folder)
+    if not config.scores:
+        return _evaluate(given, trials, folder, new=new, workers=workers, url=url, watcher=watcher)
     with _naming(path):
-        if not config.scores:
-            raise UserError("[search] objectives: must have one of quality")
         if config.search.strategy == "nested":
             check_size(config.design_axes)
     if not new:
@@ -82,12 +89,54 @@ def run(
     database = _database(folder, url, config.name, new=new)
     wanted = config.search.trials if trials is None else trials
     with storage.watched(database):
-        study = Study.start(folder, database, config, text, network, Path(path).parent)
+        study = Study.start(folder, database, config, given.text, network, given.folder)
         return _search(study, network, wanted, workers, make_network, watcher)
 
 
+def _evaluate(
+    given: Given,
+    trials: int | None,
+    folder: Path,
+    *,
+    new: bool,
+    workers: int,
+    url: str | None,
+    watcher: Progress,
+) -> Study:
+    """Run a study of hardware alone."""
+    for option, value, why in (
+        (
+            "trials",
+            trials if given.file.enumerated else None,
+            f"all {given.file.designs:,} designs are evaluated",
+        ),
+        ("workers", workers if workers > 1 else None, "one process evaluates all designs"),
+    ):
+        if value is not None:
+            raise UserError(f"--{option} {value}: must be left out: {why}")
+    if not new:
+        _check_unchanged(folder, url, given.file, given.name)
+    with _naming(given.name):
+        watcher.stage(
+            f"Tracing {', '.join(network.key for network in given.file.networks) or given.file.task.name}"
+        )
+        designs = HardwareStudy.of(given)
+    database = _database(folder, url, given.file.name, new=new)
+    with storage.watched(database), _naming(given.name):
+        kept = optuna.create_study(
+            study_name=given.file.name,
+            storage=database.optuna,
+            directions=[metric.direction for metric in given.file.figures],
+            load_if_exists=True,
+        )
+        evaluate_all(designs, kept, folder, watcher, trials)
+        study = Study(folder, kept, database)
+        _write(study, watcher)
+    return study
+
+
 @contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
+def _naming(path: str) -> Iterator[None]:
     """Say which study file an error is about."""
     try:
         yield
@@ -133,7 +182,13 @@ def _search(
         if study.config.search.finetune == "front":
             watcher.stage("Training the front's networks through their tables")
             study.finetune(network)
-        losses.record(study, network)
+        now = study.snapshot()
+        knee = now.knee
+        record.update(
+            study.optuna,
+            losses=losses(now, network),
+            effects=effects(study.space, network, now.records, knee.load_workload() if knee else None),
+        )
     except StorageLostError:
         raise
     except BaseException:
@@ -145,10 +200,11 @@ def _search(
 
 def _write(study: Study, watcher: Progress) -> None:
     watcher.stage("Writing results")
-    write_results(study)
+    for line in write_results(study.snapshot()):
+        watcher.stage(line)
 
 
-def _check_unchanged(folder: Path, url: str | None, config: StudyFile, path: str | Path) -> None:
+def _check_unchanged(folder: Path, url: str | None, config: StudyFile, path: str) -> None:
     """Refuse, before any work, to continue a study of another study file."""
     kept = (folder / storage.FILE).exists() or (folder / storage.POINTER).exists()
     if url is None and not kept:

@@ -13,20 +13,28 @@ Points = NDArray[np.float64]
 def non_dominated(points: Points) -> NDArray[np.bool_]:
     """Mark the points that no other point beats: as good in every objective and better in one.
 
-    Of equal points all are marked. O(points^2), vectorised a row: 10,000 points take about a second.
+    Of equal points all are marked. O(points x front): strong points, those of the highest sum of ranks, come
+    first and leave few for the others.
 
     Args:
-        points: (points, objectives), higher is better.
+        points: (points, objectives), higher is better; NaN is not allowed.
 
     Returns:
         (points,) of bool.
     """
-    front = np.ones(len(points), dtype=bool)
-    for row, point in enumerate(points):
-        if front[row]:
-            beaten = (points <= point).all(axis=1) & (points < point).any(axis=1)
-            front &= ~beaten
+    front = np.zeros(len(points), dtype=bool)
+    left = np.argsort(-_ranks(points).sum(axis=1), kind="stable")
+    while len(left):
+        point, rest = points[left[0]], points[left]
+        equal = (rest == point).all(axis=1)
+        front[left[equal]] = True
+        left = left[(rest > point).any(axis=1)]
     return front
+
+
+def _ranks(points: Points) -> NDArray[np.intp]:
+    """Return each point's place in each objective; a point that beats another has a higher sum."""
+    return np.column_stack([np.unique(column, return_inverse=True)[1] for column in points.T])
 
 
 def hypervolume(points: Points, reference: Points) -> float:

@@ -20,6 +20,9 @@ class Progress(Protocol):
     def trial(self, study: Results) -> None:
         """See the study after each trial."""
 
+    def designs(self, done: int, of: int) -> None:
+        """Hear how many designs of a study of hardware alone are evaluated."""
+
 
 class Silent:
     """Watches and says nothing. See `Progress`."""
@@ -31,4 +34,7 @@ class Silent:
         """Say nothing."""
 
     def trial(self, study: Results) -> None:
+        """Say nothing."""
+
+    def designs(self, done: int, of: int) -> None:
         """Say nothing."""

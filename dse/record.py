@@ -44,6 +44,9 @@ class TrialRecord:
         part: Which design of its evaluation it is; 0 is the trial's own, recorded last.
         parts: How many designs its evaluation records.
         seconds: How long it took; 0 for what its evaluation found beside its own design.
+        by_network: Its metrics on each network, where the study has several; `metrics` is their mean.
+        members: Designs of the front that it stands for, itself included: those that differ from it by
+            little.
     """
 
     number: int = -1
@@ -63,6 +66,8 @@ class TrialRecord:
     part: int = 0
     parts: int = 1
     seconds: float = math.nan
+    by_network: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    members: int = 1
 
     @property
     def feasible(self) -> bool:
@@ -154,6 +159,10 @@ class StudyRecord:
         runs: A record a run: how many trials it adds to how many, and with which versions.
         finetuned: Quality metrics of the front's networks after training, by trial.
         losses: What is lost to tables, to widths and to both, a row a trial.
+        networks: Of a study of hardware alone: title, workload, weight, network and size, by name.
+        references: Known designs: name, design, metrics, and metrics by network.
+        sweep: How the designs of a study of hardware alone were gone through, and what their metrics hang on.
+        effects: Which share of each metric's variance each searched field explains, by metric.
     """
 
     study_file: str = ""
@@ -168,6 +177,10 @@ class StudyRecord:
     runs: Sequence[Mapping[str, Any]] = ()
     finetuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     losses: Sequence[Mapping[str, Any]] = ()
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    references: Sequence[Mapping[str, Any]] = ()
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+    effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 _VERSIONED = "record version"

@@ -153,7 +153,7 @@ class Study(Results):
         """
         from dse.report import render  # here, since loading it takes longer than opening a study
 
-        return write_whole(Path(path), render(self))
+        return write_whole(Path(path), render(self.snapshot()))
 
 
 def changes(study: Results, config: StudyFile) -> list[str]:

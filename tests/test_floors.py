@@ -33,15 +33,14 @@ FORBIDDEN = {
 ROOMS = (
     {"errors", "metrics", "directions", "pareto", "drawn"},
     {"files", "written", "samplers", "storage", "record"},
-    {"study_file", "about"},
+    {"study_file", "about", "labels"},
     {"space", "measuring"},
-    {"score"},
+    {"score", "workloads"},
     {"search", "results"},
     {"worker", "plots", "exports", "progress"},
     {"report"},
-    {"export", "study"},
+    {"export", "study", "hardware"},
     {"job"},
-    {"hardware_study"},
     {"cli"},
 )
 """The files and folders of `dse`, from the bottom; those beside each other know nothing of each other."""

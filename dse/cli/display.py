@@ -20,8 +20,8 @@ from rich.table import Table
 
 from dse.cli.console import live, messages, output, say
 from dse.export import has_parquet, written_files
-from dse.plots import labels
-from dse.results import Results
+from dse.labels import label
+from dse.results import Results, Snapshot
 from dse.written import written
 
 SHOWN = ("accuracy", "throughput_per_watt", "area_mm2", "power_w", "latency_s", "fidelity")
@@ -81,6 +81,13 @@ class Display:
         if self._task is not None and not self._bar.disable:
             self._bar.update(self._task, advance=1, best=_best(study))
 
+    def designs(self, done: int, of: int) -> None:
+        """Show how many designs are evaluated."""
+        if self._task is None:
+            self._task = self._bar.add_task("Designs", total=of, best="")
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+
 
 def _best(study: Results) -> str:
     """Say in a few words what the front reaches."""
@@ -93,9 +100,9 @@ def _best(study: Results) -> str:
     return "best " + ", ".join(parts)
 
 
-def summary(study: Results) -> None:
+def summary(study: Snapshot) -> None:
     """Print the Pareto front beside the unconverted network, what failed, and where the results are."""
-    front = study.pareto()
+    front = study.front
     console = output()
     console.print(front_table(study, console.width))
     if len(front) > MANY:
@@ -103,7 +110,7 @@ def summary(study: Results) -> None:
     tell(study)
 
 
-def tell(study: Results) -> None:
+def tell(study: Snapshot) -> None:
     """Say what became of the trials, and where the results are."""
     say(outcome(study))
     say(f"Results in {study.folder}: {', '.join(path.name for path in written_files(study))}")
@@ -111,11 +118,11 @@ def tell(study: Results) -> None:
         say("Without trials.parquet, which needs pyarrow: pip install 'neuralmatrix[parquet]'")
 
 
-def front_table(study: Results, width: int) -> Table:
+def front_table(study: Snapshot, width: int) -> Table:
     """Return the front as a table, the unconverted network's row first; figures as the width has room for."""
     wanted = dict.fromkeys([*(figure.name for figure in study.objectives), *SHOWN])
-    names = [name for name in wanted if name in study.figures]
-    figures = [study.figures[name] for name in names[: max(2, (width - DESIGN_WIDTH) // FIGURE_WIDTH)]]
+    names = [name for name in wanted if name in study.metrics]
+    figures = [study.metrics[name] for name in names[: max(2, (width - DESIGN_WIDTH) // FIGURE_WIDTH)]]
     table = Table(
         title=f"Pareto front of {study.name}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
@@ -124,9 +131,13 @@ def front_table(study: Results, width: int) -> Table:
     for figure in figures:
         table.add_column(f"{SHORT.get(figure.name, figure.name)}\n{figure.unit}".strip(), justify="right")
     original = [written(f, study.original[f.name]) if f.name in study.original else "" for f in figures]
-    table.add_row("", "unconverted network", *original, style="dim", end_section=True)
-    front = study.pareto()
-    rows = front.assign(label=labels(study, front)).to_dict("records")
+    if study.original:
+        table.add_row("", "unconverted network", *original, style="dim", end_section=True)
+    for own in study.study.references:
+        cells = [written(figure, own["metrics"][figure.name]) for figure in figures]
+        table.add_row("", own["name"], *cells, style="dim", end_section=True)
+    names = [label(study.records[number]) for number in study.front.number]
+    rows = study.front.assign(label=names).to_dict("records")
     for row in rows[:: max(1, -(-len(rows) // MANY))]:
         mark = ", knee" if row["knee"] else ""
         cells = [written(figure, row[figure.name]) for figure in figures]
@@ -134,12 +145,14 @@ def front_table(study: Results, width: int) -> Table:
     return table
 
 
-def outcome(study: Results) -> str:
+def outcome(study: Snapshot) -> str:
     """Say how many trials ended how, and why some did not finish."""
-    trials = study.trials()
+    trials = study.trials
     counts = trials.state.value_counts()
     text = ", ".join(f"{count} {state}" for state, count in counts.items())
     lines = [f"{len(trials)} trials: {text}"]
+    if study.swept:
+        lines = [f"{study.swept:,} designs evaluated; trials are choices of the front: {text}"]
     for state in (TrialState.FAIL, TrialState.PRUNED):
         reasons = trials[trials.state == state.name.lower()].reason.value_counts()
         lines += [f"  {state.name.lower()} {count} x: {why}" for why, count in reasons.head(3).items()]

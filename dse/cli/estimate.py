@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dse.cli.console import output
+from dse.cli.console import output, say
 from dse.cli.settings import parsed
 
 if TYPE_CHECKING:
     from accel_models import CostReport, Design, Workload
+    from dse.exports import Chosen
 
 LAYERS = 12
 """Rows shown of the operations that take most energy."""
@@ -32,6 +33,9 @@ def estimate(
             "--set", "-s", metavar="FIELD=VALUE", help="A field of the design, such as rows=32; repeatable."
         ),
     ] = None,
+    network: Annotated[
+        str | None, typer.Option("--network", metavar="NAME", help="One of several networks of a run folder.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Estimate time, energy and area of a workload on a design.
@@ -44,7 +48,7 @@ def estimate(
     """
     from accel_models import evaluate
 
-    base, work = _inputs(workload, design)
+    base, work = _inputs(workload, design, network)
     report = evaluate(_changed(base, fields or []), work)
     if as_json:
         print(json.dumps(_values(report)))
@@ -52,17 +56,33 @@ def estimate(
         _show(report)
 
 
-def _inputs(workload: Path, design: Path | None) -> tuple[Design, Workload]:
+def _of_network(chosen: Chosen, network: str | None) -> Workload:
+    """Return the workload of a network of a study, or of all, one after the other."""
+    from dse.errors import UserError
+
+    if network is None:
+        if len(chosen.workloads) > 1:
+            say(f"{', '.join(chosen.workloads)}, one after the other; --network NAME for one of them")
+        return chosen.workload
+    if network not in chosen.workloads:
+        raise UserError(f"--network {network}: must be one of {', '.join(chosen.workloads)}")
+    return chosen.workloads[network]
+
+
+def _inputs(workload: Path, design: Path | None, network: str | None) -> tuple[Design, Workload]:
     from accel_models import Design, Workload
+    from dse.errors import UserError
     from dse.files import read_text
 
     if workload.is_dir():
-        from dse.study import Study
+        from dse.exports import choose
+        from dse.results import read
 
-        study = Study.open(workload)
-        record = study.records()[int(study.best().number)]
-        base, work = Design.from_dict(dict(record.design)), record.load_workload()
+        chosen = choose(read(workload), "knee")
+        base, work = chosen.design, _of_network(chosen, network)
     else:
+        if network is not None:
+            raise UserError(f"--network {network}: must be left out with a workload's file")
         read_text(workload)
         base, work = Design(), Workload.load(workload)
     if design is not None:

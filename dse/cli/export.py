@@ -45,12 +45,12 @@ def export(
     from dse.errors import UserError
     from dse.exports import FORMATS, choose
     from dse.files import check_writable, write_whole
-    from dse.study import Study
+    from dse.results import read
     from dse.study_file.rules import did_you_mean
 
     if kind not in FORMATS:
         raise UserError(f"--format {kind}: must be one of {', '.join(FORMATS)}{did_you_mean(kind, FORMATS)}")
-    chosen = choose(Study.open(folder), design)
+    chosen = choose(read(folder), design)
     target = out or folder / f"{kind}-{design}"
     check_writable(target)
     files = FORMATS[kind](chosen)

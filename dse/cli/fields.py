@@ -37,5 +37,5 @@ def _rows(section: type[Section]) -> Iterator[tuple[str, str, str]]:
 def _default(field: FieldInfo) -> str:
     values = field.default
     if isinstance(values, tuple):
-        values = list(values) if len(values) > 1 else values[0]
+        values = list(values) if len(values) != 1 else values[0]
     return "" if values is None or isinstance(values, Section) else as_toml(values)

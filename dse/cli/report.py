@@ -41,16 +41,19 @@ def report(
     from dse.errors import UserError
     from dse.files import write_whole
     from dse.report import compare as compared
+    from dse.report import render
+    from dse.results import read
     from dse.results.platforms import keep
-    from dse.study import Study
 
-    studies = [Study.open(folder) for folder in folders]
+    if out is not None and len(folders) > 1 and not compare:
+        raise UserError(f"--out = {out}: must be left out with more than one study, or with --compare")
+    if platforms is not None and compare:
+        raise UserError(f"--platforms {platforms}: must be left out with --compare")
+    studies = [read(folder) for folder in folders]
     if compare:
         say(f"Written: {write_whole(out or Path('comparison.html'), compared(studies))}")
         return
-    if out is not None and len(studies) > 1:
-        raise UserError(f"--out = {out}: must be left out with more than one study, or with --compare")
     for study in studies:
         if platforms is not None:
-            keep(study, platforms)
-        say(f"Written: {study.report(out or study.folder / 'report.html')}")
+            keep(study.folder, platforms, study.file.network_names)
+        say(f"Written: {write_whole(out or study.folder / 'report.html', render(study))}")

@@ -88,6 +88,8 @@ def run(
     - study.db: every trial, as an Optuna study on SQLite
     - report.html: the Pareto front and the designs on it, in one file to send on
     - pareto.png, trials.csv, trials.parquet, best.json: the same as a figure, tables and plain values
+    - ratios.csv: throughput per watt over that of platforms
+    - designs/, of a study of hardware alone: the metrics of all designs
     - timeloop.csv, with `--verify timeloop`: the front as Timeloop counts it (docs/timeloop.md)
 
     The same command again adds trials to the study. Ctrl-C keeps the finished ones. The bar is shown on a
@@ -98,7 +100,7 @@ def run(
     **Examples**
 
     - `neuralmatrix run studies/bert_digits.toml`
-    - `neuralmatrix run studies/paper.toml`, a study of hardware alone (`kind = "hardware"`)
+    - `neuralmatrix run studies/paper.toml`, a study of hardware alone: nothing is scored
     - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
     - `neuralmatrix run studies/bert_digits.toml --workers 8`
     - `neuralmatrix run studies/bert_digits.toml --json | jq '.front[] | select(.knee)'`
@@ -106,15 +108,9 @@ def run(
     """
     use_one_thread()
     from dse.cli.display import Display, summary, tell
-    from dse.export import overview
-    from dse.hardware_study.config import is_hardware_study
+    from dse.export import overview, write_results
     from dse.job import run as run_study
 
-    if is_hardware_study(study_file):
-        from dse.cli.hardware import run_hardware
-
-        run_hardware(study_file, out, platforms, as_json=as_json)
-        return
     if verify is not None:
         from dse.results.verify import check
 
@@ -123,24 +119,26 @@ def run(
         from dse.results.platforms import check as check_platforms
         from dse.study_file import load
 
-        check_platforms(platforms, load(study_file).task.name)
+        check_platforms(platforms, load(study_file).network_names)
     with Display() as display:
         try:
             study = run_study(study_file, trials, out, new=new, workers=workers, url=url, progress=display)
         except KeyboardInterrupt:
             say("Interrupted: finished trials are kept, and the same command continues")
             raise typer.Exit(INTERRUPTED) from None
-    (tell if as_json else summary)(study)
+    found = study.snapshot()
+    (tell if as_json else summary)(found)
     if platforms is not None:
         from dse.results.platforms import keep
 
-        keep(study, platforms)
-        study.report(study.folder / "report.html")
+        keep(found.folder, platforms, found.file.network_names)
+        for line in write_results(found):
+            say(line)
     if verify is not None:
         from dse.cli.verified import verify_and_show
 
-        verify_and_show(study, show=not as_json)
+        verify_and_show(found, show=not as_json)
     if as_json:
-        print(json.dumps(overview(study)))
-    if not len(study.points()):
+        print(json.dumps(overview(found)))
+    if not len(found.points()):
         raise typer.Exit(1)

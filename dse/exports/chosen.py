@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accel_models import Design, Gemm, Workload
 from dse.errors import UserError
-
-if TYPE_CHECKING:
-    from dse.results import Results
+from dse.record import TrialRecord
+from dse.results import Snapshot
 
 BEST: Mapping[str, str | None] = {
     "knee": None,
     "best-accuracy": "accuracy",
     "best-efficiency": "throughput_per_watt",
 }
-"""What a design can be called instead of its number, and the figure that it is best in; the knee has none."""
+"""What a design can be called instead of its number, and the metric that it is best in; the knee has none."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +25,36 @@ class Chosen:
 
     Attributes:
         study: Where it is from.
-        number: The trial.
-        tables: Segments, placement and bias by function.
+        record: The trial.
         design: Its accelerator.
-        workload: What that runs.
+        workloads: What that runs, by network.
     """
 
-    study: Results
-    number: int
-    tables: Mapping[str, Mapping[str, Any]]
+    study: Snapshot
+    record: TrialRecord
     design: Design
-    workload: Workload
+    workloads: Mapping[str, Workload]
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.record.number
+
+    @property
+    def tables(self) -> Mapping[str, Mapping[str, Any]]:
+        """Segments, placement and bias by function; empty of a study that searches none."""
+        return self.record.tables
+
+    @property
+    def workload(self) -> Workload:
+        """What the accelerator runs; of several networks, one after the other."""
+        works = list(self.workloads.values())
+        if len(works) == 1:
+            return works[0]
+        return Workload([op for work in works for op in work.operations])
 
 
-def choose(study: Results, which: str) -> Chosen:
+def choose(study: Snapshot, which: str) -> Chosen:
     """Return a design of a study.
 
     Args:
@@ -47,18 +62,17 @@ def choose(study: Results, which: str) -> Chosen:
         which: A trial's number, or a key of `BEST`.
 
     Raises:
-        UserError: If there is no such trial, it has not finished, or its workload was not kept.
+        UserError: If there is no such trial, it has not finished, or its workload was not recorded.
         ValueError: If no trial is finished yet.
     """
-    number = _number(study, which)
-    record = study.records()[number]
-    if not record.workload:
-        front = ", ".join(str(n) for n in study.pareto().number)
+    own = study.records[_number(study, which)]
+    workloads = study.workloads(own)
+    if not workloads:
+        front = ", ".join(str(n) for n in study.front.number)
         raise UserError(
             f"--design {which}: must be a trial that was on the front when it finished, as {front}"
         )
-    design, workload = Design.from_dict(dict(record.design)), record.load_workload()
-    return Chosen(study, number, record.tables, design, workload)
+    return Chosen(study, own, Design.from_dict(dict(own.design)), workloads)
 
 
 def gemms(workload: Workload) -> dict[tuple[int, int, int], list[Gemm]]:
@@ -70,11 +84,12 @@ def gemms(workload: Workload) -> dict[tuple[int, int, int], list[Gemm]]:
     return found
 
 
-def _number(study: Results, which: str) -> int:
+def _number(study: Snapshot, which: str) -> int:
     if which in BEST:
-        return int(study.best(BEST[which]).number)
-    trials = study.trials()
-    done = set(trials[trials.state == "complete"].number)
+        if (metric := BEST[which]) and metric not in study.metrics:
+            raise UserError(f"--design {which}: no trial of {study.folder} has {metric}")
+        return int(study.best(metric).number)
+    done = set(study.done.number)
     if not which.isdecimal() or int(which) not in done:
         known = ", ".join(BEST)
         raise UserError(f"--design {which}: must be the number of a finished trial, or one of {known}")

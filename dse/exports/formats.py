@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 
+from accel_models import Workload
 from approx.network import saving
 from dse.exports.c_header import c_header
 from dse.exports.chosen import Chosen
 from dse.exports.memory import PACKAGE, memory
-from dse.exports.network import converted, tables_in_integers
+from dse.exports.network import converted, stored_tables, tables_in_integers
 
 
 def tables(chosen: Chosen) -> dict[str, str]:
     """Return tables.json: every site's table, of real numbers, and in integers where the design has them."""
-    found = {site: table.to_dict() for site, table in converted(chosen).stored_tables().items()}
+    found = {site: table.to_dict() for site, table in stored_tables(chosen).items()}
     return {"tables.json": json.dumps(found, indent=1) + "\n"}
 
 
@@ -39,7 +41,14 @@ def model(chosen: Chosen) -> dict[str, str | bytes]:
 
 def design(chosen: Chosen) -> dict[str, str]:
     """Return the accelerator and its work: `neuralmatrix estimate workload.json --design design.toml`."""
-    return {
-        "design.toml": chosen.design.to_toml(),
-        "workload.json": json.dumps(chosen.workload.to_dict()) + "\n",
-    }
+    several = chosen.workloads if len(chosen.workloads) > 1 else {}
+    own = {f"workload-{_file_name(name)}.json": _dumped(work) for name, work in several.items()}
+    return {"design.toml": chosen.design.to_toml(), "workload.json": _dumped(chosen.workload), **own}
+
+
+def _dumped(workload: Workload) -> str:
+    return json.dumps(workload.to_dict()) + "\n"
+
+
+def _file_name(network: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", network).strip("_.")

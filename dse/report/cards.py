@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-
-from accel_models import Comparison, CostReport, Design, compare, evaluate
+from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate
+from dse.labels import label
 from dse.metrics import METRICS
-from dse.plots import labels
+from dse.record import TrialRecord
 from dse.report.curves import Curves
-from dse.results import Results
+from dse.results import Snapshot
 from dse.results.references import platforms
 from dse.written import with_prefix, written
 
 CARDS = 24
 """Designs of the front that get a card; more would make a long page longer."""
 
-LAYERS = 12
-"""Operations that a card lists, those that take most energy."""
+LAYERS, FEWER = 12, 4
+"""Operations that a card lists, those that take most energy; of each of several networks, fewer."""
 
 WAYS = {
     "array": "all on the array, as tables",
@@ -29,39 +28,54 @@ WAYS = {
 """The ways to run a network that are compared, see `accel_models.compare`."""
 
 
-def cards(study: Results, front: pd.DataFrame, curves: Curves) -> list[dict[str, Any]]:
+def cards(study: Snapshot, curves: Curves) -> list[dict[str, Any]]:
     """Return a card each for designs of the front: all, or the knee and others evenly along it.
 
     Args:
         study: The study.
-        front: Its front.
         curves: Draws the functions of the designs.
     """
+    front = study.front
     step = max(1, -(-len(front) // CARDS))
     chosen = front[(front.index % step == 0) | front.knee]
-    return [_card(study, int(number), curves) for number in chosen.number]
+    return [_card(study, study.records[int(number)], curves) for number in chosen.number]
 
 
-def _card(study: Results, number: int, curves: Curves) -> dict[str, Any]:
-    record = study.records()[number]
-    design, workload = Design.from_dict(dict(record.design)), record.load_workload()
-    report = evaluate(design, workload)
+def _card(study: Snapshot, own: TrialRecord, curves: Curves) -> dict[str, Any]:
+    design, workloads = Design.from_dict(dict(own.design)), study.workloads(own)
+    titles = {name: of["title"] for name, of in study.study.networks.items()}
+    most = LAYERS if len(workloads) < 2 else FEWER
     return {
-        "number": number,
-        "label": labels(study, pd.DataFrame({"number": [number]}))[0],
-        "design": record.design,
-        "tables": record.tables,
-        "curves": curves.of(record.tables, design),
-        "figures": [(f.label, written(f, record.metrics[name]), f.unit) for name, f in study.figures.items()],
+        "number": own.number,
+        "label": label(own),
+        "design": own.design,
+        "tables": own.tables,
+        "curves": curves.of(own.tables, design),
+        "figures": [(m.label, written(m, own.metrics[name]), m.unit) for name, m in study.metrics.items()],
+        "networks": [
+            _network(titles.get(name) or name, design, workload, most) for name, workload in workloads.items()
+        ],
+        "platforms": [
+            (row.name, own.metrics["throughput_per_watt"] / row.metrics["throughput_per_watt"])
+            for row in platforms(study)
+        ],
+    }
+
+
+def _network(title: str, design: Design, workload: Workload, most: int) -> dict[str, Any]:
+    """Return what a card shows of one network on the design."""
+    report = evaluate(design, workload)
+    shown = ("latency_s", "energy_j", "throughput_per_watt", "utilisation")
+    return {
+        "title": title,
+        "figures": [
+            (METRICS[n].label, written(METRICS[n], getattr(report, n)), METRICS[n].unit) for n in shown
+        ],
         "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
         "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
         "kinds": _by_kind(report),
         "ways": _ways(compare(design, workload)),
-        "platforms": [
-            (row.name, report.throughput_per_watt / row.figures["throughput_per_watt"])
-            for row in platforms(study)
-        ],
-        "layers": _layers(report),
+        "layers": _layers(report, most),
     }
 
 
@@ -88,7 +102,7 @@ def _ways(compared: list[Comparison]) -> list[dict[str, Any]]:
     own = compared[0].throughput_per_watt
     return [
         {
-            "way": WAYS[way.name],
+            "way": WAYS.get(way.name, way.name),
             "per_watt": written(per_watt, way.throughput_per_watt),
             "gain": own / way.throughput_per_watt,
             "latency": with_prefix(way.latency_s, "s"),
@@ -98,8 +112,8 @@ def _ways(compared: list[Comparison]) -> list[dict[str, Any]]:
     ]
 
 
-def _layers(report: CostReport) -> list[dict[str, Any]]:
-    rows = report.layers.sort_values("energy_j", ascending=False).head(LAYERS).to_dict("records")
+def _layers(report: CostReport, most: int) -> list[dict[str, Any]]:
+    rows = report.layers.sort_values("energy_j", ascending=False).head(most).to_dict("records")
     return [
         {
             "name": row["name"],

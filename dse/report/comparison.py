@@ -1,4 +1,7 @@
-"""Studies side by side: one page with their fronts in one picture, their figures, and what they differ in."""
+"""Studies side by side: one page with their fronts in one picture, their metrics, and what they differ in.
+
+They are compared in the objectives that they share; a front is made of those alone.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from dse import pareto
 from dse.errors import UserError
-from dse.plots import labels, shown
+from dse.labels import label
+from dse.metrics import METRICS, Metric
+from dse.plots.front import BESIDE
+from dse.plots.style import shown
 from dse.report.front import HOVER, axis, hover, step
-from dse.report.render import columns, fill
-from dse.results import Results
+from dse.report.render import COLUMNS, fill
+from dse.results import Snapshot
+from dse.results.tables import front as front_of
+from dse.results.tables import points
 from dse.study_file.problems import differences
 
 COLOURS = ("#0b5394", "#b45309", "#2e7d32", "#7b1fa2")
@@ -23,89 +32,112 @@ COLOURS = ("#0b5394", "#b45309", "#2e7d32", "#7b1fa2")
 SYMBOLS = ("diamond", "circle", "square", "triangle-up")
 
 
-def compare(studies: Sequence[Results]) -> str:
+def compare(studies: Sequence[Snapshot]) -> str:
     """Return a page that sets studies side by side.
 
     Args:
-        studies: Two to four studies with the same objectives; finished trials are what is compared.
+        studies: Two to four studies that share an objective; finished trials are what is compared.
 
     Raises:
         UserError: If they cannot be compared.
     """
-    _check(studies)
-    first = studies[0]
-    names = _names(studies)
+    shared = _shared(studies)
+    first, names = studies[0], _names(studies)
+    fronts = [front_of(study.trials, shared) for study in studies]
     return fill(
         "comparison.html.jinja",
         title=" against ".join(names),
         names=names,
-        objectives=first.objectives,
-        drawings={"front": _fronts(studies, names)},
-        rows=_rows(studies, names),
-        columns=columns(first),
-        settings=[_changes(first, study, "config") for study in studies[1:]],
-        circumstances=[_changes(first, study, "about") for study in studies[1:]],
+        objectives=shared,
+        others=[[metric.label for metric in study.objectives if metric not in shared] for study in studies],
+        drawings={"front": _fronts(studies, fronts, names, shared)},
+        rows=_rows(studies, fronts, names, shared),
+        columns=_columns(studies, shared),
+        settings=[differences(first.study.config, study.study.config) for study in studies[1:]],
+        circumstances=[differences(first.study.about, study.study.about) for study in studies[1:]],
     )
 
 
-def _check(studies: Sequence[Results]) -> None:
+def _shared(studies: Sequence[Snapshot]) -> list[Metric]:
+    """Return the objectives of all studies."""
     if not 2 <= len(studies) <= len(COLOURS):
         raise UserError(f"studies = {len(studies)}: must be 2 to {len(COLOURS)} to be compared")
+    shared = [own for own in studies[0].objectives if all(own in study.objectives for study in studies)]
     for study in studies:
-        if study.objectives != studies[0].objectives:
-            ours, theirs = (", ".join(f.name for f in s.objectives) for s in (study, studies[0]))
-            raise UserError(
-                f"{study.folder}: objectives {ours}: must be {theirs}, as those of {studies[0].folder}"
-            )
-        if not len(study.points()):
+        if not shared:
+            ours, theirs = (", ".join(own.name for own in s.objectives) for s in (study, studies[0]))
+            if study is not studies[0]:
+                raise UserError(
+                    f"{study.folder}: objectives {ours}: must share one with {studies[0].folder}, {theirs}"
+                )
+        elif not len(study.points()):
             raise UserError(f"{study.folder}: no trial is finished: must have one to be compared")
+    return shared
 
 
-def _names(studies: Sequence[Results]) -> list[str]:
+def _names(studies: Sequence[Snapshot]) -> list[str]:
     """Name the studies, by their folders where two have one name."""
     names = [study.name for study in studies]
     return names if len(set(names)) == len(names) else [str(study.folder) for study in studies]
 
 
-def _fronts(studies: Sequence[Results], names: Sequence[str]) -> dict[str, Any]:
-    """Return plotly's data and layout: the front of each study as a step line."""
-    quality, cost = studies[0].objectives
+def _columns(studies: Sequence[Snapshot], shared: Sequence[Metric]) -> list[Metric]:
+    """Return the metrics that the table shows: the shared objectives, then others that all studies have."""
+    common = [METRICS[name] for name in COLUMNS if all(name in study.metrics for study in studies)]
+    return list(dict.fromkeys([*shared, *common]))
+
+
+def _fronts(
+    studies: Sequence[Snapshot],
+    fronts: Sequence[pd.DataFrame],
+    names: Sequence[str],
+    shared: Sequence[Metric],
+) -> dict[str, Any]:
+    """Return plotly's data and layout: the front of each study, a step line of two objectives."""
+    beside = (METRICS[name] for name in BESIDE)
+    up, across = [*shared, *(metric for metric in beside if metric not in shared)][:2]
     drawing = go.Figure()
-    for study, name, colour, symbol in zip(studies, names, COLOURS, SYMBOLS, strict=False):
-        front = study.pareto().sort_values(cost.name)
+    for study, rows, name, colour, symbol in zip(studies, fronts, names, COLOURS, SYMBOLS, strict=False):
+        front = rows.sort_values(across.name)
         drawing.add_scatter(
-            x=shown(front[cost.name], cost).to_numpy(),
-            y=shown(front[quality.name], quality).to_numpy(),
-            name=name,
+            x=shown(front[across.name], across).to_numpy(),
+            y=shown(front[up.name], up).to_numpy(),
+            name=name.replace("<", "&lt;"),
             text=hover(study, front, HOVER),
             hovertemplate="%{text}<extra></extra>",
-            **step(cost, colour, symbol),
+            **step(across, colour, symbol, joined=len(shared) == 2),
         )
+    every = pd.concat(fronts)
     drawing.update_layout(
-        template=None, xaxis=axis(cost), yaxis=axis(quality), hovermode="closest", showlegend=True
+        template=None,
+        xaxis=axis(across, every[across.name]),
+        yaxis=axis(up, every[up.name]),
+        hovermode="closest",
+        showlegend=True,
     )
-    figure: dict[str, Any] = json.loads(drawing.to_json())
-    return figure
+    data: dict[str, Any] = json.loads(drawing.to_json())
+    return data
 
 
-def _rows(studies: Sequence[Results], names: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(
+    studies: Sequence[Snapshot],
+    fronts: Sequence[pd.DataFrame],
+    names: Sequence[str],
+    shared: Sequence[Metric],
+) -> list[dict[str, Any]]:
     """Return a row a study: its trials, its share of the hypervolume of all together, and its knee."""
-    points = [study.points() for study in studies]
-    together = np.concatenate(points)
+    own = [points(study.trials[study.trials.feasible.astype(bool)], shared) for study in studies]
+    together = np.concatenate(own)
     reference = together.min(axis=0)
     total = pareto.hypervolume(together, reference) or 1.0
     return [
         {
             "name": name,
-            "trials": len(own),
-            "designs": len(study.pareto()),
-            "share": pareto.hypervolume(own, reference) / total,
-            "knee": study.best(),
-            "label": labels(study, study.pareto().query("knee"))[0],
+            "trials": study.swept or len(values),
+            "designs": len(front),
+            "share": pareto.hypervolume(values, reference) / total,
+            "knee": front[front.knee].iloc[0],
+            "label": label(study.records[int(front[front.knee].number.iloc[0])]),
         }
-        for study, own, name in zip(studies, points, names, strict=True)
+        for study, front, values, name in zip(studies, fronts, own, names, strict=True)
     ]
-
-
-def _changes(first: Results, study: Results, what: str) -> list[str]:
-    return differences(getattr(first.record, what), getattr(study.record, what))

@@ -12,7 +12,7 @@ from accel_models import Design
 from accel_models.hardware import BITS
 from approx.cpwl import CpwlTable, Density, fit
 from dse.report.drawing import Drawing, drawing
-from dse.results import Results
+from dse.results import Snapshot
 from dse.space import Tables
 
 WEIGHED = ("least_squares", "mean")
@@ -74,8 +74,8 @@ class Curves:
     A study that was begun before inputs were kept has none.
     """
 
-    def __init__(self, study: Results) -> None:
-        self._inputs: Mapping[str, Any] = study.record.inputs
+    def __init__(self, study: Snapshot) -> None:
+        self._inputs: Mapping[str, Any] = study.study.inputs
         self._made: dict[str, Curve] = {}
         self._rounded: dict[tuple[str, int], float | None] = {}
 

@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from dse.labels import label
 from dse.metrics import Metric
-from dse.plots import COLOURS, FRONT, LINES, NEAR_ONE, OTHER, hue, hue_heading, labels, shown
-from dse.results import Results
+from dse.plots.front import axes_of, points
+from dse.plots.style import COLOURS, FRONT, LINES, LOG_SPAN, NEAR_ONE, OTHER, hue, hue_heading, shown
+from dse.results import Snapshot
 from dse.results.references import Reference, near, platforms
 from dse.written import written
 
@@ -26,53 +28,72 @@ PLATFORMS = 4
 HOVER = ("accuracy", "fidelity", "cosine", "throughput_per_watt", "power_w", "area_mm2", "latency_s")
 
 
-def front_data(study: Results, beside: Sequence[Reference]) -> dict[str, Any]:
+def front_data(study: Snapshot, beside: Sequence[Reference]) -> dict[str, Any]:
     """Return plotly's data and layout: all finished trials, the front, the knee, and lines of references.
 
-    If the network has an accuracy that is no objective, it is shown below, for the same trials. A third
+    If the network has an accuracy that is no objective, it is shown below, for the same trials. A further
     objective is the front's colour.
     """
-    quality, cost, *third = study.objectives
-    trials, front = study.trials(), study.pareto()
-    done, ordered = trials[trials.state == "complete"], front.sort_values(cost.name)
-    objectives = [figure.name for figure in study.objectives]
+    up, across = axes_of(study)
+    further = [metric for metric in study.objectives if metric not in (up, across)][:1]
+    front, ordered = study.front, study.front.sort_values(across.name)
+    objectives = [metric.name for metric in study.objectives]
     told = list(dict.fromkeys([*objectives, *HOVER]))
-    brief = told if len(trials) <= SHORT else objectives
-    drawn = _coloured(ordered, *third) if third else step(cost, FRONT, "diamond")
+    brief = told if len(study.trials) <= SHORT else objectives
+    stepped = set(study.objectives) == {up, across}
+    front_style = _coloured(ordered, *further) if further else step(across, FRONT, "diamond", joined=stepped)
     drawing = go.Figure()
+    _sample(drawing, study, across, up)
     for name, rows, text, style in (
-        ("trial", done, hover(study, done, brief), _dots(7)),
-        ("Pareto front", ordered, _far(study, ordered, hover(study, ordered, told)), drawn),
+        ("trial", study.done, hover(study, study.done, brief), _dots(7)),
+        ("Pareto front", ordered, _far(study, ordered, hover(study, ordered, told)), front_style),
         ("knee", front[front.knee], hover(study, front[front.knee], told), _ring()),
     ):
         drawing.add_scatter(
-            x=shown(rows[cost.name], cost).to_numpy(),
-            y=shown(rows[quality.name], quality).to_numpy(),
+            x=shown(rows[across.name], across).to_numpy(),
+            y=shown(rows[up.name], up).to_numpy(),
             name=name,
             text=text,
             customdata=rows.number.tolist(),
             hovertemplate="%{text}<extra></extra>",
             **style,
         )
-    panels = {"y": quality} | _second(drawing, study, done, front)
-    drawing.update_layout(template=None, xaxis=axis(cost), yaxis=axis(quality), hovermode="closest")
-    _lines(drawing, "x", cost, done, beside)
-    for place, figure in panels.items():
-        _lines(drawing, place, figure, done, beside)
+    all_points = points(study)
+    panels = {"y": up} | _second(drawing, study, up, across)
+    drawing.update_layout(
+        template=None,
+        xaxis=axis(across, all_points[across.name]),
+        yaxis=axis(up, all_points[up.name]),
+        hovermode="closest",
+    )
+    for place, metric in ({"x": across} | panels).items():
+        _lines(drawing, place, metric, all_points, beside)
     data: dict[str, Any] = json.loads(drawing.to_json())
     return data
 
 
-def _second(drawing: go.Figure, study: Results, done: pd.DataFrame, front: pd.DataFrame) -> dict[str, Metric]:
-    """Draw the accuracy below the front, where there is one and no objective is it; returns its axis."""
-    cost, figure = study.objectives[1], study.figures.get("accuracy")
-    if figure is None or figure in study.objectives[:2]:
+def _sample(drawing: go.Figure, study: Snapshot, across: Metric, up: Metric) -> None:
+    """Draw some designs of a sweep, taken at random."""
+    if len(study.sample):
+        drawing.add_scatter(
+            x=study.sample[across.name].to_numpy(),
+            y=study.sample[up.name].to_numpy(),
+            name=f"{len(study.sample):,} of all designs, at random",
+            hoverinfo="skip",
+            **_dots(4),
+        )
+
+
+def _second(drawing: go.Figure, study: Snapshot, up: Metric, across: Metric) -> dict[str, Metric]:
+    """Draw the accuracy below the front, where there is one and no axis is it; returns its axis."""
+    metric, done = study.metrics.get("accuracy"), study.done
+    if metric is None or metric in (up, across):
         return {}
     others = done if len(done) <= SHORT else done[:0]
-    for rows, style in ((others, _dots(5)), (front, _dots(7, FRONT, "diamond"))):
+    for rows, style in ((others, _dots(5)), (study.front, _dots(7, FRONT, "diamond"))):
         drawing.add_scatter(
-            x=shown(rows[cost.name], cost).to_numpy(),
-            y=rows[figure.name].to_numpy(),
+            x=shown(rows[across.name], across).to_numpy(),
+            y=rows[metric.name].to_numpy(),
             yaxis="y2",
             customdata=rows.number.tolist(),
             hovertemplate="trial %{customdata}: %{y:.2%}<extra></extra>",
@@ -81,26 +102,26 @@ def _second(drawing: go.Figure, study: Results, done: pd.DataFrame, front: pd.Da
         )
     drawing.update_layout(
         yaxis={"domain": [0.32, 1]},
-        yaxis2=axis(figure) | {"domain": [0, 0.24], "anchor": "x"},
+        yaxis2=axis(metric) | {"domain": [0, 0.24], "anchor": "x"},
         xaxis={"anchor": "y2"},
     )
-    return {"y2": figure}
+    return {"y2": metric}
 
 
 def _lines(
-    drawing: go.Figure, place: str, figure: Metric, done: pd.DataFrame, beside: Sequence[Reference]
+    drawing: go.Figure, place: str, metric: Metric, done: pd.DataFrame, beside: Sequence[Reference]
 ) -> None:
     """Draw a line for each reference near the trials, as `dse.plots` does, named in the legend."""
-    if done.empty or figure.name in (*NEAR_ONE, "kl_divergence"):
+    if done.empty or metric.name in (*NEAR_ONE, "kl_divergence"):
         return
-    for reference in near(beside, figure.name, done[figure.name]):
+    for reference in near(beside, metric.name, done[metric.name]):
         colour, dashes = LINES[reference.kind]
-        value = reference.figures[figure.name]
+        value = reference.metrics[metric.name]
         along = {"x0": value, "x1": value, "y0": 0, "y1": 1, "xref": "x", "yref": "paper"}
         across = {"x0": 0, "x1": 1, "y0": value, "y1": value, "xref": "paper", "yref": place}
         drawing.add_shape(
             type="line",
-            name=html.escape(reference.told(figure)),
+            name=html.escape(reference.told(metric)),
             showlegend=True,
             layer="below",
             line={"color": colour, "width": 1.5, "dash": ",".join(f"{dash}px" for dash in dashes)},
@@ -108,25 +129,25 @@ def _lines(
         )
 
 
-def _far(study: Results, rows: pd.DataFrame, texts: list[str]) -> list[str]:
+def _far(study: Snapshot, rows: pd.DataFrame, texts: list[str]) -> list[str]:
     """Add to each text how far its design is from each platform, in throughput per power."""
     found = platforms(study)[:PLATFORMS]
     lines = []
     for text, own in zip(texts, rows.throughput_per_watt, strict=True):
-        far = (f"{own / row.figures['throughput_per_watt']:.3g} × {html.escape(row.name)}" for row in found)
+        far = (f"{own / row.metrics['throughput_per_watt']:.3g} × {html.escape(row.name)}" for row in found)
         lines.append("<br>".join([text, *far]))
     return lines
 
 
-def _coloured(rows: pd.DataFrame, figure: Metric) -> dict[str, Any]:
+def _coloured(rows: pd.DataFrame, metric: Metric) -> dict[str, Any]:
     marker = {
-        "color": hue(rows[figure.name], figure).to_numpy(),
+        "color": hue(rows[metric.name], metric).to_numpy(),
         "size": 11,
         "symbol": "diamond",
         "line": {"color": OTHER, "width": 1},
         "colorscale": COLOURS,
         "showscale": True,
-        "colorbar": {"title": {"text": html.escape(hue_heading(figure)), "side": "right"}, "thickness": 12},
+        "colorbar": {"title": {"text": html.escape(hue_heading(metric)), "side": "right"}, "thickness": 12},
     }
     return {"mode": "markers", "marker": marker}
 
@@ -135,10 +156,19 @@ def _dots(size: int, colour: str = OTHER, symbol: str = "circle") -> dict[str, A
     return {"mode": "markers", "marker": {"color": colour, "size": size, "symbol": symbol}}
 
 
-def step(cost: Metric, colour: str, symbol: str) -> dict[str, Any]:
-    """Return the style of a front's line: what is between two designs can be had only by the better."""
+def step(cost: Metric, colour: str, symbol: str, *, joined: bool = True) -> dict[str, Any]:
+    """Return the style of a front's line: what is between two designs can be had only by the better.
+
+    Args:
+        cost: The metric across.
+        colour: Of the line and its markers.
+        symbol: Of the markers.
+        joined: Whether there is a line: the axes are all of the objectives.
+    """
     shape = "vh" if cost.better == "higher" else "hv"
     marker = {"color": colour, "size": 10, "symbol": symbol}
+    if not joined:
+        return {"mode": "markers", "marker": marker}
     return {"mode": "lines+markers", "line": {"color": colour, "shape": shape}, "marker": marker}
 
 
@@ -147,21 +177,26 @@ def _ring() -> dict[str, Any]:
     return {"mode": "markers", "marker": marker}
 
 
-def hover(study: Results, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
+def hover(study: Snapshot, rows: pd.DataFrame, told: Sequence[str]) -> list[str]:
     """Describe each trial in lines; plotly reads some HTML there, so all is escaped."""
-    figures = [study.figures[name] for name in told if name in study.figures]
+    metrics = [study.metrics[name] for name in told if name in study.metrics]
     texts = []
-    for name, row in zip(labels(study, rows), rows.to_dict("records"), strict=True):
-        lines = [f"trial {row['number']}: {name}"]
-        lines += [f"{figure.label} {written(figure, row[figure.name])} {figure.unit}" for figure in figures]
+    for row in rows.to_dict("records"):
+        lines = [f"trial {row['number']}: {label(study.records[row['number']])}"]
+        lines += [f"{metric.label} {written(metric, row[metric.name])} {metric.unit}" for metric in metrics]
         texts.append("<br>".join(html.escape(line) for line in lines))
     return texts
 
 
-def axis(figure: Metric) -> dict[str, Any]:
-    """Return plotly's axis of a figure, like the one of `dse.plots`."""
-    drawn: dict[str, Any] = {"title": {"text": html.escape(figure.heading)}, "zeroline": False}
-    if figure.name in NEAR_ONE:
+def axis(metric: Metric, values: pd.Series[Any] | None = None) -> dict[str, Any]:
+    """Return plotly's axis of a metric, like the one of `dse.plots`.
+
+    Args:
+        metric: The metric.
+        values: What is drawn; over a wide span the axis is logarithmic.
+    """
+    drawn: dict[str, Any] = {"title": {"text": html.escape(metric.heading)}, "zeroline": False}
+    if metric.name in NEAR_ONE:
         distances = [10.0**-power for power in range(8)]
         drawn |= {
             "type": "log",
@@ -169,8 +204,10 @@ def axis(figure: Metric) -> dict[str, Any]:
             "tickvals": distances,
             "ticktext": ["0", *(f"{1 - d:.{power}f}" for power, d in enumerate(distances) if power)],
         }
-    elif figure.name == "kl_divergence":
+    elif metric.name == "kl_divergence":
         drawn |= {"type": "log", "autorange": "reversed"}
-    elif figure.name == "accuracy":
+    elif metric.name == "accuracy":
         drawn["tickformat"] = ".1%"
+    elif values is not None and len(values) and values.max() > LOG_SPAN * values.min() > 0:
+        drawn |= {"type": "log", "dtick": "D2"}
     return drawn

@@ -9,21 +9,23 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from dse.drawn import drawn
+from dse.drawn import svg
+from dse.labels import label
 from dse.metrics import QUALITY, Metric
-from dse.plots import label, labels, pareto_figure
+from dse.plots import PLOTS, Asked
 from dse.report import drawing
 from dse.report.cards import cards
 from dse.report.curves import Curves
 from dse.report.front import front_data
-from dse.report.search import growth, growth_data, importances, unfinished
-from dse.results import Results, losses
-from dse.results.platforms import compared
+from dse.report.ratios import ratios_section
+from dse.report.search import growth_data, sweep, unfinished
+from dse.results import Snapshot, losses
+from dse.results.effects import effects
+from dse.results.growth import growth
 from dse.results.references import references
 from dse.results.verify import verified
 from dse.written import field_value, written
@@ -31,7 +33,7 @@ from dse.written import field_value, written
 COLUMNS = ("accuracy", "fidelity", "throughput_per_watt", "latency_s", "power_w", "area_mm2")
 
 
-def render(study: Results) -> str:
+def render(study: Snapshot) -> str:
     """Return the report of a study as one HTML page that needs no network."""
     return fill("report.html.jinja", **_content(study))
 
@@ -64,66 +66,63 @@ def fill(template: str, **content: Any) -> str:
     )
 
 
-def _content(study: Results) -> dict[str, Any]:
-    trials, front = study.trials(), study.pareto()
-    record, grown, curves = study.record, growth(study), Curves(study)
-    designs = cards(study, front, curves)
-    drawings = {"front": front_data(study, references(study))} if len(front) else {}
+def _content(study: Snapshot) -> dict[str, Any]:
+    grown, curves = growth(study), Curves(study)
+    designs = cards(study, curves)
+    drawings = {"front": front_data(study, references(study))} if len(study.front) else {}
     return {
         "title": f"{study.name}: NeuralMatrix study",
         "name": study.name,
         "objectives": study.objectives,
-        "counts": trials.state.value_counts().to_dict(),
-        "total": len(trials),
+        "counts": study.trials.state.value_counts().to_dict(),
+        "total": len(study.trials),
         "original": study.original,
-        "widths": " or ".join(study.config.design_axes["data_width"]),
+        "scored": bool(study.original),
+        "sweep": sweep(study),
+        "widths": " or ".join(study.file.design_axes["data_width"]),
         "losses": losses.shown(study),
-        "lost": study.figures[losses.quality(study)],
-        "front": _front_rows(study, front),
+        "lost": study.metrics[losses.quality(study)] if study.original else None,
+        "front": _front_rows(study),
+        "known": study.study.references,
         "columns": columns(study),
         "drawings": drawings | ({"growth": growth_data(grown)} if grown else {}),
-        "picture": picture(study),
+        "picture": svg(PLOTS["front"](study, Asked()), "front"),
         "cards": designs,
         "curves": curves.all(),
         "finetuned": finetuned(study),
-        "unfinished": unfinished(trials),
+        "unfinished": unfinished(study.trials),
         "verified": verified(study),
-        "compared": compared(study),
+        "ratios": ratios_section(study),
         "growth": grown,
-        "importances": importances(study),
-        "certificate": record.certificate,
-        "about": record.about,
-        "study_file": record.study_file,
-        "settings": json.dumps(record.config, indent=2),
+        "effects": effects(study),
+        "certificate": study.study.certificate,
+        "about": study.study.about,
+        "study_file": study.study.study_file,
+        "settings": json.dumps(study.study.config, indent=2),
     }
 
 
-def columns(study: Results) -> list[Metric]:
-    """Return the figures that a table of designs shows: the objectives, then others of interest."""
-    others = (study.figures[name] for name in COLUMNS if name in study.figures)
+def columns(study: Snapshot) -> list[Metric]:
+    """Return the metrics that a table of designs shows: the objectives, then others of interest."""
+    others = (study.metrics[name] for name in COLUMNS if name in study.metrics)
     return list(dict.fromkeys([*study.objectives, *others]))
 
 
-def _front_rows(study: Results, front: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = front.assign(label=labels(study, front))
+def _front_rows(study: Snapshot) -> list[dict[str, Any]]:
+    records = [study.records[number] for number in study.front.number]
+    rows = study.front.assign(label=[label(own) for own in records], members=[own.members for own in records])
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False)]
 
 
-def finetuned(study: Results) -> list[dict[str, Any]]:
-    """Return, for each network that was trained through its tables, its quality figures before and after."""
-    records, rows = study.records(), []
-    names = [figure for figure in QUALITY if figure.name in study.original]
-    for number, after in study.record.finetuned.items():
-        before = records[int(number)]
-        figures = [(figure, before.metrics[figure.name], after[figure.name]) for figure in names]
-        rows.append({"number": int(number), "label": label(before), "figures": figures})
+def finetuned(study: Snapshot) -> list[dict[str, Any]]:
+    """Return, for each network that was trained through its tables, its quality before and after."""
+    rows = []
+    names = [metric for metric in QUALITY if metric.name in study.original]
+    for number, after in study.study.finetuned.items():
+        before = study.records[int(number)]
+        values = [(metric, before.metrics[metric.name], after[metric.name]) for metric in names]
+        rows.append({"number": int(number), "label": label(before), "figures": values})
     return rows
-
-
-def picture(study: Results) -> Markup:
-    """Return the front as SVG, for print and for browsers without JavaScript."""
-    text = drawn(pareto_figure(study), "svg").decode()
-    return Markup(text[text.index("<svg") :])  # noqa: S704 - matplotlib escapes what it draws
 
 
 @cache

@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from dse.metrics import QUALITY
-from dse.record import update
-from dse.results import Results
+from dse.metrics import METRICS, QUALITY
+from dse.results.snapshot import Snapshot
 from dse.score import Network
 from dse.space.widths import widths
 
 
-def record(study: Results, network: Network) -> None:
-    """Score the best trial of each data width by tables alone, by widths alone, and by both."""
-    before = {row["trial"]: row for row in study.record.losses}
-    rows = []
+def losses(study: Snapshot, network: Network) -> list[Mapping[str, Any]]:
+    """Score the best trial of each data width by tables alone, by widths alone, and by both.
+
+    Returns:
+        A row a trial: `trial`, `widths` and `scores`, each way's metrics by its name. Those that the study
+        has are not scored again.
+    """
+    before = {row["trial"]: row for row in study.study.losses}
+    rows: list[Mapping[str, Any]] = []
     for number in _best(study):
-        own = study.records()[number]
+        own = study.records[number]
         chosen = widths(own.design)
-        found = before.get(number) or {
-            "trial": number,
-            "widths": chosen,
-            "scores": network.losses(own.tables, chosen),
-        }
-        rows.append(found)
-    update(study.optuna, losses=rows)
+        rows.append(before.get(number) or {
+            "trial": number, "widths": chosen, "scores": network.losses(own.tables, chosen),
+        })  # fmt: skip
+    return rows
 
 
-def _best(study: Results) -> list[int]:
+def _best(study: Snapshot) -> list[int]:
     """The finished trial of best quality of each data width, in the order of the study file."""
-    figure = quality(study)
-    trials = study.trials()
-    done = trials[trials.state == "complete"]
-    every = study.records()
-    formats = {n: every[n].design["data_width"] for n in done.number}
-    order = done.assign(data=done.number.map(formats), score=done[figure] * study.figures[figure].sign)
+    metric, done = METRICS[quality(study)], study.done
+    formats = {n: study.records[n].design["data_width"] for n in done.number}
+    order = done.assign(data=done.number.map(formats), score=done[metric.name] * metric.sign)
     best = order.sort_values("score", ascending=False, kind="stable").drop_duplicates("data")
-    axis = list(study.space.design_axes["data_width"])
+    axis = list(study.file.design_axes["data_width"])
     return [int(n) for n in best.sort_values("data", key=lambda names: names.map(axis.index)).number]
 
 
-def quality(study: Results) -> str:
-    """The figure of quality that the study searches for, or the first that it has."""
-    names = [figure.name for figure in study.objectives if figure in QUALITY]
-    return names[0] if names else next(f.name for f in QUALITY if f.name in study.figures)
+def quality(study: Snapshot) -> str:
+    """The metric of quality that the study searches for, or the first that it has."""
+    names = [metric.name for metric in study.objectives if metric in QUALITY]
+    return names[0] if names else next(metric.name for metric in QUALITY if metric.name in study.metrics)
 
 
-def shown(study: Results) -> list[dict[str, Any]]:
+def shown(study: Snapshot) -> list[dict[str, Any]]:
     """A row each for the report: trial, its arithmetic as text, and what each part loses of the original."""
-    figure = quality(study)
-    sign = study.figures[figure].sign
     rows = []
-    for row in study.record.losses:
-        scores = row["scores"].items()
-        lost = {part: sign * (study.original[figure] - score[figure]) for part, score in scores}
+    for row in study.study.losses:
+        metric = METRICS[quality(study)]
+        lost = {
+            part: metric.sign * (study.original[metric.name] - score[metric.name])
+            for part, score in row["scores"].items()
+        }
         rows.append({"trial": row["trial"], "arithmetic": text(row["widths"]), **lost})
     return rows
 

@@ -1,57 +1,62 @@
-"""Platforms that a study is compared with: rows of the same network, kept in its run folder."""
+"""Platforms that a study is compared with: published rows, and rows of the same network in its run folder."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
-from accel_models.platforms import Platform, dumps, load
+from accel_models.platforms import Platform, dumps, load, published
 from dse.errors import UserError
 from dse.files import read_text, write_whole
-from dse.results import Results
+from dse.results.snapshot import Snapshot
 
 FILE = "platforms.toml"
 
 
-def keep(study: Results, path: Path) -> None:
+def keep(folder: Path, path: Path, networks: Collection[str]) -> None:
     """Take the rows of a file into a study's run folder, where its report finds them.
 
     Raises:
-        UserError: If the file cannot be read, or no row of it ran the study's network.
+        UserError: If the file cannot be read, or no row of it ran one of the study's networks.
     """
-    write_whole(study.folder / FILE, dumps(check(path, study.config.task.name)))
+    write_whole(folder / FILE, dumps(check(path, networks)))
 
 
-def check(path: Path, network: str) -> tuple[Platform, ...]:
+def check(path: Path, networks: Collection[str]) -> tuple[Platform, ...]:
     """Return the rows of a file.
 
     Raises:
-        UserError: If it cannot be read, or none of them ran a network.
+        UserError: If it cannot be read, or none of them ran one of the networks.
     """
     read_text(path)
     rows = load(path)
-    if not any(row.network == network for row in rows):
-        names = ", ".join(sorted({row.network for row in rows}))
-        raise UserError(f"{path}: rows of {names}: must have one of {network}, as `measure {network}` writes")
+    if not any(row.network in networks for row in rows):
+        names, wanted = ", ".join(sorted({row.network for row in rows})), ", ".join(networks)
+        raise UserError(f"{path}: rows of {names}: must have one of {wanted}, as `measure` writes")
     return rows
 
 
-def of_network(study: Results) -> list[Platform]:
-    """Return the kept rows of machines that ran the study's network; others cannot be compared with."""
+def own(study: Snapshot) -> tuple[Platform, ...]:
+    """Return the rows that were taken into the run folder."""
     path = study.folder / FILE
-    return [row for row in load(path) if row.network == study.config.task.name] if path.exists() else []
+    return load(path) if path.exists() else ()
 
 
-def compared(study: Results) -> list[dict[str, Any]]:
-    """Return what a report shows of each platform that ran the study's network; empty if there is none.
-
-    `platform` is its row; `least` and `most` are the front's throughput per watt over the platform's.
-    """
-    front = study.pareto().throughput_per_watt
-    if front.empty:
+def of_network(study: Snapshot) -> list[Platform]:
+    """Return the rows that ran the study's only network at its size, published ones too; no peaks."""
+    names = networks(study)
+    if len(names) != 1:
         return []
-    joules = [(row, row.per_joule(1.0)) for row in of_network(study)]
-    return [
-        {"platform": row, "theirs": theirs, "least": front.min() / theirs, "most": front.max() / theirs}
-        for row, theirs in joules
-    ]
+    name, size = names[0]
+    return [row for row in (*published(), *own(study)) if not row.peak and ran(row, name, size)]
+
+
+def networks(study: Snapshot) -> list[tuple[str, int]]:
+    """Return each network of a study as platforms call it, and its size; 0 of a task's, which has but one."""
+    found = [(str(of["network"]), int(of["size"])) for of in study.study.networks.values()]
+    return found or [(study.file.task.name, 0)]
+
+
+def ran(row: Platform, network: str, size: int) -> bool:
+    """Whether a row is of a network at a size, or a peak, which holds for all."""
+    return row.runs(network, size) or (not size and row.network == network)

@@ -1,4 +1,4 @@
-"""What a front is seen beside: the unconverted network, other ways to run the knee, and platforms."""
+"""What a front is compared with: the original network, other ways to run the knee, platforms."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pandas as pd
 
 from accel_models import Design, compare
 from dse.metrics import Metric
-from dse.results import Results
 from dse.results.platforms import of_network
+from dse.results.snapshot import Snapshot
 from dse.written import written
 
-Kind = Literal["original", "units", "host", "platform"]
+Kind = Literal["original", "units", "host", "platform", "known"]
 
 WAYS: Mapping[Kind, str] = {
     "units": "knee with dedicated units",
@@ -32,26 +32,27 @@ class Reference:
 
     Attributes:
         name: What it is.
-        kind: "original", "units" and "host" (the two baselines), or "platform".
-        figures: What is known of it, by the figure's name.
+        kind: "original", "units" and "host" (the two baselines), "known" (a design), or "platform".
+        metrics: What is known of it, by the metric's name.
     """
 
     name: str
     kind: Kind
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
 
-    def told(self, figure: Metric) -> str:
-        """Return its name and its value of a figure, whose unit is on the axis."""
-        return f"{self.name}: {written(figure, self.figures[figure.name])}"
+    def told(self, metric: Metric) -> str:
+        """Return its name and its value of a metric, whose unit is on the axis."""
+        return f"{self.name}: {written(metric, self.metrics[metric.name])}"
 
 
-def references(study: Results) -> list[Reference]:
-    """Return the unconverted network, the baselines of the knee, and platforms of the network."""
+def references(study: Snapshot) -> list[Reference]:
+    """Return the unconverted network, the baselines of the knee, known designs, and platforms."""
     original = Reference("unconverted network", "original", study.original)
-    return [original, *_baselines(study), *platforms(study)]
+    known = [Reference(of["name"], "known", of["metrics"]) for of in study.study.references]
+    return [original, *_baselines(study), *known, *platforms(study)]
 
 
-def platforms(study: Results) -> list[Reference]:
+def platforms(study: Snapshot) -> list[Reference]:
     """Return the platforms that ran the study's network."""
     return [
         Reference(
@@ -67,22 +68,22 @@ def platforms(study: Results) -> list[Reference]:
     ]
 
 
-def near(found: Iterable[Reference], figure: str, values: pd.Series[float]) -> list[Reference]:
-    """Return the references that have a figure which lies among some values, or not far from them.
+def near(found: Iterable[Reference], metric: str, values: pd.Series[float]) -> list[Reference]:
+    """Return the references that have a metric which lies among some values, or not far from them.
 
     A line far away would leave no room for the designs.
     """
     low, high = float(values.min()), float(values.max())
     room = ROOM * ((high - low) or abs(high))
-    known = (reference for reference in found if figure in reference.figures)
-    return [r for r in known if low - room <= r.figures[figure] <= high + room]
+    known = (reference for reference in found if metric in reference.metrics)
+    return [r for r in known if low - room <= r.metrics[metric] <= high + room]
 
 
-def _baselines(study: Results) -> list[Reference]:
-    front = study.pareto()
-    if front.empty:
+def _baselines(study: Snapshot) -> list[Reference]:
+    """Return the other ways to run the knee, of a study of one network."""
+    knee = study.knee
+    if knee is None or len(workloads := list(study.workloads(knee).values())) != 1:
         return []
-    record = study.records()[int(front.number[front.knee].iloc[0])]
-    ways = compare(Design.from_dict(dict(record.design)), record.load_workload())
+    ways = compare(Design.from_dict(dict(knee.design)), workloads[0])
     known = {way.name: {n: v for n, v in asdict(way).items() if n != "name"} for way in ways}
     return [Reference(name, kind, known[kind]) for kind, name in WAYS.items()]

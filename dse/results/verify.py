@@ -1,11 +1,11 @@
 """The Pareto front scored again by another model, beside the study and without touching it.
 
-The result is a table in the run folder, timeloop.csv, which the report reads. A row a design, with three
-figures each for latency, energy and throughput per watt:
+The result is a table in the run folder, timeloop.csv, which the report reads. A row a design and network,
+with three metrics each for latency, energy and throughput per watt:
 
-- `model_FIGURE`: the study's own
-- `terms_FIGURE`: our model on Timeloop's terms (see `accel_models.backends.timeloop.conventions`)
-- `timeloop_FIGURE`: Timeloop's
+- `model_METRIC`: the study's own
+- `terms_METRIC`: our model on Timeloop's terms (see `accel_models.backends.timeloop.conventions`)
+- `timeloop_METRIC`: Timeloop's
 """
 
 from __future__ import annotations
@@ -16,19 +16,26 @@ from typing import Any
 
 import pandas as pd
 
-from accel_models import CostReport, Design, evaluate
+from accel_models import CostReport, Design, Workload, evaluate
 from accel_models.backends.timeloop import TimeloopError, find, on_timeloops_terms
 from dse.errors import UserError
 from dse.files import write_whole
 from dse.metrics import METRICS
-from dse.results import Results
+from dse.record import TrialRecord
+from dse.results.snapshot import Snapshot
 from dse.written import written
 
 BACKENDS = ("timeloop",)
 FILE = "timeloop.csv"
 COMPARED = ("latency_s", "energy_j", "throughput_per_watt")
 MODELS = ("model", "terms", "timeloop")
-COLUMNS = ["number", *(f"{model}_{name}" for name in COMPARED for model in MODELS), "notes", "reason"]
+COLUMNS = [
+    "number",
+    "network",
+    *(f"{model}_{name}" for name in COMPARED for model in MODELS),
+    "notes",
+    "reason",
+]
 
 
 def check(backend: str) -> None:
@@ -45,7 +52,7 @@ def check(backend: str) -> None:
         raise UserError(f"--verify {backend}: {error.line}") from None
 
 
-def verify(study: Results, on_design: Callable[[int, int, int], None] | None = None) -> pd.DataFrame:
+def verify(study: Snapshot, on_design: Callable[[int, int, int], None] | None = None) -> pd.DataFrame:
     """Score a study's front with Timeloop and write the table into the run folder.
 
     A design that Timeloop gives no result for keeps its place, with the reason and the end of the log.
@@ -57,12 +64,12 @@ def verify(study: Results, on_design: Callable[[int, int, int], None] | None = N
     Returns:
         The table, see this module.
     """
-    numbers = [int(number) for number in study.pareto().number]
+    numbers = [int(number) for number in study.front.number]
     rows = []
     for place, number in enumerate(numbers, start=1):
         if on_design:
             on_design(number, place, len(numbers))
-        rows.append(_row(study, number))
+        rows += _rows(study, study.records[number])
     table = pd.DataFrame(rows, columns=COLUMNS)
     text = io.StringIO()
     table.to_csv(text, index=False)
@@ -70,7 +77,7 @@ def verify(study: Results, on_design: Callable[[int, int, int], None] | None = N
     return table
 
 
-def load(study: Results) -> pd.DataFrame | None:
+def load(study: Snapshot) -> pd.DataFrame | None:
     """Return the table of the last verification; None if there is none, or it is not one of ours."""
     try:
         table = pd.read_csv(study.folder / FILE, keep_default_na=True)
@@ -79,22 +86,27 @@ def load(study: Results) -> pd.DataFrame | None:
     return table if list(table.columns) == COLUMNS else None
 
 
-def verified(study: Results) -> dict[int, dict[str, Any]]:
-    """Return what a report shows of the last verification, by trial; empty if there is none.
+def verified(study: Snapshot) -> list[dict[str, Any]]:
+    """Return what a report shows of the last verification, by design and network; empty if there is none.
 
-    Each has the figures as text by name and model (`figures`), the differences of Timeloop to the study
-    (`difference`) and to our model on its terms (`counting`), notes, and the reason where there is no result.
+    Each has `number`, `network`, the metrics as text by name and model (`figures`), the differences of
+    Timeloop to the study (`difference`) and to our model on its terms (`counting`), notes, and the reason
+    where there is no result.
     """
     table = load(study)
-    if table is None:
-        return {}
-    return {int(row["number"]): _shown(row) for row in table.to_dict("records")}
+    return [] if table is None else [_shown(row) for row in table.to_dict("records")]
 
 
-def _row(study: Results, number: int) -> dict[str, Any]:
-    record = study.records()[number]
-    design, workload = Design.from_dict(dict(record.design)), record.load_workload()
-    row: dict[str, Any] = {"number": number, **_figures("model", evaluate(design, workload))}
+def _rows(study: Snapshot, own: TrialRecord) -> list[dict[str, Any]]:
+    design = Design.from_dict(dict(own.design))
+    return [
+        {"number": own.number, "network": name, **_compared(design, workload)}
+        for name, workload in study.workloads(own).items()
+    ]
+
+
+def _compared(design: Design, workload: Workload) -> dict[str, Any]:
+    row: dict[str, Any] = _figures("model", evaluate(design, workload))
     try:
         row |= _figures("terms", evaluate(*on_timeloops_terms(design, workload)))
         counted = evaluate(design, workload, backend="timeloop")
@@ -112,6 +124,8 @@ def _shown(row: dict[Any, Any]) -> dict[str, Any]:
         name: {model: written(METRICS[name], row[f"{model}_{name}"]) for model in MODELS} for name in COMPARED
     }
     return {
+        "number": int(row["number"]),
+        "network": row["network"],
         "figures": figures,
         "difference": {name: _difference(row, name, "model") for name in COMPARED},
         "counting": {name: _difference(row, name, "terms") for name in COMPARED},

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dse.errors import UserError
+from dse.space.applies import APPLIES
 from dse.space.widths import WIDTHS
 from dse.study_file import Axis, StudyFile
 
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
 
 Tables = Mapping[str, Mapping[str, Any]]
 """For each function, or each site, the segments, placement and bias of its tables."""
-
-APPLIES: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
-    "input_buffer": lambda design: design.get("shared_buffer") is None,
-    "weight_buffer": lambda design: design.get("shared_buffer") is None,
-    "output_buffer": lambda design: design.get("shared_buffer") is None,
-    "operand_bandwidth": lambda design: design.get("hadamard") == "full",
-}
-"""Fields of a design that mean something only beside some values of others, and are asked for only then."""
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,11 @@ class StudyFile(Section):
         return constraints(self.constraints, reference)
 
     @property
+    def network_names(self) -> list[str]:
+        """The networks, as platforms call them."""
+        return [network.name for network in self.networks] or [self.task.name]
+
+    @property
     def scores(self) -> bool:
         """Whether quality is asked for; else hardware alone is, and nothing is scored."""
         limited = {

@@ -38,6 +38,37 @@ output_buffer = 65536
 parameter_buffer = [256, 1024]
 """
 
+HARDWARE = """
+[search]
+objectives = ["throughput_per_watt", "area_mm2"]
+[hardware]
+rows = [4, 8, 16]
+cols = [4, 8]
+input_buffer = 65536
+weight_buffer = [64, 65536]
+output_buffer = 65536
+parameter_buffer = [256, 1024]
+[[networks]]
+name = "bert-base"
+"""
+NETWORKS = """
+[search]
+objectives = ["latency_s", "energy_j", "area_mm2"]
+[reference]
+technologies = ["28nm"]
+[constraints]
+area_mm2 = "reference"
+[hardware]
+rows = [8, 16, 32]
+cols = [8, 16]
+dataflow = ["ws", "os"]
+[[networks]]
+name = "resnet50"
+[[networks]]
+name = "bert-base"
+weight = 2.0
+"""
+
 
 class FakeNetwork:
     """One GEMM and two tables; quality falls with the squared distance between knots."""
@@ -159,6 +190,42 @@ def three(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dse.job.write_results", lambda study: [])
         return dse.run(folder / "three.toml", trials=16, out=folder / "out", make_network=FakeNetwork)
+
+
+def of_network(name, size=None, batch=1, phase=None, approximation=None):
+    """A workload that stands for a network of full size, traced in no time."""
+    rows = size or (224 if "res" in name else 128)
+    gemm = Gemm(rows, 256, 128 if "res" in name else 300, "linear")
+    return Workload(
+        [gemm, Lookup(rows * 256, 16, "shift", "layer.gelu"), Lookup(64, 2, "shift", "relu", "relu")], batch
+    )
+
+
+@pytest.fixture
+def small_networks(monkeypatch):
+    """Networks of full size that are traced in no time."""
+    monkeypatch.setattr("approx.zoo.workload", of_network)
+
+
+@pytest.fixture(scope="session")
+def hardware(tmp_path_factory):
+    """A finished study of the hardware of one network, not to be changed."""
+    return _of_hardware(tmp_path_factory.mktemp("hardware"), HARDWARE)
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory):
+    """A finished study of the hardware of two networks, with a reference."""
+    return _of_hardware(tmp_path_factory.mktemp("networks"), NETWORKS)
+
+
+def _of_hardware(folder, text):
+    import dse
+
+    (folder / "small.toml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("approx.zoo.workload", of_network)
+        return dse.run(folder / "small.toml", out=folder / "out")
 
 
 @pytest.fixture

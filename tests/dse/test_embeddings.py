@@ -30,7 +30,7 @@ def embeddings(tmp_path_factory, fake_network):
 
 def test_its_figures_are_the_cosine_and_the_hardwares(embeddings):
     names = ["cosine", *(figure.name for figure in HARDWARE)]
-    assert list(embeddings.figures) == names
+    assert list(embeddings.snapshot().metrics) == names
     trials = embeddings.trials()
     assert (trials.state == "complete").all()
     assert "accuracy" not in trials
@@ -46,7 +46,7 @@ def test_its_results_are_written(embeddings):
     page = (embeddings.folder / "report.html").read_text()
     assert "Cosine to the original" in page
     assert "has an accuracy of" not in page
-    assert set(dse.Study.open(embeddings.folder).figures) >= {"cosine"}
+    assert set(dse.Study.open(embeddings.folder).snapshot().metrics) >= {"cosine"}
 
 
 def test_an_objective_that_the_task_has_not_is_refused_in_a_line():

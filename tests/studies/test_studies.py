@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from accel_models import PRESETS
 from approx.tasks import load as load_task
-from dse.hardware_study import is_hardware_study
 from dse.metrics import METRICS, QUALITY
 from dse.space import Space
 from dse.study_file import load
 
 ALL = sorted((Path(__file__).parents[2] / "studies").glob("*.toml"))
-STUDIES = [path for path in ALL if not is_hardware_study(path)]
+STUDIES = [path for path in ALL if load(path).scores]
 FUNCTIONS = {
     "digits-bert": ("exp", "gelu", "reciprocal", "rsqrt", "tanh"),
     "digits-resnet": ("silu",),
@@ -43,6 +43,16 @@ def test_a_ready_study_is_valid_and_searches_both_sides(path):
         assert field in searched
     for axis in ("segments", "placement", "bias"):
         assert any(name.endswith(f".{axis}") for name in searched)
+
+
+def test_the_papers_study_asks_for_its_networks_and_keeps_to_its_array():
+    file = load(next(path for path in ALL if path.stem == "paper"))
+    assert file.enumerated
+    assert {"resnet18", "resnet50", "bert-base", "roberta-base", "roberta-large"} <= set(file.network_names)
+    known = PRESETS["onesa"]
+    assert file.reference.known == known
+    for field, axis in file.design_axes.items():
+        assert getattr(known, field) in axis
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)

@@ -1,6 +1,7 @@
 """What a design is built from, and back: every format of a study on a real, small network."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ data_width = "{width}"
 def chosen(request, tiny_study):
     tiny_study.write_text(STUDY.format(width=request.param))
     study = dse.run(tiny_study, trials=3, out=tiny_study.parent / "out")
-    return choose(study, "knee")
+    return choose(study.snapshot(), "knee")
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_the_design_costs_what_the_trial_says(chosen, cli, tmp_path):
         (tmp_path / name).write_text(content)
     status, out, err = cli("estimate", tmp_path / "workload.json", "-d", tmp_path / "design.toml", "--json")
     assert status == 0, err
-    row = chosen.study.trials().set_index("number").loc[chosen.number]
+    row = chosen.study.trials.set_index("number").loc[chosen.number]
     for name in ("throughput_per_watt", "latency_s", "area_mm2", "cycles"):
         assert json.loads(out)[name] == row[name]
     design = Design.load(tmp_path / "design.toml")
@@ -82,6 +83,7 @@ def test_the_design_costs_what_the_trial_says(chosen, cli, tmp_path):
 
 
 def test_another_network_than_the_studys_is_refused(chosen):
-    chosen.study.optuna.set_user_attr("fingerprint", "other")
+    study = replace(chosen.study, study=replace(chosen.study.study, fingerprint="other"))
+    chosen = replace(chosen, study=study)
     with pytest.raises(UserError, match="its trials were scored with other weights, data or code"):
         FORMATS["model"](chosen)

@@ -64,7 +64,7 @@ def test_scalesims_topology_ends_its_rows_with_a_comma():
 
 
 def test_timeloops_folders_hold_what_the_backend_would_run(study):
-    chosen = choose(study, "knee")
+    chosen = choose(study.snapshot(), "knee")
     files = FORMATS["timeloop"](chosen)
     gemm = Gemm(64, 64, 64)
     mapping = backend.choose(chosen.design, gemm)
@@ -83,7 +83,7 @@ def test_timeloops_folders_hold_what_the_backend_would_run(study):
 
 @pytest.mark.parametrize("tool", ["timeloop", "scalesim"])
 def test_what_another_tool_reads_comes_with_a_guide(study, tool):
-    files = FORMATS[tool](choose(study, "best-efficiency"))
+    files = FORMATS[tool](choose(study.snapshot(), "best-efficiency"))
     assert "README.md" in files
     assert all(content for content in files.values())
     assert not any(name.startswith("/") or ".." in name for name in files)
@@ -91,9 +91,9 @@ def test_what_another_tool_reads_comes_with_a_guide(study, tool):
 
 def test_a_design_is_chosen_by_number_or_by_name(study):
     front = study.pareto()
-    assert choose(study, "knee").number == int(study.best().number)
-    assert choose(study, "best-accuracy").number == int(study.best("accuracy").number)
-    assert choose(study, str(front.number[0])).number == front.number[0]
+    assert choose(study.snapshot(), "knee").number == int(study.best().number)
+    assert choose(study.snapshot(), "best-accuracy").number == int(study.best("accuracy").number)
+    assert choose(study.snapshot(), str(front.number[0])).number == front.number[0]
 
 
 @pytest.mark.parametrize("which", ["99999", "-1", "best", "1.0", "\u00b2"])
@@ -101,16 +101,16 @@ def test_no_such_design(study, which):
     with pytest.raises(
         UserError, match=r"--design .*: must be the number of a finished trial, or one of knee"
     ):
-        choose(study, which)
+        choose(study.snapshot(), which)
 
 
 def test_a_trial_behind_the_front_has_no_workload_left(study):
     trials = study.records()
     behind = next(t.number for t in trials if t.metrics and not t.workload)
     with pytest.raises(UserError, match=r"must be a trial that was on the front when it finished, as \d"):
-        choose(study, str(behind))
+        choose(study.snapshot(), str(behind))
 
 
 def test_nothing_to_export_yet(unfinished):
     with pytest.raises(ValueError, match="no trial is finished yet"):
-        choose(unfinished, "knee")
+        choose(unfinished.snapshot(), "knee")

@@ -18,7 +18,7 @@ TABLES = {
 
 
 def test_a_curve_is_the_networks_own_table_beside_its_limit(study, fake_network):
-    exp, gelu = Curves(study).of(TABLES, Design(data_width="int16"))
+    exp, gelu = Curves(study.snapshot()).of(TABLES, Design(data_width="int16"))
     given = fake_network.inputs["gelu"]
     density, domain = Density.from_dict(given["density"]), given["domain"]
     own = fit("gelu", 4, "minimax", "least_squares", domain=domain, density=density)
@@ -30,7 +30,7 @@ def test_a_curve_is_the_networks_own_table_beside_its_limit(study, fake_network)
 
 
 def test_a_table_that_designs_share_is_drawn_once(study):
-    curves = Curves(study)
+    curves = Curves(study.snapshot())
     first = curves.of(TABLES, Design(data_width="int16"))
     again = curves.of(TABLES, Design(data_width="int8", elementwise_bits=8))
     assert [each.curve for each in first] == [each.curve for each in again]
@@ -46,19 +46,19 @@ def test_bits_are_the_tables_own_or_a_words():
 
 def test_tables_of_single_sites_are_those_of_the_widest(study):
     tables = {"a.exp": TABLES["exp"], "b.exp": TABLES["gelu"], "a.gelu": TABLES["gelu"]}
-    exp, _ = Curves(study).of(tables, Design())
+    exp, _ = Curves(study.snapshot()).of(tables, Design())
     assert exp.curve.table.segments == 8
 
 
 def test_a_study_begun_before_inputs_were_kept_has_a_report_without_curves(own_study):
     own_study.optuna.set_user_attr("inputs", {})
-    page = render(own_study)
+    page = render(own_study.snapshot())
     assert "<symbol" not in page
     assert f'id="design-{int(own_study.best().number)}"' in page
 
 
 def test_cards_show_the_limit_and_each_symbol_is_there_once(study):
-    page = render(study)
+    page = render(study.snapshot())
     symbols = re.findall(r'<symbol id="([^"]+)"', page)
     assert symbols
     assert len(symbols) == len(set(symbols))

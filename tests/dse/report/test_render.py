@@ -67,7 +67,7 @@ def test_what_came_from_outside_is_escaped(page, study_file, tmp_path, fake_netw
     assert "<b>bold" not in page
     study_file.write_text(study_file.read_text() + "# </pre><script>alert(1)</script>\n")
     study = dse.run(study_file, trials=1, out=tmp_path / "out", make_network=fake_network)
-    assert "<script>alert" not in render(study)
+    assert "<script>alert" not in render(study.snapshot())
 
 
 def test_it_tells_what_was_run(page):
@@ -82,7 +82,7 @@ def test_it_tells_what_was_run(page):
 
 
 def test_a_study_without_a_finished_trial_has_a_report(unfinished):
-    text = render(unfinished)
+    text = render(unfinished.snapshot())
     assert "No trial is finished." in text
     assert "RuntimeError: broken" in text
     assert Page(text).open == []
@@ -91,15 +91,15 @@ def test_a_study_without_a_finished_trial_has_a_report(unfinished):
 def test_networks_trained_through_their_tables_are_shown_before_and_after(own_study):
     number = int(own_study.best().number)
     after = {"accuracy": 0.9599, "fidelity": 0.987654, "agreement": 0.99, "kl_divergence": 0.012}
-    assert "After training through the tables" not in render(own_study)
+    assert "After training through the tables" not in render(own_study.snapshot())
     own_study.optuna.set_user_attr("finetuned", {str(number): after})
-    page = render(own_study)
+    page = render(own_study.snapshot())
     assert "After training through the tables" in page
     assert '<td class="number">0.987654</td>' in page
 
 
 def test_the_front_has_the_accuracy_below_and_lines_of_references(study):
-    figure = front_data(study, references(study))
+    figure = front_data(study.snapshot(), references(study.snapshot()))
     assert [trace["name"] for trace in figure["data"][:3]] == ["trial", "Pareto front", "knee"]
     assert {trace.get("yaxis") for trace in figure["data"][3:]} == {"y2"}
     named = [shape["name"] for shape in figure["layout"]["shapes"]]
@@ -108,8 +108,8 @@ def test_the_front_has_the_accuracy_below_and_lines_of_references(study):
 
 
 def test_a_third_objective_colours_the_front(three):
-    figure = front_data(three, references(three))
+    figure = front_data(three.snapshot(), references(three.snapshot()))
     trace = next(trace for trace in figure["data"] if trace["name"] == "Pareto front")
     assert trace["mode"] == "markers"
     assert trace["marker"]["showscale"]
-    assert "throughput per watt and area" in render(three)
+    assert "throughput per watt and area" in render(three.snapshot())

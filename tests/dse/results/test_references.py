@@ -17,19 +17,19 @@ ROW = {
 
 def test_they_are_the_original_the_baselines_of_the_knee_and_platforms_of_the_network(own_study):
     save([Platform(**ROW), Platform(**{**ROW, "network": "resnet50"})], own_study.folder / FILE)
-    found = references(own_study)
+    found = references(own_study.snapshot())
     assert [each.kind for each in found] == ["original", "units", "host", "platform"]
     original, units, host, platform = found
-    assert original.figures == own_study.original
-    assert platform.figures == {"throughput_per_watt": 20.0, "throughput": 1000.0, "power_w": 50.0}
+    assert original.metrics == own_study.original
+    assert platform.metrics == {"throughput_per_watt": 20.0, "throughput": 1000.0, "power_w": 50.0}
     attrs = own_study.optuna.trials[int(own_study.best().number)].user_attrs
     ways = compare(Design.from_dict(attrs["design"]), Workload.from_dict(attrs["workload"]))
     per_watt = [way.throughput_per_watt for way in ways[1:]]
-    assert [units.figures["throughput_per_watt"], host.figures["throughput_per_watt"]] == per_watt
+    assert [units.metrics["throughput_per_watt"], host.metrics["throughput_per_watt"]] == per_watt
 
 
 def test_without_a_finished_trial_there_is_the_original_alone(unfinished):
-    assert [each.kind for each in references(unfinished)] == ["original"]
+    assert [each.kind for each in references(unfinished.snapshot())] == ["original"]
 
 
 @pytest.mark.parametrize(("value", "drawn"), [(9.0, True), (5.0, True), (4.9, False), (26.0, False)])

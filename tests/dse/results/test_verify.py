@@ -12,8 +12,8 @@ from accel_models.backends.timeloop import TimeloopError, on_timeloops_terms
 from accel_models.backends.timeloop.front_end import FrontEnd
 from dse.errors import UserError
 from dse.report import render
+from dse.results import read
 from dse.results.verify import COLUMNS, FILE, check, load, verified, verify
-from dse.study import Study
 
 EVALUATION = "accel_models.backends.timeloop.evaluation"
 
@@ -29,7 +29,7 @@ def double():
 @pytest.fixture
 def timeloop(monkeypatch, tmp_path):
     """A machine with the double; returns a function that replaces it."""
-    front_end = FrontEnd("python", "double", "1", {"timeloop-model": __file__, "accelergy": __file__})
+    front_end = FrontEnd("python", "double", "1", (), {"timeloop-model": __file__, "accelergy": __file__})
     monkeypatch.setenv("NEURALMATRIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(f"{EVALUATION}.find", lambda *_: front_end)
     monkeypatch.setattr("dse.results.verify.find", lambda **_: front_end)
@@ -42,7 +42,7 @@ def timeloop(monkeypatch, tmp_path):
 def copied(study, tmp_path):
     """A copy of the whole run folder."""
     shutil.copytree(study.folder, tmp_path / "run")
-    return Study.open(tmp_path / "run")
+    return read(tmp_path / "run")
 
 
 @pytest.mark.parametrize("dataflow", ["ws", "os", "is"])
@@ -70,19 +70,19 @@ def test_the_terms_take_out_what_timeloop_does_not_know():
 
 
 def test_a_front_gets_a_table_and_the_study_stays_as_it_was(timeloop, copied):
-    before = copied.trials()
+    before = copied.trials
     calls = []
     table = verify(copied, lambda *place: calls.append(place))
     assert list(table.columns) == COLUMNS
-    assert list(table.number) == list(copied.pareto().number)
+    assert list(table.number) == list(copied.front.number)
     assert calls[-1][1] == calls[-1][2] == len(table)
     assert table.reason.isna().all()
     assert (table.timeloop_latency_s <= table.model_latency_s).all()  # no fill and drain
-    designs = [copied.records()[number].design for number in table.number]
+    designs = [copied.records[number].design for number in table.number]
     roomy = pd.Series([design["weight_buffer"] > 64 for design in designs])
     assert roomy.sum() >= 2
     assert ((table.timeloop_energy_j / table.terms_energy_j - 1).abs()[roomy] < 0.1).all()
-    assert copied.trials().equals(before)
+    assert read(copied.folder).trials.equals(before)
     assert load(copied).number.tolist() == table.number.tolist()
 
 
@@ -90,10 +90,19 @@ def test_the_report_shows_both_with_the_difference(timeloop, copied):
     assert "by Timeloop" not in render(copied)
     verify(copied)
     page = render(copied)
-    row = next(iter(verified(copied).values()))
+    row = verified(copied)[0]
     assert "Timeloop against our model" in page
     assert page.count(row["difference"]["throughput_per_watt"]) >= 2
     assert "lookups, Hadamard products, moves and leakage by the analytic model" in page
+
+
+def test_every_network_of_a_design_is_verified(timeloop, networks, tmp_path):
+    shutil.copytree(networks.folder, tmp_path / "run")
+    study = read(tmp_path / "run")
+    table = verify(study)
+    assert len(table) == 2 * len(study.front)
+    assert set(table.network) == {"resnet50", "bert-base"}
+    assert "Timeloop against our model" in render(study)
 
 
 def test_a_design_without_a_result_keeps_its_place_with_the_reason(timeloop, copied):
@@ -112,7 +121,7 @@ def test_a_design_without_a_result_keeps_its_place_with_the_reason(timeloop, cop
 @pytest.mark.parametrize("content", ["", "garbage", "number\n1\n", "\x00"])
 def test_a_table_that_is_not_ours_is_as_none(copied, content):
     (copied.folder / FILE).write_text(content)
-    assert verified(copied) == {}
+    assert verified(copied) == []
 
 
 def test_what_is_missing_is_said_before_any_work(monkeypatch, tmp_path):
@@ -135,5 +144,5 @@ def test_ctrl_c_ends_it_with_the_shells_status(monkeypatch, study):
 
     monkeypatch.setattr(command, "verify", interrupted)
     with pytest.raises(typer.Exit) as ended:
-        command.verify_and_show(study)
+        command.verify_and_show(study.snapshot())
     assert ended.value.exit_code == 130
