@@ -39,19 +39,7 @@ class Execution:
             raise kind(f"node {node['name']} ({node.get('target', node['op'])}): {error}") from error
 
     def _input(self, node: Mapping[str, Any]) -> Any:
-        if "constant" in node:
-            given, traced = next(self._inputs), self._argument(node["constant"])
-            if given != traced:
-                raise ValueError(f"{given!r}: must be {traced!r}, which the program was traced with")
-            return traced
-        given = np.asarray(next(self._inputs), numpy_type(node["value"]["dtype"]))
-        stated = node["value"]["shape"]
-        fits = len(stated) == given.ndim and all(
-            isinstance(want, str) or want == have for want, have in zip(stated, given.shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(f"shape {given.shape}: must be ({', '.join(map(str, stated))})")
-        return guarded(given)
+        return guarded(np.asarray(next(self._inputs), numpy_type(node["value"]["dtype"])))
 
     def _tensor(self, node: Mapping[str, Any]) -> Any:
         return self._arrays[node["key"]]
@@ -87,9 +75,16 @@ class Execution:
         if isinstance(value, list):
             return [self._argument(item) for item in value]
         if isinstance(value, dict):
-            (kind, content), *_ = value.items()
-            return self.values[content] if kind == "node" else _SPECIAL[kind](content)
+            return self.values[value["node"]] if "node" in value else argument(value)
         return value
+
+
+def argument(value: Any) -> Any:
+    """An argument that is no value of the program: a number, a text, or one that JSON has no form for."""
+    if not isinstance(value, dict):
+        return value
+    (kind, content), *_ = value.items()
+    return _SPECIAL[kind](content)
 
 
 _SPECIAL: dict[str, Callable[[Any], Any]] = {

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 NAME = "neuralmatrix-program"
-FORMAT = 1
+FORMAT = 2
 _UNSEALED = "0" * 64
 _LARGEST_HEADER = 100_000_000  # what safetensors itself allows
 

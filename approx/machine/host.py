@@ -3,6 +3,7 @@
 The host computes with plain arrays. A float that depends on an input reaches it as `Words`, which refuse.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ SHAPE_ONLY = {
     "aten.new_ones.default",
     "aten.new_zeros.default",
     "aten.ones_like.default",
+    "aten.sym_numel.default",
     "aten.sym_size.int",
     "aten.zeros_like.default",
 }
@@ -266,14 +268,27 @@ _ONLY_HOST: dict[str, Callable[..., Any]] = {
     "aten.sub.Tensor": scaled(np.subtract),
     "aten.sum.default": reduce_(np.sum),
     "aten.sum.dim_IntList": reduce_(np.sum),
+    "aten.sym_numel.default": lambda x: int(np.size(x)),
     "aten.sym_size.int": size,
     "aten.zeros.default": filled(0),
     "aten.zeros_like.default": filled_like(0),
+    "math.ceil": math.ceil,
+    "math.floor": math.floor,
+    "math.trunc": math.trunc,
     "operator.add": operator.add,
     "operator.floordiv": operator.floordiv,
+    "operator.mod": operator.mod,
     "operator.mul": operator.mul,
+    "operator.neg": operator.neg,
+    "operator.pow": operator.pow,
     "operator.sub": operator.sub,
+    "operator.truediv": operator.truediv,
+    "torch._sym_sqrt": math.sqrt,
     "torch.ones": filled(1),
+    "torch.sym_float": float,
+    "torch.sym_int": int,
+    "torch.sym_max": max,
+    "torch.sym_min": min,
 }
 
 HOST = (

@@ -1,5 +1,6 @@
 """A saved program, run instruction by instruction."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approx.machine.checks import TABLES, check, reads, reported
-from approx.machine.execution import Execution
+from approx.machine.execution import Execution, argument
 from approx.machine.file import read
 from approx.machine.fixed import FixedExecution
+from approx.machine.sizes import InputSizes
 from approx.machine.words import plain
 
 _MALFORMED = (KeyError, TypeError, IndexError, AttributeError, RecursionError)
@@ -61,7 +63,14 @@ class Program:
             raise ValueError(f"data = {data}: must be fp32 or fixed point to run here")
         check(self._nodes, arrays)
         self._reported = reported(self._nodes)
+        self._sizes = _input_sizes(self._call, self._nodes)
+        self._state = {path: np.array(arrays[key]) for path, key in self._call["state"].items()}
         self._last_use = {name: i for i, node in enumerate(self._nodes) for name in reads(node)}
+
+    @property
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """Present values of the buffers that the program writes, by their names in the model."""
+        return dict(self._state)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -73,7 +82,7 @@ class Program:
         return dict(self._counts)
 
     def run(self, inputs: Mapping[str, Any]) -> Any:
-        """Execute the program.
+        """Execute the program; buffers and inputs that it writes have their new values afterwards.
 
         Args:
             inputs: arrays by name, shaped as the model takes them, nested as the model nests them; float32
@@ -83,19 +92,43 @@ class Program:
             What the model returns: an array, or a tuple, list or dict of them; a ModelOutput is a dict.
 
         Raises:
-            ValueError: the inputs are not those of the program.
+            ValueError: the inputs are not those of the program, or of a size that it does not serve.
             TypeError: the program computes with float data outside its units; the message names the node.
         """
         if set(inputs) != set(self.inputs):
             raise ValueError(f"inputs = {', '.join(inputs)}: must be {', '.join(self.inputs)}")
-        run = self._execution(iter(_flat(self._call["structure"], inputs)))
+        given = [*self._tensors(inputs), *self._state.values()]
+        run = self._execution(iter(given))
         for position, node in enumerate(self._nodes):
             run.execute(node)
             for name in set(reads(node)):
                 if self._last_use[name] == position:
                     del run.values[name]
         self._counts = {kind: Count(run.instructions[kind], run.unit.work[kind]) for kind in TABLES}
-        return _nested(self._results, iter([_result(leaf) for leaf in run.results]))
+        written = self._call["written"]
+        results = [_result(leaf) for leaf in run.results]
+        for position, new in zip(written, results[len(results) - len(written) :], strict=True):
+            np.copyto(given[position], new)
+        return _nested(self._results, self._leaves(iter(results)))
+
+    def _tensors(self, inputs: Mapping[str, Any]) -> list[NDArray[Any]]:
+        """The arrays among the inputs, whose sizes and whose numbers and texts are the program's."""
+        constants = self._call["constants"]
+        arrays = []
+        for i, leaf in enumerate(_flat(self._call["structure"], inputs)):
+            if str(i) not in constants:
+                arrays.append(np.asarray(leaf))
+            elif leaf != (traced := argument(constants[str(i)])):
+                label = self._call["labels"][i]
+                raise ValueError(f"{label} = {leaf!r}: must be {traced!r}, which the program was traced with")
+        self._sizes.check([array.shape for array in arrays])
+        return arrays
+
+    def _leaves(self, results: Iterator[Any]) -> Iterator[Any]:
+        """What the model returns, in order: results, and what is the same for every input."""
+        constants = self._call["returned"]
+        for i in itertools.count():
+            yield argument(constants[str(i)]) if str(i) in constants else next(results)
 
     def _execution(self, inputs: Iterator[NDArray[Any]]) -> Execution:
         if self._fixed is None:
@@ -103,6 +136,12 @@ class Program:
         return FixedExecution(
             self._fixed["plan"], self._fixed["accumulator"], inputs, self._arrays, self._reported
         )
+
+
+def _input_sizes(call: Mapping[str, Any], nodes: list[dict[str, Any]]) -> InputSizes:
+    labels = [label for i, label in enumerate(call["labels"]) if str(i) not in call["constants"]]
+    shapes = [tuple(node["value"]["shape"]) for node in nodes if node["op"] == "input"]
+    return InputSizes(tuple(labels), tuple(shapes[: len(labels)]), tuple(call["sizes"]["conditions"]))
 
 
 def _result(leaf: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.certificate import Certificate
-from approx.network.convert import ConvertedModule, convert, trace
+from approx.network.convert import ConvertedModule, convert
 from approx.network.legalize import UnsupportedOperator
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.saving import load
 from approx.network.site import Site
+from approx.network.tracing import trace
 
 __all__ = [
     "Approximation",

@@ -18,6 +18,18 @@ from approx.network.host import is_computed
 from approx.network.nodes import aten, dtype, is_float, module_path, reads_input, shape, source_line
 from approx.network.site import SiteModule
 
+_ARITHMETIC = {
+    aten.add.Tensor,
+    aten.bmm.default,
+    aten.matmul.default,
+    aten.maximum.default,
+    aten.minimum.default,
+    aten.mm.default,
+    aten.mul.Tensor,
+    aten.sub.Tensor,
+}
+"""Instructions whose operands may be tensors of integers beside floats."""
+
 Value = Any  # an fx.Node, or a Python number
 
 
@@ -41,12 +53,25 @@ class Builder:
         return module_path(self.origin)
 
     def op(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
-        """Emit a call of `target` and evaluate its fake value."""
+        """Emit a call of `target` and evaluate its fake value.
+
+        Integers that meet floats in arithmetic become floats first, by the host.
+        """
+        args = self._as_floats(args) if target in _ARITHMETIC else args
         node = self.graph.call_function(target, args, kwargs)
         values = fx.node.map_arg((args, kwargs), lambda n: n.meta["val"])
         with self.fake_mode, enable_python_dispatcher():  # else C++ composites fix free sizes
             value = target(*values[0], **values[1])
         return self._annotate(node, value)
+
+    def _as_floats(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The operands of arithmetic, integer tensors of the type that floats among them have."""
+        tensors = [a for a in args if isinstance(a, fx.Node) and isinstance(a.meta.get("val"), torch.Tensor)]
+        kinds = [dtype(a) for a in tensors if dtype(a).is_floating_point]
+        if not kinds or len(kinds) == len(tensors):
+            return args
+        mixed = [a for a in tensors if not (dtype(a).is_floating_point or dtype(a).is_complex)]
+        return tuple(self.op(aten.to.dtype, a, kinds[0]) if a in mixed else a for a in args)
 
     def refusal(self, reason: str) -> UnsupportedOperator:
         """The error that says why the op being rewritten cannot be, and where it is."""
@@ -195,6 +220,14 @@ class Builder:
         """Let what is emitted next count as coming from `origin`, an op that is being absorbed."""
         self.origin = origin
         return self
+
+    def emitted_since(self, node: fx.Node) -> list[fx.Node]:
+        """The nodes emitted from `node` on, in order."""
+        found = []
+        while node.op != "root":
+            found.append(node)
+            node = node.next
+        return found
 
     def _annotate(self, node: fx.Node, value: Any) -> fx.Node:
         node.meta["val"] = value

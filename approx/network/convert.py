@@ -1,45 +1,30 @@
 """Conversion: a model in, the same model as matrix operations and tables out."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.utils import _pytree as pytree
 
 from accel_models import Workload
 from approx.cpwl import CpwlTable, Density, fit, get_function
+from approx.network.alike import with_shared_ranges
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.calibrate import Histogram, calibrated_domain, undefined
-from approx.network.export import ExampleInputs, bind, export, split
+from approx.network.call import ExampleInputs, split
 from approx.network.fixed import Edge, Plan, Recorder, build, emulation
 from approx.network.fixed.table import quantised
 from approx.network.fuse import fuse
 from approx.network.half import in_half_precision
-from approx.network.legalize import legalize
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.site import Site
+from approx.network.tracing import trace
 
 KEPT = 2
 """Number formats whose emulation is kept, for a search that goes to and fro between them."""
-
-
-def trace(model: nn.Module, example_inputs: ExampleInputs) -> MatrixProgram:
-    """Turn `model` into a matrix program, its nonlinear functions at named sites.
-
-    Args:
-        model: any module that torch.export takes; it is not changed.
-        example_inputs: a tuple of positional or a dict of keyword arguments, with a leading batch size.
-
-    Raises:
-        UnsupportedOperator: an op has no rule.
-        ValueError: the inputs do not fit the model.
-    """
-    exported = export(model, example_inputs)
-    return MatrixProgram(legalize(exported), exported)
 
 
 def convert(
@@ -48,18 +33,25 @@ def convert(
     approximation: Approximation | None = None,
     calibration: Iterable[ExampleInputs] | None = None,
     numerics: Numerics | None = None,
+    dynamic_shapes: Any = None,
 ) -> "ConvertedModule":
     """Convert `model` to matrix operations and CPWL tables.
 
     Args:
         model: any module that torch.export takes; it is not changed.
-        example_inputs: a tuple of positional or a dict of keyword arguments, with a leading batch size.
+        example_inputs: a tuple of positional or a dict of keyword arguments.
         approximation: the tables; 16 minimax segments a site if None.
         calibration: batches like `example_inputs` that show each site's range; without them every site
             gets its function's default domain.
         numerics: the number formats; float32 if None. Fixed point needs the calibration.
+        dynamic_shapes: which axes of the inputs are free, as `trace` takes it.
+
+    Raises:
+        UnsupportedOperator: an op has no rule, or torch.export cannot trace the model.
+        ValueError: the inputs, a table or a number format do not fit the model.
     """
-    converted = ConvertedModule(trace(model, example_inputs))
+    program = trace(model, example_inputs, dynamic_shapes)
+    converted = ConvertedModule(program, {path: model.get_buffer(path) for path in program.call.state})
     if calibration is not None:
         converted.calibrate(calibration)
     converted.set_approximation(approximation or Approximation())
@@ -73,15 +65,19 @@ class ConvertedModule(nn.Module):
 
     Attributes:
         program: the matrix program that runs.
+        state: buffers that the model writes, which calls read and change.
         approximation: the tables it runs with.
         numerics: the number formats it runs in.
         plan: the integers of every instruction, in fixed point; else empty.
         accumulator: bits of partial sums in fixed point; else None.
     """
 
-    def __init__(self, program: MatrixProgram) -> None:
+    def __init__(self, program: MatrixProgram, state: Mapping[str, torch.Tensor] | None = None) -> None:
         super().__init__()
         self.program = program
+        self.state = nn.Module()
+        for path, value in (state or {}).items():
+            self.state.register_buffer(_state_name(path), value.detach().clone())
         self.graph_module = fuse(program.graph_module)
         self.approximation = Approximation.exact()
         self.numerics = Numerics()
@@ -95,31 +91,27 @@ class ConvertedModule(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program on the model's own arguments.
 
+        Buffers and inputs that the model writes have their new values afterwards, as with the model.
+
         Raises:
-            ValueError: an argument, or a number or text in its place, that the program was not traced with.
+            ValueError: an argument, a container, a size, a number or a text that the program does not serve.
         """
-        named = self._named(args, kwargs)
-        if self.program.positional:
-            return self.graph_module(*named.values())
-        return self.graph_module(**{name: named[name] for name in self.program.inputs})
+        call = self.program.call
+        inputs = [*call.inputs(args, kwargs), *self._state()]
+        results = self.graph_module(*inputs)
+        count = len(results) - len(call.written)
+        with torch.no_grad():
+            for position, new in zip(call.written, results[count:], strict=True):
+                inputs[position].copy_(new)
+        return call.returned.filled(results[:count])
 
-    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The model's own arguments by name."""
-        named = bind(self.program.signature, args, kwargs)
-        if set(named) != set(self.program.inputs):
-            traced = ", ".join(self.program.inputs)
-            raise ValueError(f"inputs = {', '.join(named)}: must be {traced}, as the program was traced")
-        if self.program.constants:
-            self._check_constants([named[name] for name in self.program.inputs])
-        return named
+    def states(self) -> dict[str, torch.Tensor]:
+        """Present values of the buffers that the model writes, by their names in the model."""
+        return dict(zip(self.program.call.state, self._state(), strict=True))
 
-    def _check_constants(self, inputs: list[Any]) -> None:
-        leaves = pytree.tree_leaves(inputs)
-        for name, (position, value) in self.program.constants.items():
-            given = leaves[position]
-            if not _same(given, value):
-                shown = "a tensor" if isinstance(given, torch.Tensor) else repr(given)
-                raise ValueError(f"{name} = {shown}: must be {value!r}, which the program was traced with")
+    def _state(self) -> list[torch.Tensor]:
+        """Buffers that the program reads as inputs."""
+        return [self.state.get_buffer(_state_name(path)) for path in self.program.call.state]
 
     @property
     def tables(self) -> dict[str, CpwlTable]:
@@ -146,7 +138,7 @@ class ConvertedModule(nn.Module):
         recorder = Recorder(self.program.graph_module)
         try:
             self._run(recorder, batches)
-            self._edges = recorder.edges
+            self._edges = with_shared_ranges(self.program.graph_module.graph, recorder.edges)
             self._histograms = {name: m.histogram for name, m in modules.items() if m.histogram is not None}
         finally:
             for module in modules.values():
@@ -174,12 +166,14 @@ class ConvertedModule(nn.Module):
 
     @torch.no_grad()
     def _run(self, recorder: Recorder, batches: Iterable[ExampleInputs]) -> None:
-        count = 0
+        count, call = 0, self.program.call
+        state = self._state()
         for count, batch in enumerate(batches, start=1):  # noqa: B007 - the count outlives the loop
-            args, kwargs = split(batch)
-            named = self._named(args, kwargs)
-            leaves = pytree.tree_leaves([named[name] for name in self.program.inputs])
-            recorder.run(*leaves, enable_io_processing=False)
+            inputs = [*call.inputs(*split(batch)), *state]
+            results = recorder.run(*inputs, enable_io_processing=False)
+            for position, new in zip(call.written, results[len(results) - len(call.written) :], strict=True):
+                inputs[position] = new  # one batch after another, as calls are; what is given stays as it is
+            state = inputs[len(inputs) - len(state) :]
         if count == 0:
             raise ValueError("calibration = no batch: must hold at least one")
 
@@ -338,7 +332,5 @@ class ConvertedModule(nn.Module):
         return histogram.density(domain)
 
 
-def _same(given: Any, value: Any) -> bool:
-    """Whether a number, text or flag is the one that a program was traced with: 2 is 2.0, 1 is not True."""
-    plain = isinstance(given, bool | int | float | str)
-    return plain and isinstance(given, bool) == isinstance(value, bool) and bool(given == value)
+def _state_name(path: str) -> str:
+    return path.replace(".", "_")

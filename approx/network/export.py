@@ -1,29 +1,31 @@
-"""A PyTorch model as a torch.export graph with a free batch size.
+"""A PyTorch model as a torch.export graph, called with a flat list of tensors.
 
 torch.export runs with `strict=False` and its graph is used as it comes (the training IR, about 60 distinct
 ops): `run_decompositions()` costs seconds and drags in mask work, rules of our own on whole ops milliseconds.
+What torch decides by a free size is noted as a guard; sizes of 0 and 1 are no exception
+(`backed_size_oblivious`), so that a program is right for one sample if nothing asked for more.
 """
 
 import copy
 import inspect
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sympy
 import torch
 from torch import fx, nn
 from torch.export import Dim
 from torch.utils import _pytree as pytree
 
+from approx.network.caches import holds_cache
+from approx.network.call import Arguments, Returned
 from approx.network.experts import make_dense
+from approx.network.expressions import no_special_sizes
+from approx.network.refused import refused_by_export
 
-_RECURRENT = {
-    torch.ops.aten.gru.input,
-    torch.ops.aten.lstm.input,
-    torch.ops.aten.rnn_relu.input,
-    torch.ops.aten.rnn_tanh.input,
-}
-ExampleInputs = tuple[Any, ...] | dict[str, Any]
+Axes = Sequence[Mapping[int, Any]]
+"""For each input tensor, its free axes, each with what a user said of it."""
 
 
 @dataclass(frozen=True)
@@ -32,168 +34,119 @@ class Exported:
 
     Attributes:
         graph_module: ATen graph over a private copy of the model's parameters; nodes carry fake values.
-        signature: how the model's `forward` is called.
-        inputs: names of the inputs that the graph takes, all by keyword unless `positional`.
-        positional: the inputs are passed by position, as the signature takes `*args`.
-        batch_symbol: the free leading size, or None where the model fixes it.
-        batch: the leading size of the example inputs.
+        arguments: the example's, with the tensors that were traced.
+        returned: how results are put back.
     """
 
     graph_module: fx.GraphModule
-    signature: inspect.Signature
-    inputs: tuple[str, ...]
-    positional: bool
-    batch_symbol: sympy.Symbol | None
-    batch: int
+    arguments: Arguments
+    returned: Returned
+
+    @property
+    def shape_env(self) -> Any:
+        """torch's record of free sizes and of what was decided by them; None where no tensor is there."""
+        mode = fake_mode(self.graph_module)
+        return None if mode is None else mode.shape_env
 
 
-def export(model: nn.Module, example_inputs: ExampleInputs) -> Exported:
-    """Export `model`, in eval mode, on `example_inputs`.
+def export(
+    model: nn.Module, arguments: Arguments, axes: Axes | None = None, joined: bool = False
+) -> Exported:
+    """Export `model`, in eval mode.
 
     Args:
         model: any module that torch.export takes; it is copied and left as it was.
-        example_inputs: a tuple of positional or a dict of keyword arguments; the leading size of the first
-            tensor is the batch, and stays free where the model allows it.
+        arguments: example inputs.
+        axes: free axes of each input tensor; all sizes are the example's if None.
+        joined: all free axes are of one size.
 
     Raises:
-        ValueError: the inputs do not fit the model's signature, or hold no tensor.
+        UnsupportedOperator: torch.export cannot trace the model; says where and why.
     """
-    signature = inspect.signature(model.forward)
-    given = bind(signature, *split(example_inputs))
-    positional = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
-    arguments = _at_least_two(given)
-    shapes = _by_parameter(signature, arguments) if positional else arguments
-    graph_module = _graph(model, arguments, positional, _free_batch(shapes, _batch(arguments)))
-    symbol = _batch_symbol(graph_module)
-    fixed = symbol is None and arguments is not given
-    if fixed or any(_steps_over_batch(node) for node in graph_module.graph.nodes):
-        arguments, symbol = given, None
-        graph_module = _graph(model, arguments, positional, None)
-    return Exported(graph_module, signature, tuple(arguments), positional, symbol, _batch(arguments))
-
-
-def _graph(model: nn.Module, arguments: dict[str, Any], positional: bool, free: Any) -> fx.GraphModule:
-    args = tuple(arguments.values()) if positional else ()
-    kwargs = {} if positional else arguments
-    program = torch.export.export(
-        _private_copy(model, [*kwargs]), args, kwargs, dynamic_shapes=free, strict=False
-    )
+    private = _private_copy(model, arguments)
+    returned: list[Returned] = []
+    _let_call_be_flat(private, arguments, returned, axes if joined and axes is not None else [])
+    shapes = None if axes is None else tuple(dict.fromkeys(free, Dim.AUTO) or None for free in axes)
+    with no_special_sizes(), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "The tensor attributes .* were assigned during export"
+        )  # torch's own RNNs
+        try:
+            program = torch.export.export(private, arguments.tensors, dynamic_shapes=shapes, strict=False)
+        except Exception as error:
+            raise refused_by_export(error) from error
     graph_module = program.module(check_guards=False)
     assert isinstance(graph_module, fx.GraphModule)  # noqa: S101 - what torch.export documents
-    return graph_module
+    return Exported(graph_module, arguments, returned[-1])
 
 
-def _by_parameter(signature: inspect.Signature, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments by the signature's parameters, those of `*args` as a tuple."""
-    (rest,) = (name for name, p in signature.parameters.items() if p.kind is p.VAR_POSITIONAL)
-    named = {name: value for name, value in arguments.items() if name in signature.parameters}
-    return {**named, rest: tuple(value for name, value in arguments.items() if name not in named)}
+def fake_mode(graph_module: fx.GraphModule) -> Any:
+    """The mode of the graph's fake values; None where it has no tensor."""
+    for node in graph_module.graph.nodes:
+        for value in pytree.tree_leaves(node.meta.get("val")):
+            if isinstance(value, torch.Tensor) and hasattr(value, "fake_mode"):
+                return value.fake_mode
+    return None
 
 
-def _steps_over_batch(node: fx.Node) -> bool:
-    """Whether a recurrence steps along the leading size, which is then time, and has to be fixed."""
-    if node.target not in _RECURRENT or node.args[-1]:  # batch_first
-        return False
-    return isinstance(node.args[0].meta["val"].shape[0], torch.SymInt)  # type: ignore[union-attr]
-
-
-def split(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The positional and keyword arguments that `inputs` stands for."""
-    if isinstance(inputs, dict):
-        return (), inputs
-    if isinstance(inputs, tuple | list):
-        return tuple(inputs), {}
-    kind = type(inputs).__name__
-    raise ValueError(f"example_inputs = {kind}: must be a tuple of positional or a dict of keyword arguments")
-
-
-def bind(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Name every argument; those left at None are as good as absent.
-
-    Raises:
-        ValueError: the arguments do not fit the signature.
-    """
-    try:
-        bound = signature.bind(*args, **kwargs).arguments
-    except TypeError as error:
-        raise ValueError(
-            f"inputs = {_describe(args, kwargs)}: must fit the model's forward{signature} ({error})"
-        ) from None
-    named: dict[str, Any] = {}
-    for name, value in bound.items():
-        kind = signature.parameters[name].kind
-        if kind is inspect.Parameter.VAR_KEYWORD:
-            named.update(value)
-        elif kind is inspect.Parameter.VAR_POSITIONAL:
-            named.update({f"{name}_{i}": item for i, item in enumerate(value)})
-        else:
-            named[name] = value
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def _describe(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    return f"({', '.join([type(a).__name__ for a in args] + [f'{k}=...' for k in kwargs])})"
-
-
-def _private_copy(model: nn.Module, keywords: list[str]) -> nn.Module:
+def _private_copy(model: nn.Module, arguments: Arguments) -> nn.Module:
     """A copy to convert: fine-tuning must not change the original, which fidelity is measured against."""
     private = copy.deepcopy(model).eval()
     make_dense(private)
-    if set(keywords) - set(inspect.signature(model.forward).parameters):
-        _name_keywords(private, keywords)
+    named = arguments.named()
+    if named.get("use_cache") is True or holds_cache(named):
+        return private
     for module in private.modules():  # an encoder and a decoder have a config each
         config: Any = getattr(module, "config", None)
         if getattr(config, "use_cache", False):
-            config.use_cache = False  # a KV cache is state between calls, not part of the function
+            config.use_cache = False  # a cache is state between calls: not returned unless asked for
     return private
 
 
-def _name_keywords(model: nn.Module, keywords: list[str]) -> None:
-    """Let a forward with `**kwargs` name those it is called with: torch.export frees no size of others."""
+def _let_call_be_flat(model: nn.Module, arguments: Arguments, returned: list[Returned], joined: Axes) -> None:
+    """Let `forward` take the tensors alone, by position, and return tensors alone."""
     forward = model.forward
+    by_position = _passed_by_position(arguments)
 
-    def named(**kwargs: Any) -> Any:
-        return forward(**kwargs)
+    def flat(*tensors: torch.Tensor) -> tuple[Any, ...]:
+        _join([t.shape[axis] for t, free in zip(tensors, joined, strict=False) for axis in free])
+        named = arguments.with_tensors(tensors).named()
+        args = [named.pop(name) for name in by_position]
+        leaves, spec = pytree.tree_flatten(forward(*args, **named))
+        constants = {i: leaf for i, leaf in enumerate(leaves) if not _is_computed(leaf)}
+        returned.append(Returned(spec, constants))
+        return tuple(leaf for leaf in leaves if _is_computed(leaf))
 
-    parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in keywords]
-    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    model.forward = named
-
-
-def _tensors(tree: Any) -> list[torch.Tensor]:
-    return [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
-
-
-def _batch(arguments: dict[str, Any]) -> int:
-    leading = [t.shape[0] for t in _tensors(arguments) if t.dim() > 0]
-    if not leading:
-        raise ValueError(
-            "example_inputs = no tensor with a leading size: must hold at least one batched tensor"
-        )
-    return int(leading[0])
+    names = [_identifier(label, i) for i, label in enumerate(arguments.tensor_labels)]
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    model.forward = flat
 
 
-def _at_least_two(arguments: dict[str, Any]) -> dict[str, Any]:
-    """torch.export fixes a size of 1, so a lone example is doubled."""
-    if any(t.dim() == 0 or t.shape[0] != 1 for t in _tensors(arguments)):
-        return arguments
-    doubled: dict[str, Any] = pytree.tree_map_only(torch.Tensor, lambda t: torch.cat([t, t]), arguments)
-    return doubled
+def _join(sizes: list[Any]) -> None:
+    """Let torch take free sizes for one."""
+    for size in sizes[1:]:
+        torch._check(size == sizes[0])
 
 
-def _free_batch(tree: Any, batch: int) -> Any:
-    def free(leaf: Any) -> dict[int, Any] | None:
-        batched = isinstance(leaf, torch.Tensor) and leaf.dim() > 0 and leaf.shape[0] == batch and batch > 1
-        return {0: Dim.AUTO} if batched else None
+def _passed_by_position(arguments: Arguments) -> list[str]:
+    """The arguments that have to be: those of `*args` with all before them, and those without a keyword."""
+    parameters = arguments.signature.parameters
+    kinds = {name: p.kind for name, p in parameters.items()}
+    rest = next((name for name, kind in kinds.items() if kind is inspect.Parameter.VAR_POSITIONAL), None)
+    if rest is None:
+        return [name for name in arguments.names if kinds.get(name) is inspect.Parameter.POSITIONAL_ONLY]
+    before = list(parameters)[: list(parameters).index(rest)]
+    return [n for n in arguments.names if n in before or (n not in parameters and n.startswith(f"{rest}_"))]
 
-    return pytree.tree_map(free, tree)
+
+def _is_computed(leaf: Any) -> bool:
+    return isinstance(leaf, torch.Tensor | torch.SymInt)
 
 
-def _batch_symbol(graph_module: fx.GraphModule) -> sympy.Symbol | None:
-    for node in graph_module.graph.nodes:
-        value = node.meta.get("val")
-        if node.op == "placeholder" and isinstance(value, torch.Tensor) and value.dim() > 0:
-            size: Any = value.shape[0]
-            if isinstance(size, torch.SymInt) and isinstance(size.node.expr, sympy.Symbol):
-                return size.node.expr
-    return None
+def _identifier(label: str, position: int) -> str:
+    """A parameter's name for an input: its own, or one made of the path inside its container."""
+    if label.isidentifier():
+        return label
+    plain = "".join(c if c.isalnum() else "_" for c in label).strip("_")
+    return f"{plain}_{position}"

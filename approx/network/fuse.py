@@ -62,7 +62,6 @@ def fuse(program: fx.GraphModule) -> fx.GraphModule:
     """A copy of the program over the same parameters and sites, its softmaxes and layer norms fused."""
     graph = fx.Graph()
     graph.output(graph.graph_copy(program.graph, {}))
-    graph.set_codegen(program.graph._codegen)
     fused = fx.GraphModule(program, graph)
     for node in list(fused.graph.nodes):
         for match in (_softmax, _layer_norm):

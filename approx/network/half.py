@@ -37,7 +37,6 @@ def in_half_precision(program: fx.GraphModule, data: str) -> fx.GraphModule:
     """A copy of the program, over the same parameters and sites, that computes in "bf16" or "fp16"."""
     graph = fx.Graph()
     graph.output(graph.graph_copy(program.graph, {}))
-    graph.set_codegen(program.graph._codegen)
     module = fx.GraphModule(program, graph)
     for node in list(module.graph.nodes):
         if (

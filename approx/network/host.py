@@ -102,7 +102,8 @@ def _holds_data(node: fx.Node) -> bool:
     """Whether a float input or a weight reaches the node."""
     if "holds_data" not in node.meta:
         is_data = is_float(node.meta.get("val")) and (node.op == "placeholder" or "is_parameter" in node.meta)
-        node.meta["holds_data"] = is_data or any(_holds_data(n) for n in node.all_input_nodes)
+        below = [] if node.target in SHAPE_ONLY else node.all_input_nodes
+        node.meta["holds_data"] = is_data or any(_holds_data(n) for n in below)
     return bool(node.meta["holds_data"])
 
 

@@ -12,12 +12,13 @@ Every op is one of five kinds, and `INSTRUCTIONS` says which, with the work it m
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
+import sympy
 import torch
 from torch import fx
 
@@ -36,18 +37,16 @@ class Kind(StrEnum):
 
 
 class Sizes:
-    """Concrete sizes of a program's values, the batch size put in wherever a size is free."""
+    """Concrete sizes of a program's values, a number put in wherever a size is free."""
 
-    def __init__(self, batch_symbol: Any, batch: int) -> None:
-        self._free = batch_symbol is not None
-        self._batch = batch
+    def __init__(self, free: Mapping[Any, int]) -> None:
+        self._free = {symbol: sympy.Integer(size) for symbol, size in free.items()}
 
     def size(self, value: int | torch.SymInt) -> int:
-        """One size as a number; inputs that never meet each have a symbol of their own."""
-        if not (self._free and isinstance(value, torch.SymInt)):
+        """One size as a number."""
+        if not isinstance(value, torch.SymInt):
             return int(value)
-        size = value.node.expr
-        return int(size.subs(dict.fromkeys(size.free_symbols, self._batch)))
+        return int(value.node.expr.xreplace(self._free))
 
     def shape(self, node: Any) -> tuple[int, ...]:
         """Shape of the value of `node`, an fx.Node; of several, that of the first."""

@@ -6,6 +6,7 @@ side; anything else is refused.
 """
 
 import operator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,15 +17,22 @@ from torch.utils import _pytree as pytree
 from approx.network.builder import Builder, UnsupportedOperator
 from approx.network.choices import SELECTING
 from approx.network.decompose import decompose
-from approx.network.export import Exported
+from approx.network.export import Exported, fake_mode
+from approx.network.functionalization import (
+    functional,
+    is_in_place,
+    is_whole,
+    store,
+    writes,
+    written_sources,
+)
 from approx.network.host import is_choice, is_computed, only_reported, runs_on_host
 from approx.network.instructions import INSTRUCTIONS
-from approx.network.mutation import functional, is_in_place, store
 from approx.network.nodes import aten, is_float, reads_input
 from approx.network.rules import RULES
 from approx.network.rules.pairs import PAIRED, Pair
 
-__all__ = ["UnsupportedOperator", "legalize"]
+__all__ = ["Legalized", "UnsupportedOperator", "legalize"]
 
 _ASSERTIONS = {
     aten._assert_tensor_metadata.default,
@@ -34,6 +42,20 @@ _ASSERTIONS = {
 }
 _TAKEN_APART = {torch.ops.aten.einsum.default}
 """Ops of the host that are products and moves in one: it does them one by one."""
+_BY_SHAPE = {
+    aten.expand_as.default,
+    aten.view_as.default,
+    aten.reshape_as.default,
+    aten.index_put.default,
+    aten._unsafe_index_put.default,
+}
+"""Ops that a rule rewrites on the host as well: to read sizes alone, or to what the machine knows."""
+_FILLED = {
+    aten.empty.memory_format: aten.zeros.default,
+    aten.empty_like.default: aten.zeros_like.default,
+    aten.new_empty.default: aten.new_zeros.default,
+}
+"""Tensors whose words are still to be written: zeros until then, so that no run depends on what lay there."""
 _BLOCKS: dict[Any, int] = {
     torch.ops.higher_order.wrap_with_set_grad_enabled: 1,
     torch.ops.higher_order.wrap_with_autocast: 4,
@@ -41,32 +63,76 @@ _BLOCKS: dict[Any, int] = {
 """Ops that run a graph under a setting, with where that graph is among their arguments."""
 
 
-def legalize(exported: Exported) -> fx.GraphModule:
+@dataclass(frozen=True)
+class Legalized:
+    """A legalized graph.
+
+    Attributes:
+        graph_module: takes the exported graph's inputs, then `state`; gives its results, then what it wrote.
+        state: buffers that are inputs, by their names in the model.
+        written: positions of inputs whose new values follow the results.
+    """
+
+    graph_module: fx.GraphModule
+    state: tuple[str, ...]
+    written: tuple[int, ...]
+
+
+def legalize(exported: Exported) -> Legalized:
     """Rewrite the exported graph into instructions and sites.
 
     Returns:
-        A module over the exported graph's parameters, called as the graph was.
+        A module over the exported graph's parameters.
 
     Raises:
         UnsupportedOperator: naming the op, its module and source line, and what would support it.
     """
     source = exported.graph_module
-    builder = Builder(source, _fake_mode(source))
-    builder.graph.output(_Translation(builder).run(source.graph))
-    builder.graph.set_codegen(source.graph._codegen)
+    builder = Builder(source, fake_mode(source))
+    placeholders = [node for node in source.graph.nodes if node.op == "placeholder"]
+    values: dict[fx.Node, Any] = {node: builder.graph.node_copy(node) for node in placeholders}
+    written = written_sources(source.graph)
+    state = _state(builder, written)
+    for path, readers in state.items():
+        values.update(dict.fromkeys(readers, _state_input(builder, path, readers[0])))
+    translation = _Translation(builder, values, outermost=True)
+    results = translation.run(source.graph)
+    changed = [node for node in written if node.op == "placeholder"] + [r[0] for r in state.values()]
+    builder.graph.output((*results, *(translation.values[node] for node in changed)))
     legal = fx.GraphModule(source, builder.graph)
     legal.graph.eliminate_dead_code()
     legal.delete_all_unused_submodules()
     legal.recompile()
-    return legal
+    inputs = [*placeholders, *(readers[0] for readers in state.values())]
+    return Legalized(legal, tuple(state), tuple(inputs.index(node) for node in changed))
 
 
-def _fake_mode(source: fx.GraphModule) -> Any:
-    for node in source.graph.nodes:
-        value = node.meta.get("val")
-        if isinstance(value, torch.Tensor) and hasattr(value, "fake_mode"):
-            return value.fake_mode
-    raise ValueError("model = no tensor anywhere: must compute with tensors")
+def _state(b: Builder, written: list[fx.Node]) -> dict[str, list[fx.Node]]:
+    """Buffers of the model that are written, with the nodes of the source that read them."""
+    found: dict[str, list[fx.Node]] = {}
+    for node in written:
+        if node.op != "get_attr" or _is_fresh(node):
+            continue
+        path, _, leaf = str(node.target).rpartition(".")
+        if leaf not in b.root.get_submodule(path)._buffers:
+            raise b.at(next(iter(node.users))).refusal(
+                f"it changes {node.target}, which is no buffer of the model"
+            )
+        found[str(node.target)] = [
+            n for n in node.graph.nodes if n.op == "get_attr" and n.target == node.target
+        ]
+    return found
+
+
+def _is_fresh(node: fx.Node) -> bool:
+    """Whether the node reads a tensor that `forward` made: every call begins with its first words."""
+    return str(node.target).rpartition(".")[2].startswith(("lifted_tensor_", "_tensor_constant"))
+
+
+def _state_input(b: Builder, path: str, reader: fx.Node) -> fx.Node:
+    node = b.graph.placeholder(f"state_{path.replace('.', '_')}")
+    node.meta["val"] = reader.meta["val"]
+    return node
 
 
 class _Translation:
@@ -80,13 +146,18 @@ class _Translation:
     """
 
     def __init__(
-        self, b: Builder, given: dict[fx.Node, Any] | None = None, prefix: str = "", reported: bool = True
+        self,
+        b: Builder,
+        given: dict[fx.Node, Any],
+        prefix: str = "",
+        reported: bool = True,
+        outermost: bool = False,
     ) -> None:
         self.b = b
         self.reported = reported
-        self.values: dict[fx.Node, Any] = given or {}
+        self.values = given
         self.prefix = prefix
-        self.nested = given is not None
+        self.nested = not outermost
 
     def run(self, graph: fx.Graph) -> Any:
         """Translate the whole graph; what it returns."""
@@ -112,13 +183,13 @@ class _Translation:
     def _translate(self, node: fx.Node) -> Any:
         if node.op == "get_attr":
             return self._attribute(node)
-        if node.op == "placeholder":
-            return self.b.graph.node_copy(node)
         if node.target in _ASSERTIONS:
             return None
         args, kwargs = self._mapped(node.args), self._mapped(node.kwargs)
         if node.target in _BLOCKS:
             return self._block(node, args)
+        if is_in_place(node.target) and not writes(node):
+            return args[0]
         if not is_in_place(node.target):
             return self._rewrite(node, node.target, args, kwargs)
         target = functional(node.target)
@@ -171,9 +242,17 @@ class _Translation:
     def _rewrite(self, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if target is operator.getitem and isinstance(args[0], tuple | list):
             return args[0][args[1]]
+        if target is aten.slice.Tensor and is_whole(*args[1:]):
+            return args[0]
+        args, kwargs = self._with_tensors(target, args), dict(kwargs)
+        if target in _FILLED:
+            target = _FILLED[target]
+            kwargs.pop("memory_format", None)
         inputs = _nodes(args, kwargs)
         if self._is_paired(node, args, kwargs, inputs):
             return self._of_pairs(target, args, kwargs)
+        if target in _BY_SHAPE:
+            return RULES[target](self.b, *args, **kwargs)
         chosen = is_choice(target, inputs) and self._is_read(node) and _has_form(target, inputs)
         if runs_on_host(target, node.meta.get("val"), inputs) and not chosen:
             if target in _TAKEN_APART:
@@ -201,6 +280,17 @@ class _Translation:
             )
         return PAIRED[target](self.b, *args, **kwargs)
 
+    def _with_tensors(self, target: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, a size in the place of a tensor (x / x.shape[0]) made one."""
+        schema = getattr(target, "_schema", None)
+        kinds = [str(a.type) for a in schema.arguments[: len(args)]] if schema is not None else []
+        return tuple(
+            self.b.op(aten.scalar_tensor.default, argument)
+            if kind == "Tensor" and _is_size(argument)
+            else argument
+            for argument, kind in zip(args, [*kinds, *[""] * (len(args) - len(kinds))], strict=True)
+        )
+
     def _taken_apart(self, node: fx.Node, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         parts = decompose(target, args, kwargs, self.b.fake_mode)
         if parts is None:
@@ -220,3 +310,10 @@ def _has_form(target: Any, inputs: list[fx.Node]) -> bool:
 
 def _nodes(args: Any, kwargs: Any) -> list[fx.Node]:
     return [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, fx.Node)]
+
+
+def _is_size(value: Any) -> bool:
+    sizes = torch.SymInt | torch.SymFloat
+    return isinstance(value, sizes) or (
+        isinstance(value, fx.Node) and isinstance(value.meta.get("val"), sizes)
+    )

@@ -8,6 +8,7 @@ from torch import fx
 aten = torch.ops.aten
 
 SHAPE_ONLY = {
+    aten.sym_numel.default,
     aten.sym_size.int,
     aten.zeros_like.default,
     aten.ones_like.default,

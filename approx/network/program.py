@@ -4,18 +4,16 @@ import functools
 import inspect
 import itertools
 from html import escape
-from typing import Any
 
 import sympy
-import torch
 from torch import fx
 
 from accel_models import Flow, Lookup, Operation, Workload
 from approx.cpwl import ADDRESSING, fit
 from approx.network.approximation import Approximation
+from approx.network.call import Call
 from approx.network.certificate import Certificate, certify, kind_of
 from approx.network.choices import instruction_of
-from approx.network.export import Exported
 from approx.network.flow import flow
 from approx.network.instructions import Kind, Sizes
 from approx.network.site import Site, SiteModule, per_inference
@@ -25,22 +23,53 @@ class MatrixProgram:
     """A network as matrix operations only.
 
     Attributes:
-        graph_module: the legalized graph; a `SiteModule` is called at each site.
-        signature: how the original model is called.
-        inputs: names of the inputs that the program takes.
-        positional: the inputs are passed by position.
+        graph_module: the legalized graph, from a flat list of tensors to another; a `SiteModule` is called at
+            each site.
+        call: how the original model is called, and the sizes that the program serves.
+        names: what each free size is called.
+        examples: the size of each in the example.
+        batch: free sizes that count inferences.
+        fixed_batch: inferences of every pass, where the model fixes them; else None.
     """
 
-    def __init__(self, graph_module: fx.GraphModule, exported: Exported) -> None:
+    def __init__(
+        self,
+        graph_module: fx.GraphModule,
+        call: Call,
+        names: dict[sympy.Symbol, str],
+        examples: dict[sympy.Symbol, int],
+        batch: frozenset[sympy.Symbol] = frozenset(),
+        fixed_batch: int | None = None,
+    ) -> None:
         self.graph_module = graph_module
-        self.signature: inspect.Signature = exported.signature
-        self.inputs = exported.inputs
-        self.positional = exported.positional
-        self._batch_symbol: sympy.Symbol | None = exported.batch_symbol
-        self._batch = exported.batch
+        self.call = call
+        self.names = names
+        self.examples = examples
+        self.batch = batch
+        self.fixed_batch = fixed_batch
         # What nodes ask for by batch size, which tables do not change: a search asks for many workloads.
         self._steps: dict[int, list[list[Operation] | tuple[Site, int]]] = {}
         self._flows: dict[int, tuple[Flow, ...]] = {}
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """How the original model is called."""
+        return self.call.arguments.signature
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the arguments that the program takes."""
+        return self.call.arguments.names
+
+    @property
+    def positional(self) -> bool:
+        """Whether the arguments have to be passed by position, as `forward` takes `*args`."""
+        return any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
+
+    @property
+    def example_batch(self) -> int:
+        """Inferences of a pass over the example: 1 where no axis is a batch."""
+        return next((self.examples[s] for s in self.batch), self.fixed_batch or 1)
 
     @functools.cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -48,24 +77,15 @@ class MatrixProgram:
 
         A recurrent cell comes back to its sites at each step: they are named once, with all steps' elements.
         """
-        example = self._sizes(self._batch)
+        example = self._sizes(self.example_batch)
         elements: dict[str, int] = {}
         for node, module in self.site_nodes():
             elements[module.name] = elements.get(module.name, 0) + example.elements(node)
         modules = self.site_modules().values()
         return tuple(
-            Site(m.name, m.function, per_inference(elements[m.name], self._batch), m.exact) for m in modules
+            Site(m.name, m.function, per_inference(elements[m.name], self.example_batch), m.exact)
+            for m in modules
         )
-
-    @functools.cached_property
-    def constants(self) -> dict[str, tuple[int, Any]]:
-        """Numbers and texts among the example inputs, by name: which of the inputs' leaves, and its value.
-
-        Tracing makes them part of the program, so that no other value can be given for them.
-        """
-        inputs = [node for node in self.graph_module.graph.nodes if node.op == "placeholder"]
-        values = {node.name: (i, node.meta.get("val")) for i, node in enumerate(inputs)}
-        return {name: at for name, at in values.items() if not isinstance(at[1], torch.Tensor)}
 
     @property
     def functions(self) -> list[str]:
@@ -91,19 +111,19 @@ class MatrixProgram:
         return self.certificate()._repr_html_() + sites
 
     def workload(self, batch: int = 1, approximation: Approximation | None = None) -> Workload:
-        """The work of one pass over `batch` samples.
+        """The work of one pass over `batch` inferences.
 
         Args:
-            batch: samples a pass.
+            batch: inferences a pass.
             approximation: says how many segments each lookup addresses and how; the default one if None.
 
         Raises:
-            ValueError: the model fixes another batch size.
+            ValueError: the model fixes another batch size, or no axis of the inputs is a batch.
         """
         if batch < 1:
             raise ValueError(f"batch = {batch}: must be an integer of at least 1")
-        if self._batch_symbol is None and batch != self._batch:
-            raise ValueError(f"batch = {batch}: must be {self._batch}, which the model fixes")
+        if not self.batch and batch != self.example_batch:
+            raise ValueError(f"batch = {batch}: must be {self.example_batch}, {self._why_fixed()}")
         tables = approximation or Approximation()
         if batch not in self._steps:
             sizes = self._sizes(batch)
@@ -113,6 +133,14 @@ class MatrixProgram:
             nodes = self.graph_module.graph.nodes
             self._flows[batch] = flow(zip(nodes, made, strict=True), self._sizes(batch))
         return Workload(itertools.chain(*made), batch, self._flows[batch])
+
+    def _why_fixed(self) -> str:
+        if self.fixed_batch is not None:
+            return "which the model fixes"
+        return (
+            "as no axis of the inputs is a batch and a pass is one inference; dynamic_shapes with a "
+            "Dim('batch') says which axis is"
+        )
 
     def _step(self, node: fx.Node, sizes: Sizes) -> list[Operation] | tuple[Site, int]:
         """The work of a node, or, where that depends on the tables, its site and elements."""
@@ -135,7 +163,7 @@ class MatrixProgram:
         return [(node, m) for node in calls if isinstance(m := modules[str(node.target)], SiteModule)]
 
     def _sizes(self, batch: int) -> Sizes:
-        return Sizes(self._batch_symbol, batch)
+        return Sizes(self.examples | dict.fromkeys(self.batch, batch))
 
 
 def _lookup(site: Site, elements: int, tables: Approximation) -> Operation:

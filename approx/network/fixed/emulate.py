@@ -43,7 +43,6 @@ def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     graph.output(graph.graph_copy(program.graph, copies))
-    graph.set_codegen(program.graph._codegen)
     module = fx.GraphModule(program, graph)
     copied = {old: _in(module, new.name) for old, new in copies.items()}
     writer = _Writer(program, module, plan, bits_of, copied)

@@ -197,50 +197,11 @@ def one_hot_numbers(b: Builder, index: fx.Node, num_classes: int = -1) -> fx.Nod
 # What a mask selects
 
 
-@rule(aten.index_put.default, aten._unsafe_index_put.default)
-def put(b: Builder, x: fx.Node, indices: Any, values: fx.Node, accumulate: bool = False) -> fx.Node:
-    """Values where a mask is true, or at the indices of one axis.
-
-    Raises:
-        UnsupportedOperator: several values are put at the places of a mask, or several axes have indices.
-    """
-    given = [(axis, i) for axis, i in enumerate(indices) if i is not None]
-    if len(given) != 1:
-        raise b.refusal("it writes at indices of several axes; a mask, or indices of one axis, are supported")
-    axis, index = given[0]
-    if dtype(index) is torch.bool and not accumulate:
-        return _put_by_mask(b, x, axis, index, values)
-    if dtype(index) is torch.bool or len(shape(index)) != 1:
-        raise b.refusal("it adds at the places of a mask; torch.where would be supported")
-    sizes = b.sizes(x)
-    sizes[axis] = b.sizes(index)[0]
-    part = b.op(aten.expand.default, values, sizes)
-    return b.op(aten.index_add.default if accumulate else aten.index_copy.default, x, axis, index, part)
-
-
-def _put_by_mask(b: Builder, x: fx.Node, axis: int, mask: fx.Node, values: fx.Node) -> fx.Node:
-    """One value, or one for each of the axes behind the mask's, wherever the mask is true."""
-    behind = len(shape(x)) - axis - len(shape(mask))
-    if len(shape(values)) > behind and any(n != 1 for n in shape(values)):
-        raise b.refusal(
-            "it puts as many values as the mask has true places, which no fixed shape holds; torch.where, or "
-            "masked_scatter, would be supported"
-        )
-    single = values if len(shape(values)) <= behind else b.op(aten.reshape.default, values, [])
-    return b.op(aten.where.self, _with_axes(b, mask, behind), single, x)
-
-
 @rule(aten.where.Scalar)
 def where_numbers(b: Builder, mask: fx.Node, x: float, y: float) -> fx.Node:
     """One number or another."""
     chosen, other = (b.op(aten.scalar_tensor.default, n, device=mask.meta["val"].device) for n in (x, y))
     return b.op(aten.where.self, mask, chosen, other)
-
-
-def _with_axes(b: Builder, mask: fx.Node, behind: int) -> fx.Node:
-    for _ in range(behind):
-        mask = b.op(aten.unsqueeze.default, mask, -1)
-    return mask
 
 
 @rule(aten.masked_scatter.default)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from torch import fx
 
+from approx.network.alike import mark_steps
 from approx.network.builder import Builder
 from approx.network.nodes import aten
 from approx.network.rules.registry import rule
@@ -118,10 +119,13 @@ def _run(cell: _Cell, x: fx.Node, state: State, backwards: bool) -> tuple[fx.Nod
     """All steps of one layer in one direction: outputs (T, B, H) and the last state."""
     b, given = cell.b, cell.from_input(x)
     steps = range(b.fixed(x, 0))
-    outputs = []
+    outputs, emitted = [], []
     for t in reversed(steps) if backwards else steps:
-        state = cell.step(b.op(aten.select.int, given, 0, t), state)
+        begin = b.op(aten.select.int, given, 0, t)
+        state = cell.step(begin, state)
         outputs.append(state[0])
+        emitted.append(b.emitted_since(begin))
+    mark_steps(emitted)
     return b.op(aten.stack.default, outputs[::-1] if backwards else outputs), state
 
 

@@ -19,13 +19,26 @@ from approx.machine import TABLES
 OPS = frozenset().union(*TABLES.values()) - {"table"}
 """Names of the ops that a file may hold: those that the machine knows."""
 
+_SQRT: Any = vars(torch)["_sym_sqrt"]
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "math.ceil": math.ceil,
+    "math.floor": math.floor,
+    "math.trunc": math.trunc,
     "operator.add": operator.add,
     "operator.floordiv": operator.floordiv,
     "operator.getitem": operator.getitem,
+    "operator.mod": operator.mod,
     "operator.mul": operator.mul,
+    "operator.neg": operator.neg,
+    "operator.pow": operator.pow,
     "operator.sub": operator.sub,
+    "operator.truediv": operator.truediv,
+    "torch._sym_sqrt": _SQRT,
     "torch.ones": torch.ones,
+    "torch.sym_float": torch.sym_float,
+    "torch.sym_int": torch.sym_int,
+    "torch.sym_max": torch.sym_max,
+    "torch.sym_min": torch.sym_min,
 }
 _NAMES = {function: name for name, function in _FUNCTIONS.items()}
 _INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)

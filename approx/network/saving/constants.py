@@ -23,7 +23,6 @@ def with_known_ops(program: fx.GraphModule) -> fx.GraphModule:
         return program
     graph = fx.Graph()
     graph.output(graph.graph_copy(program.graph, {}))
-    graph.set_codegen(program.graph._codegen)
     copy = fx.GraphModule(program, graph)
     if HOME not in dict(copy.named_children()):  # a rule's constants may live there too
         copy.add_submodule(HOME, nn.Module())

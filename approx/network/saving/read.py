@@ -8,15 +8,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors import torch as safetensors
 from torch import fx, nn
-from torch.fx.graph import _PyTreeCodeGen, _PyTreeInfo
 
 from approx.cpwl import CpwlTable
 from approx.machine.file import read
+from approx.machine.sizes import InputSizes
 from approx.network.approximation import Approximation
 from approx.network.calibrate import Histogram
+from approx.network.call import Arguments, Call, Returned
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
-from approx.network.export import Exported
 from approx.network.fixed import Edge, Step
 from approx.network.nodes import is_float
 from approx.network.numerics import Numerics
@@ -26,6 +26,8 @@ from approx.network.saving.sizes import FreeSizes
 from approx.network.saving.structure import signature, structure
 from approx.network.site import SiteModule
 
+_ANY = torch.empty(0)
+"""Stands for a tensor of the example's."""
 _MALFORMED = (KeyError, TypeError, IndexError, AttributeError, RuntimeError, SyntaxError, AssertionError)
 """What a document that is not as `save` writes it can raise; RecursionError is a RuntimeError."""
 
@@ -47,26 +49,45 @@ def load(path: str | Path) -> ConvertedModule:
 
 def _rebuilt(document: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> ConvertedModule:
     called = document["call"]
-    sizes = FreeSizes(max(int(called["batch"]), 2))
+    stated = called["sizes"]
+    sizes = FreeSizes(stated["free"])
     reader = _Reader(sizes, tensors)
-    graph_module = reader.read(document["nodes"], called, document["output"])
-    symbol = sizes.named("batch").node.expr if called["batch_is_free"] else None
-    exported = Exported(
-        graph_module=graph_module,
-        signature=signature(called["parameters"]),
-        inputs=tuple(called["inputs"]),
-        positional=called["positional"],
-        batch_symbol=symbol,
-        batch=called["batch"],
+    graph_module = reader.read(document["nodes"])
+    names = {sizes.symbol(name): name for name in stated["free"]}
+    program = MatrixProgram(
+        graph_module,
+        _call(called, document),
+        names,
+        {symbol: int(stated["free"][name]) for symbol, name in names.items()},
+        frozenset(sizes.symbol(name) for name in stated["batch"]),
+        stated["fixed_batch"],
     )
     _check_kinds(graph_module, document)
-    converted = ConvertedModule(MatrixProgram(graph_module, exported))
+    converted = ConvertedModule(program, {path: tensors[key] for path, key in called["state"].items()})
     converted._histograms = reader.histograms
     converted.approximation = Approximation(**document["approximation"])
     _remember_fits(converted)
     converted._edges = {name: reader.edge(stated) for name, stated in document.get("edges", {}).items()}
     _restore_numerics(converted, document)
     return converted
+
+
+def _call(called: Mapping[str, Any], document: Mapping[str, Any]) -> Call:
+    """How the program is called; tensors among the example's leaves are stood for by empty ones."""
+    inputs = [node for node in document["nodes"] if node["op"] == "input"]
+    constants = {int(i): decode(value, {}) for i, value in called["constants"].items()}
+    labels = tuple(str(label) for label in called["labels"])
+    leaves = tuple(constants.get(i, _ANY) for i in range(len(labels)))
+    by_name = called["structure"]["dict"]
+    spec = structure({"tuple": [by_name[name] for name in called["inputs"]]})
+    arguments = Arguments(signature(called["parameters"]), tuple(called["inputs"]), spec, labels, leaves)
+    returned = Returned(
+        structure(document["output"]), {int(i): decode(v, {}) for i, v in called["returned"].items()}
+    )
+    shapes = tuple(tuple(node["value"]["shape"]) for node in inputs[: len(arguments.tensors)])
+    conditions = tuple(str(condition) for condition in called["sizes"]["conditions"])
+    sizes = InputSizes(arguments.tensor_labels, shapes, conditions)
+    return Call(arguments, returned, sizes, tuple(called["state"]), tuple(called["written"]))
 
 
 def _restore_numerics(converted: ConvertedModule, document: Mapping[str, Any]) -> None:
@@ -113,15 +134,10 @@ class _Reader:
         self._graph = fx.Graph()
         self._nodes: dict[str, fx.Node] = {}
 
-    def read(self, nodes: list[dict[str, Any]], called: Mapping[str, Any], output: Any) -> fx.GraphModule:
+    def read(self, nodes: list[dict[str, Any]]) -> fx.GraphModule:
         """The module that `_Writer` wrote."""
         for stated in nodes:
             self._node(stated)
-        arguments = [identifier(name) for name in called["arguments"]]
-        for name in called["specification"]["tuple"][1]["dict"]:  # torch.fx writes them into code
-            identifier(name)
-        info = _PyTreeInfo(arguments, structure(called["specification"]), structure(output))
-        self._graph.set_codegen(_PyTreeCodeGen(info))
         self._graph.lint()
         return fx.GraphModule(self._root, self._graph)
 
@@ -144,11 +160,7 @@ class _Reader:
         return node
 
     def _input(self, stated: Mapping[str, Any]) -> fx.Node:
-        node = self._graph.placeholder(identifier(stated["name"]))
-        if "constant" not in stated:
-            return self._valued(node, stated)
-        node.meta["val"] = decode(stated["constant"], {})
-        return node
+        return self._valued(self._graph.placeholder(identifier(stated["name"])), stated)
 
     def _tensor(self, stated: Mapping[str, Any]) -> fx.Node:
         module, leaf = place(self._root, stated["target"])

@@ -1,12 +1,10 @@
 """Types, shapes and free sizes as JSON, and back.
 
-A size is a number or a text such as "batch*64 + 1": a sum, product or whole quotient of integers and free
-sizes, parsed here and never evaluated.
+A size is a number or a text such as "batch * 64 + 1", which `approx.machine.sizes` reads.
 """
 
-import ast
-import operator
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import partial, reduce
 from typing import Any
 
 import sympy
@@ -14,80 +12,45 @@ import torch
 from torch._dynamo.source import ConstantSource
 from torch._subclasses import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv
-from torch.utils._sympy.functions import FloorDiv
 
+from approx.machine.sizes import value_of
+from approx.network.expressions import Names, no_special_sizes, size_text
 from approx.network.saving.arguments import DTYPES, identifier
 
 
-def size_text(size: Any, names: dict[sympy.Symbol, str]) -> int | str:
-    """A size as a number, or as a text such as "batch*64 + 1".
-
-    Args:
-        size: an int or a SymInt.
-        names: what each free size is called; those not yet named are added.
-    """
-    if not isinstance(size, torch.SymInt):
-        return int(size)
-    expression = size.node.expr
-    return int(expression) if expression.is_Integer else _printed(expression, names)
+def _pairwise(function: Any, *sizes: Any) -> Any:
+    return reduce(function, sizes)
 
 
-def _printed(e: Any, names: dict[sympy.Symbol, str]) -> str:
-    if isinstance(e, sympy.Integer):
-        return str(e)
-    if isinstance(e, sympy.Symbol):
-        return names.setdefault(e, f"n{len(names)}")
-    if isinstance(e, sympy.Pow) and isinstance(e.exp, sympy.Integer) and e.exp > 0:
-        return "(" + " * ".join([_printed(e.base, names)] * int(e.exp)) + ")"
-    joint = {sympy.Add: " + ", sympy.Mul: " * ", FloorDiv: " // "}.get(type(e))
-    if joint is None:
-        raise ValueError(f"size {e}: must be made of integers, free sizes, +, * and //")
-    return "(" + joint.join(_printed(part, names) for part in e.args) + ")"
-
-
-_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-}
+_EXTREMES = {"max": partial(_pairwise, torch.sym_max), "min": partial(_pairwise, torch.sym_min)}
 
 
 class FreeSizes:
     """The free sizes of a loaded program, and fake values that have them."""
 
-    def __init__(self, batch: int) -> None:
+    def __init__(self, examples: Mapping[str, int]) -> None:
         self.environment = ShapeEnv()
         self.fake_mode = FakeTensorMode(shape_env=self.environment)
-        self._batch = batch
-        self._sizes: dict[str, torch.SymInt] = {}
+        self.named: dict[str, torch.SymInt] = {}
+        with no_special_sizes():
+            for name, example in examples.items():
+                self.named[name] = self._new(identifier(name), max(int(example), 2))
 
-    def named(self, name: str) -> torch.SymInt:
-        """The free size of that name."""
-        if name not in self._sizes:
-            self._sizes[name] = self._new(identifier(name))
-        return self._sizes[name]
-
-    def _new(self, name: str) -> Any:
+    def _new(self, name: str, example: int) -> Any:
         source = ConstantSource(name)
-        symbol = self.environment.create_symbol(self._batch, source, dynamic_dim=DimDynamic.DYNAMIC)
-        size: Any = self.environment.create_symintnode(symbol, hint=self._batch, source=source)
+        symbol = self.environment.create_symbol(example, source, dynamic_dim=DimDynamic.DYNAMIC)
+        size: Any = self.environment.create_symintnode(symbol, hint=example, source=source)
         return size
+
+    def symbol(self, name: str) -> sympy.Symbol:
+        """The free size of that name, as torch has it in shapes."""
+        found: sympy.Symbol = self.named[name].node.expr
+        return found
 
     def size(self, text: int | str) -> Any:
         """The size that `size_text` wrote."""
-        return text if isinstance(text, int) else self._of(ast.parse(text, mode="eval").body)
-
-    def _of(self, tree: ast.AST) -> Any:
-        if isinstance(tree, ast.Constant) and type(tree.value) is int:
-            return tree.value
-        if isinstance(tree, ast.Name):
-            return self.named(tree.id)
-        if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
-            return -self._of(tree.operand)
-        if isinstance(tree, ast.BinOp) and type(tree.op) in _OPERATORS:
-            return _OPERATORS[type(tree.op)](self._of(tree.left), self._of(tree.right))
-        raise ValueError(f"size {ast.unparse(tree)[:80]!r}: must be made of integers, names, +, -, * and //")
+        with no_special_sizes():
+            return value_of(text, self.named, _EXTREMES)
 
     def value(self, stated: Any) -> Any:
         """The fake value that `value_json` wrote."""
@@ -97,11 +60,11 @@ class FreeSizes:
             return [self.value(item) for item in stated]
         if "size" in stated:
             return self.size(stated["size"])
-        with self.fake_mode:
+        with self.fake_mode, no_special_sizes():
             return torch.empty([self.size(s) for s in stated["shape"]], dtype=DTYPES[stated["dtype"]])
 
 
-def value_json(value: Any, names: dict[sympy.Symbol, str]) -> Any:
+def value_json(value: Any, names: Names) -> Any:
     """What is known of a node's value: its type and shape."""
     if isinstance(value, torch.Tensor):
         dtype = str(value.dtype).removeprefix("torch.")

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from approx.network.saving.arguments import identifier
+from approx.network.caches import HOME as CACHES
+from approx.network.caches import Form, Leaf, put_together, register_caches
+from approx.network.saving.arguments import decode, encode, identifier
 
 _HOME = "transformers.modeling_outputs"
 _KINDS = {kind.name: kind for kind in inspect._ParameterKind}
@@ -24,6 +26,8 @@ def structure_json(spec: pytree.TreeSpec) -> Any:
         return None
     children = [structure_json(child) for child in spec.children()]
     kind = spec.type
+    if isinstance(spec.context, Form):
+        return {"list": children, "form": form_json(spec.context)}
     if kind is tuple or (isinstance(kind, type) and issubclass(kind, tuple)):
         return {"tuple": children}
     if kind is list:
@@ -45,13 +49,62 @@ def structure(stated: Any) -> pytree.TreeSpec:
     Raises:
         ValueError: a class is not one of transformers' model outputs.
     """
-    return pytree.tree_structure(_example(stated))
+    example = _example(stated)
+    register_caches()
+    return pytree.tree_structure(example)
 
 
 def _keyed(keys: Any, children: list[Any]) -> dict[str, Any]:
     if not all(isinstance(key, str) for key in keys):
         raise ValueError(f"dict with keys {list(keys)[:4]!r}: must have texts as keys to be saved")
     return dict(zip(keys, children, strict=True))
+
+
+def form_json(value: Any) -> Any:
+    """A cache's form.
+
+    Raises:
+        ValueError: a class is none of transformers' caches and their layers, or a setting is no plain value.
+    """
+    if isinstance(value, Leaf):
+        return {"leaf": True}
+    if isinstance(value, list):
+        return [form_json(item) for item in value]
+    if isinstance(value, dict):
+        return {"items": [[encode(key), form_json(item)] for key, item in value.items()]}
+    if isinstance(value, type):
+        return {"class": _cache_class(value.__name__).__name__}
+    if isinstance(value, Form):
+        kind = _cache_class(value.kind.__name__)
+        return {"kind": kind.__name__, "form": {n: form_json(item) for n, item in value.attributes.items()}}
+    return {"value": encode(value)}
+
+
+def form(stated: Any) -> Any:
+    """The form that `form_json` wrote."""
+    if isinstance(stated, list):
+        return [form(item) for item in stated]
+    kind, content = next(iter(stated.items()))
+    if kind == "leaf":
+        return Leaf()
+    if kind == "items":
+        return {decode(key, {}): form(item) for key, item in content}
+    if kind == "class":
+        return _cache_class(content)
+    if kind == "value":
+        return decode(content, {})
+    return Form(_cache_class(content), {str(name): form(item) for name, item in stated["form"].items()})
+
+
+def _cache_class(name: Any) -> type:
+    """A cache or a layer of one by its name, of those that transformers has and of no others."""
+    from transformers import cache_utils
+
+    kind = vars(cache_utils).get(name)
+    known = (cache_utils.Cache, cache_utils.CacheLayerMixin)
+    if not (isinstance(kind, type) and issubclass(kind, known)):
+        raise ValueError(f"cache class {str(name)[:80]!r}: must be one of {CACHES}")
+    return kind
 
 
 def _is_model_output(kind: Any) -> bool:
@@ -64,6 +117,8 @@ def _example(stated: Any) -> Any:
     if stated is None:
         return torch.empty(0)
     kind, parts = next(iter(stated.items()))
+    if "form" in stated:
+        return put_together([_example(part) for part in parts], form(stated["form"]))
     if kind == "tuple":
         return tuple(_example(part) for part in parts)
     if kind == "list":

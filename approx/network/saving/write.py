@@ -5,16 +5,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import sympy
 import torch
 from safetensors import torch as safetensors
 from torch import fx, nn
-from torch.fx.graph import _PyTreeInfo
 
 from approx.machine.file import metadata, refused, seal, write
 from approx.network.calibrate import Histogram
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
+from approx.network.expressions import Names
 from approx.network.fixed.table import saved_table
 from approx.network.nodes import module_path
 from approx.network.program import MatrixProgram
@@ -60,16 +59,13 @@ def _content(converted: ConvertedModule) -> bytes:
 
 def _document(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     program = converted.program
-    symbol = program._batch_symbol
-    names: dict[sympy.Symbol, str] = {} if symbol is None else {symbol: "batch"}
     root = with_known_ops(program.graph_module)
-    writer = _Writer(converted, root, names, tensors)
-    codegen: Any = root.graph._codegen
+    writer = _Writer(converted, root, dict(program.names), tensors)
     return {
         "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},
-        "call": _call(program, codegen.pytree_info, batch_is_free=symbol is not None),
+        "call": _call(converted, tensors),
         "nodes": [writer.node(node) for node in root.graph.nodes],
-        "output": structure_json(codegen.pytree_info.out_spec),
+        "output": structure_json(program.call.returned.spec),
         "approximation": asdict(converted.approximation),
         "certificate": certify(root).counts,
         "numerics": asdict(converted.numerics),
@@ -90,19 +86,43 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _call(program: MatrixProgram, info: _PyTreeInfo, batch_is_free: bool) -> dict[str, Any]:
-    args, kwargs = (structure_json(child) for child in info.in_spec.children())
-    parts = args["tuple"] if program.positional else [kwargs["dict"][name] for name in program.inputs]
+def _call(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    program, call = converted.program, converted.program.call
+    arguments = call.arguments
+    parts = [structure_json(part) for part in arguments.spec.children()]
     return {
         "parameters": signature_json(program.signature),
         "inputs": list(program.inputs),
-        "positional": program.positional,
-        "batch": program._batch,
-        "batch_is_free": batch_is_free,
-        "arguments": list(info.orig_args),
-        "specification": {"tuple": [args, kwargs]},
         "structure": {"dict": dict(zip(program.inputs, parts, strict=True))},
+        "labels": list(arguments.labels),
+        "constants": _constants(arguments.leaves),
+        "returned": {str(i): encode(value) for i, value in call.returned.constants.items()},
+        "sizes": _sizes(program),
+        "state": {path: _state(path, value, tensors) for path, value in converted.states().items()},
+        "written": list(call.written),
     }
+
+
+def _constants(leaves: tuple[Any, ...]) -> dict[str, Any]:
+    """Numbers and texts among the inputs, by position."""
+    fixed = {i: leaf for i, leaf in enumerate(leaves) if not isinstance(leaf, torch.Tensor)}
+    return {str(i): encode(leaf) for i, leaf in fixed.items()}
+
+
+def _sizes(program: MatrixProgram) -> dict[str, Any]:
+    return {
+        "free": {name: program.examples[symbol] for symbol, name in program.names.items()},
+        "batch": sorted(program.names[symbol] for symbol in program.batch),
+        "fixed_batch": program.fixed_batch,
+        "conditions": list(program.call.sizes.conditions),
+    }
+
+
+def _state(path: str, value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> str:
+    """The key of a buffer's present value."""
+    key = f"state.{path}"
+    tensors[key] = _stored(value)
+    return key
 
 
 class _Writer:
@@ -112,7 +132,7 @@ class _Writer:
         self,
         converted: ConvertedModule,
         root: fx.GraphModule,
-        names: dict[sympy.Symbol, str],
+        names: Names,
         tensors: dict[str, torch.Tensor],
     ) -> None:
         self.converted = converted
@@ -139,10 +159,7 @@ class _Writer:
             ) from None
 
     def _input(self, node: fx.Node) -> dict[str, Any]:
-        value = node.meta.get("val")
-        if not isinstance(value, torch.Tensor):  # a number or text that the program was traced with
-            return {"op": "input", "constant": encode(value)}
-        return {"op": "input", "value": value_json(value, self.names)}
+        return {"op": "input", "value": value_json(node.meta.get("val"), self.names)}
 
     def _tensor(self, node: fx.Node) -> dict[str, Any]:
         path = str(node.target)

@@ -52,7 +52,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "chance": (lambda _, x: x + torch.randn_like(x), "random numbers"),
     "no catalogue entry": (lambda _, x: torch.i0(x), r"no rule .* @rule\(torch\.ops\.aten\.i0"),
     "a complex quotient": (lambda _, x: (1 / torch.fft.rfft(x)).abs(), "complex quotient"),
-    "a state": (lambda m, x: x * m.count.add_(1), "changes a buffer"),
+    "a changed weight": (lambda m, x: x * m.weight.mul_(2), "no buffer of the model"),
     "a write through a copy or view": (
         lambda _, x: _write(x * 2, lambda y: y.reshape(-1, 2)),
         "source is read later",
@@ -78,7 +78,7 @@ def _autocast(x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_no_matrix_program_holds_is_refused_with_a_reason(case: str) -> None:
     function, reason = REFUSED[case]
-    model = Function(function, count=nn.Buffer(torch.zeros(1)))
+    model = Function(function, weight=nn.Parameter(torch.ones(1), requires_grad=False))
     with pytest.raises(UnsupportedOperator, match=f"^op .* at the model itself.*{reason}"):
         trace(model, (torch.randn(3, 4),))
 

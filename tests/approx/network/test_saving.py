@@ -16,10 +16,12 @@ from torch import fx, nn
 from torch.utils import _pytree as pytree
 
 from approx.machine.file import metadata, read, write
+from approx.machine.sizes import value_of
 from approx.network import Approximation, ConvertedModule, convert
+from approx.network.expressions import size_text
 from approx.network.saving import load, save
 from approx.network.saving.arguments import decode, encode, op_name, op_named
-from approx.network.saving.sizes import FreeSizes, size_text
+from approx.network.saving.sizes import FreeSizes
 from approx.network.saving.structure import structure, structure_json
 
 Network = tuple[nn.Module, dict[str, torch.Tensor]]
@@ -223,8 +225,8 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_later_format_is_refused(file: Path, tmp_path: Path) -> None:
-    content = file.read_bytes().replace(rb"\"format\":1", rb"\"format\":2")
-    refused(tmp_path / "later", content, "of format 2: this version of the toolkit reads format 1")
+    content = file.read_bytes().replace(rb"\"format\":2", rb"\"format\":3")
+    refused(tmp_path / "later", content, "of format 3: this version of the toolkit reads format 2")
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -247,9 +249,8 @@ def change_table(document: dict[str, Any]) -> None:
     site["table"]["slopes"][0] += 1.0
 
 
-def change_keyword(document: dict[str, Any]) -> None:
-    key = f"'x': {INJECTED}, 'y"
-    document["call"]["specification"]["tuple"] = [{"tuple": []}, {"dict": {key: None}}]
+def change_sizes(**entries: Any) -> Change:
+    return lambda document: document["call"]["sizes"].update(entries)
 
 
 def change_output(document: dict[str, Any]) -> None:
@@ -274,10 +275,11 @@ FORGERIES: list[tuple[Change, str]] = [
     (change_node("tensor", key="nowhere"), "malformed"),
     (change_node("site", function="os.system"), "os.system"),
     (change_node("site", target="sites.x y"), "plain identifier"),
-    (change_call(arguments=[INJECTED]), "plain identifier"),
+    (change_call(state={INJECTED: "nowhere"}), "malformed"),
+    (change_sizes(free={INJECTED: 2}), "plain identifier"),
+    (change_sizes(conditions=[INJECTED]), "must be made of integers"),
     (change_call(parameters=[{"name": INJECTED, "kind": "POSITIONAL_ONLY"}]), "plain identifier"),
     (change_table, "not those of its table"),
-    (change_keyword, "plain identifier"),
     (change_output, "must be one of transformers"),
     (lambda document: document.clear(), "malformed"),
     (lambda document: document.update(nodes=3), "malformed"),
@@ -366,7 +368,8 @@ SIZES = st.recursive(
     st.sampled_from(["batch", "n"]) | st.integers(1, 9).map(str),
     lambda inner: (
         st.builds("({} {} {})".format, inner, st.sampled_from(["+", "*"]), inner)
-        | st.builds("({} // {})".format, inner, st.integers(1, 9))
+        | st.builds("({} {} {})".format, inner, st.sampled_from(["//", "%"]), st.integers(1, 9))
+        | st.builds("{}({}, {})".format, st.sampled_from(["max", "min"]), inner, inner)
     ),
     max_leaves=6,
 )
@@ -375,18 +378,12 @@ SIZES = st.recursive(
 @settings(deadline=None, max_examples=50)
 @given(SIZES)
 def test_sizes_come_back(text: str) -> None:
-    sizes = FreeSizes(6)
-    names = {sizes.named(name).node.expr: name for name in ("batch", "n")}
+    sizes = FreeSizes({"batch": 6, "n": 6})
+    names = {sizes.symbol(name): name for name in ("batch", "n")}
     again = size_text(sizes.size(text), names)
     for batch, n in ((2, 3), (7, 5)):
         values = {"batch": batch, "n": n}
-        assert evaluated(str(again), values) == evaluated(text, values)
-
-
-def evaluated(text: str, values: dict[str, int]) -> int:
-    sizes = FreeSizes(2)
-    sizes._sizes = dict(values)  # type: ignore[assignment]  # whole numbers compute as free sizes do
-    return int(sizes.size(text) if text.strip("-").isdigit() is False else int(text))
+        assert value_of(str(again), values) == value_of(text, values)
 
 
 STRUCTURES = st.recursive(

@@ -1,7 +1,8 @@
 """In-place ops as functions: what a write to a tensor means for its views, and for what it is a view of.
 
 A matrix program has values, not memory. After `x[:, 0].add_(1)` the new value of the column is written back
-into x by a scatter, and every other view of x that is still to be read is taken anew.
+into x by a scatter, and every other view of x that is still to be read is taken anew. A buffer that a model
+writes becomes an input of the program, and its new value a result.
 """
 
 import operator
@@ -12,9 +13,13 @@ from typing import Any
 from torch import fx
 
 from approx.network.builder import Builder
+from approx.network.host import CONVERSIONS
 from approx.network.nodes import aten
 
 Inverse = Callable[..., fx.Node]
+
+_MARKS = {aten.detach_.default}
+"""Ops in place that leave every word as it is."""
 
 
 def is_in_place(target: Any) -> bool:
@@ -35,12 +40,36 @@ def functional(target: Any) -> Any:
     return next((o for o in alike if not o._schema.is_mutable and not _writes_out(o)), None)
 
 
+def writes(node: fx.Node) -> bool:
+    """Whether a node of the source changes words: an in-place op that does more than mark its argument."""
+    return is_in_place(node.target) and node.target not in _MARKS
+
+
+def written_sources(graph: fx.Graph) -> list[fx.Node]:
+    """Inputs, buffers and constants of the source that an in-place op writes, itself or through views."""
+    found: dict[fx.Node, None] = {}
+    for node in graph.nodes:
+        written: Any = node.args[0] if node.op == "call_function" and writes(node) else None
+        while isinstance(written, fx.Node) and written.op == "call_function" and _may_be_view(written):
+            written = written.args[0]
+        if isinstance(written, fx.Node) and written.op in ("placeholder", "get_attr"):
+            found[written] = None
+    return list(found)
+
+
 def _writes_out(overload: Any) -> bool:
     return any(a.is_out for a in overload._schema.arguments)
 
 
 def _select(b: Builder, whole: fx.Node, part: fx.Node, dim: int, index: int) -> fx.Node:
     return b.op(aten.select_scatter.default, whole, part, dim, index)
+
+
+def is_whole(_: int = 0, start: Any = None, end: Any = None, step: int = 1) -> bool:
+    """Whether a slice is all of its axis, as in x[:]."""
+    begins = start is None or (isinstance(start, int) and start == 0)
+    ends = end is None or (isinstance(end, int) and end == sys.maxsize)
+    return begins and ends and step == 1
 
 
 def _slice(
@@ -52,8 +81,8 @@ def _slice(
     end: int | None = None,
     step: int = 1,
 ) -> fx.Node:
-    if (start or 0) == 0 and (end is None or end == sys.maxsize) and step == 1:
-        return part  # x[:]
+    if is_whole(dim, start, end, step):
+        return part
     return b.op(aten.slice_scatter.default, whole, part, dim, start, end, step)
 
 
@@ -91,14 +120,25 @@ _INVERSES: dict[Any, Inverse] = {
 
 
 def _may_be_view(node: fx.Node) -> bool:
-    """Whether torch declares that the node, or what it is a part of, may share memory with its argument."""
+    """Whether the node, or what it is a part of, may share memory with its first argument."""
+    if node.target in CONVERSIONS:
+        return _is_same_type(node)
     source: Any = node.args[0] if node.target is operator.getitem else node
     schema = getattr(source.target, "_schema", None)
     return schema is not None and any(r.alias_info is not None for r in schema.returns)
 
 
+def _is_same_type(node: fx.Node) -> bool:
+    """Whether a conversion of type or device has nothing to convert, and so gives its argument."""
+    source: Any = node.args[0]
+    x, y = source.meta["val"], node.meta["val"]
+    return bool(node.target is not aten._to_copy.default and x.dtype == y.dtype and x.device == y.device)
+
+
 def _inverse(node: fx.Node) -> Inverse | None:
-    return _same if is_in_place(node.target) else _INVERSES.get(node.target)
+    if is_in_place(node.target) or (node.target in CONVERSIONS and _is_same_type(node)):
+        return _same
+    return _INVERSES.get(node.target)
 
 
 def store(
@@ -126,13 +166,12 @@ def store(
         changed.append(written)
     values[node] = result
     followed = list(changed)
-    if written.op == "get_attr":
-        raise b.refusal("it changes a buffer, and a matrix program keeps no state between calls")
     through = written.target
     while _may_be_view(written):
         changed.append(written)
         written = written.args[0]
-        if _read_later(written, values, set(changed)):
+        stays = isinstance(written, fx.Node) and written.op in ("placeholder", "get_attr")
+        if stays or _read_later(written, values, set(changed)):
             raise b.refusal(f"it writes through {through}, whose source is read later")
     for whole in reversed(followed):
         _refresh(b, whole, values, set(changed), again)
