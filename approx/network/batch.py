@@ -114,6 +114,11 @@ def _rolls(node: fx.Node, symbol: sympy.Symbol) -> bool:
     return _along(node.args[0], dims or range(len(sizes_of(node))), symbol)
 
 
+def _sorts(node: fx.Node, symbol: sympy.Symbol) -> bool:
+    dim: Any = node.kwargs.get("dim", -1)
+    return _along(node.args[0], [dim], symbol)
+
+
 def _parts(node: fx.Node, symbol: sympy.Symbol) -> bool:
     position = 1 if node.target is aten.unbind.int else 2
     return _along(node.args[0], [_argument(node, position, "dim", 0)], symbol)
@@ -187,7 +192,7 @@ _RULES: dict[Any, Rule] = {
         _gathers,
     ),
     aten.roll.default: _rolls,
-    aten.sort.stable: lambda node, symbol: _along(node.args[0], [node.kwargs.get("dim", -1)], symbol),
+    aten.sort.stable: _sorts,
     aten.index.Tensor: _indexes,
 }
 """What else than a lost axis lets samples meet, by op."""

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -180,6 +180,30 @@ class Call:
         tensors = self.arguments.called_with(args, kwargs)
         self.sizes.check([tensor.shape for tensor in tensors])
         return tensors
+
+
+def with_known_containers(tree: Any) -> Any:
+    """The same, after torch's trees have learned of the dataclasses in it.
+
+    Raises:
+        ValueError: something is neither a tensor, a plain value nor a container of them.
+    """
+    register_caches()
+    for leaf in pytree.tree_leaves(tree):
+        if isinstance(leaf, torch.Tensor | torch.SymInt) or _is_plain(leaf):
+            continue
+        if not is_dataclass(leaf) or isinstance(leaf, type):
+            kind = type(leaf).__name__
+            raise ValueError(
+                f"the model returns {kind}: must be tensors, numbers, texts or containers of them"
+            )
+        pytree.register_dataclass(type(leaf))
+        return with_known_containers(tree)
+    return tree
+
+
+def _is_plain(leaf: Any) -> bool:
+    return leaf is None or isinstance(leaf, bool | int | float | str | torch.dtype | torch.device)
 
 
 def split(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

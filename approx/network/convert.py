@@ -218,7 +218,7 @@ class ConvertedModule(nn.Module):
                 f"data = {numerics.data!r}: activations were never calibrated: convert with calibration "
                 "batches, or call calibrate"
             )
-        self.set_plan(*build(self.program.graph_module, self._edges, numerics), numerics)
+        self.set_plan(*self._built(numerics), numerics)
 
     def accumulator_for(self, numerics: Numerics) -> int | None:
         """Bits of partial sums that no layer can overflow in some numerics; None where they are floats.
@@ -228,14 +228,19 @@ class ConvertedModule(nn.Module):
         """
         if not numerics.is_fixed:
             return None
-        return build(self.program.graph_module, self._edges, numerics)[1]
+        return self._built(numerics)[1]
+
+    def _built(self, numerics: Numerics) -> tuple[Plan, int]:
+        with self.program.settled():
+            return build(self.program.graph_module, self._edges, numerics)
 
     def set_plan(self, plan: Plan, accumulator: int, numerics: Numerics) -> None:
         """Run in fixed point by a plan that `numerics` made; what a saved program does."""
         widths = {site.name: self.table_bits(site, numerics) for site in self.program.sites}
         known = self._emulations.pop(numerics, None)
         if known is None or known[:2] != (plan, widths):
-            known = plan, widths, emulation(self.program.graph_module, plan, widths.__getitem__)
+            with self.program.settled():
+                known = plan, widths, emulation(self.program.graph_module, plan, widths.__getitem__)
         self._emulations = dict([*self._emulations.items(), (numerics, known)][-KEPT:])
         self._run_as(known[2], numerics, plan, accumulator)
 

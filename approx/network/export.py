@@ -8,8 +8,10 @@ What torch decides by a free size is noted as a guard; sizes of 0 and 1 are no e
 
 import copy
 import inspect
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ from torch.export import Dim
 from torch.utils import _pytree as pytree
 
 from approx.network.caches import holds_cache
-from approx.network.call import Arguments, Returned
+from approx.network.call import Arguments, Returned, with_known_containers
 from approx.network.experts import make_dense
 from approx.network.expressions import no_special_sizes
 from approx.network.refused import refused_by_export
@@ -67,7 +69,7 @@ def export(
     returned: list[Returned] = []
     _let_call_be_flat(private, arguments, returned, axes if joined and axes is not None else [])
     shapes = None if axes is None else tuple(dict.fromkeys(free, Dim.AUTO) or None for free in axes)
-    with no_special_sizes(), warnings.catch_warnings():
+    with no_special_sizes(), warnings.catch_warnings(), _quiet():
         warnings.filterwarnings(
             "ignore", "The tensor attributes .* were assigned during export"
         )  # torch's own RNNs
@@ -78,6 +80,17 @@ def export(
     graph_module = program.module(check_guards=False)
     assert isinstance(graph_module, fx.GraphModule)  # noqa: S101 - what torch.export documents
     return Exported(graph_module, arguments, returned[-1])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's own account of what it could not trace: the refusal says it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def fake_mode(graph_module: fx.GraphModule) -> Any:
@@ -112,7 +125,7 @@ def _let_call_be_flat(model: nn.Module, arguments: Arguments, returned: list[Ret
         _join([t.shape[axis] for t, free in zip(tensors, joined, strict=False) for axis in free])
         named = arguments.with_tensors(tensors).named()
         args = [named.pop(name) for name in by_position]
-        leaves, spec = pytree.tree_flatten(forward(*args, **named))
+        leaves, spec = pytree.tree_flatten(with_known_containers(forward(*args, **named)))
         constants = {i: leaf for i, leaf in enumerate(leaves) if not _is_computed(leaf)}
         returned.append(Returned(spec, constants))
         return tuple(leaf for leaf in leaves if _is_computed(leaf))
@@ -126,7 +139,7 @@ def _let_call_be_flat(model: nn.Module, arguments: Arguments, returned: list[Ret
 def _join(sizes: list[Any]) -> None:
     """Let torch take free sizes for one."""
     for size in sizes[1:]:
-        torch._check(size == sizes[0])
+        torch._check(size == sizes[0])  # type: ignore[no-untyped-call]
 
 
 def _passed_by_position(arguments: Arguments) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch._ops import HigherOrderOperator
 from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 
@@ -61,6 +62,11 @@ _BLOCKS: dict[Any, int] = {
     torch.ops.higher_order.wrap_with_autocast: 4,
 }
 """Ops that run a graph under a setting, with where that graph is among their arguments."""
+_OWN_GRAPH = "it runs a graph of its own, step by step; the steps written out would be supported"
+_OWN_GRAPHS = {
+    "cond": "it runs one of two branches; both of them, and torch.where on their results, would be supported",
+    "while_loop": "it runs until values say so; a fixed number of steps would be supported",
+}
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,8 @@ class _Translation:
             return self._block(node, args)
         if is_in_place(node.target) and not writes(node):
             return args[0]
+        if isinstance(node.target, HigherOrderOperator):
+            raise self.b.refusal(_OWN_GRAPHS.get(str(node.target), _OWN_GRAPH))
         if not is_in_place(node.target):
             return self._rewrite(node, node.target, args, kwargs)
         target = functional(node.target)

@@ -3,7 +3,9 @@
 import functools
 import inspect
 import itertools
+from contextlib import AbstractContextManager, nullcontext
 from html import escape
+from typing import Any
 
 import sympy
 from torch import fx
@@ -14,6 +16,7 @@ from approx.network.approximation import Approximation
 from approx.network.call import Call
 from approx.network.certificate import Certificate, certify, kind_of
 from approx.network.choices import instruction_of
+from approx.network.export import fake_mode
 from approx.network.flow import flow
 from approx.network.instructions import Kind, Sizes
 from approx.network.site import Site, SiteModule, per_inference
@@ -126,12 +129,14 @@ class MatrixProgram:
             raise ValueError(f"batch = {batch}: must be {self.example_batch}, {self._why_fixed()}")
         tables = approximation or Approximation()
         if batch not in self._steps:
-            sizes = self._sizes(batch)
-            self._steps[batch] = [self._step(node, sizes) for node in self.graph_module.graph.nodes]
+            with self.settled():
+                sizes = self._sizes(batch)
+                self._steps[batch] = [self._step(node, sizes) for node in self.graph_module.graph.nodes]
         made = [step if isinstance(step, list) else [_lookup(*step, tables)] for step in self._steps[batch]]
         if batch not in self._flows:  # tables do not change what feeds what
-            nodes = self.graph_module.graph.nodes
-            self._flows[batch] = flow(zip(nodes, made, strict=True), self._sizes(batch))
+            with self.settled():
+                nodes = self.graph_module.graph.nodes
+                self._flows[batch] = flow(zip(nodes, made, strict=True), self._sizes(batch))
         return Workload(itertools.chain(*made), batch, self._flows[batch])
 
     def _why_fixed(self) -> str:
@@ -161,6 +166,12 @@ class MatrixProgram:
         modules = dict(self.graph_module.named_modules())
         calls = [n for n in self.graph_module.graph.nodes if n.op == "call_module"]
         return [(node, m) for node in calls if isinstance(m := modules[str(node.target)], SiteModule)]
+
+    def settled(self) -> AbstractContextManager[Any]:
+        """While it lasts, whoever asks a free size for its value gets the example's and fixes nothing."""
+        mode = fake_mode(self.graph_module)
+        asked: AbstractContextManager[Any] = mode.shape_env.suppress_guards() if mode else nullcontext()
+        return asked
 
     def _sizes(self, batch: int) -> Sizes:
         return Sizes(self.examples | dict.fromkeys(self.batch, batch))

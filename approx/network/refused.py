@@ -32,6 +32,8 @@ def refused_by_export(error: Exception) -> Exception:
     """The refusal that stands for an error of torch.export."""
     if isinstance(error, MemoryError | UnsupportedOperator):
         return error
+    if isinstance(error, ValueError) and "the model returns" in str(error):
+        return UnsupportedOperator(str(error))
     text = _line(str(error))
     place = _place(error)
     for marks, reason in _MEETINGS:

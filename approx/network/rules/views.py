@@ -1,6 +1,7 @@
 """Ways to name a part or an order of a tensor, brought to a few."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from torch import fx
 
@@ -46,6 +47,16 @@ def view_as(b: Builder, x: fx.Node, other: fx.Node) -> fx.Node:
 def broadcast_to(b: Builder, x: fx.Node, size: Sequence[int]) -> fx.Node:
     """Expanded."""
     return b.op(aten.expand.default, x, size)
+
+
+@rule(aten.item.default, aten._local_scalar_dense.default)
+def item(b: Builder, _: fx.Node) -> NoReturn:
+    """A number of Python's.
+
+    Raises:
+        UnsupportedOperator: always.
+    """
+    raise b.refusal("it makes a number of a computed value; the tensor itself would be supported")
 
 
 @rule(aten.lift_fresh_copy.default, aten.lift_fresh.default, aten.lift.default)

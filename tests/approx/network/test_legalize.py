@@ -52,6 +52,10 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "chance": (lambda _, x: x + torch.randn_like(x), "random numbers"),
     "no catalogue entry": (lambda _, x: torch.i0(x), r"no rule .* @rule\(torch\.ops\.aten\.i0"),
     "a complex quotient": (lambda _, x: (1 / torch.fft.rfft(x)).abs(), "complex quotient"),
+    "a branch": (
+        lambda _, x: torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,)),
+        "torch.where on their results",
+    ),
     "a changed weight": (lambda m, x: x * m.weight.mul_(2), "no buffer of the model"),
     "a write through a copy or view": (
         lambda _, x: _write(x * 2, lambda y: y.reshape(-1, 2)),
