@@ -81,7 +81,7 @@ def test_a_function_agrees_with_the_original_in_every_form(name: str, tmp_path: 
 def test_the_angle_is_right_in_every_octant_and_at_the_origin() -> None:
     x = torch.tensor([[1.0, 2], [2, 1], [-1, 2], [-2, 1], [1, -2], [-2, -1], [0, 1], [0, -1], [1, 0], [0, 0]])
     network = Net(lambda _, x: torch.atan2(x[:, 0] * 1.0, x[:, 1] * 1.0))
-    got = trace(network.eval(), (x,)).graph_module(x)
+    (got,) = trace(network.eval(), (x,)).graph_module(x)
     torch.testing.assert_close(got, torch.atan2(x[:, 0], x[:, 1]))
 
 
