@@ -7,8 +7,8 @@
     python benchmarks/search.py additivity bert_digits   # how well losses of single functions add up
 
 An evaluation is a pass of a network with new tables or widths over the test data. Scores are kept in the
-user's memo, so that strategies and seeds share them; what a search asked for twice counts once. A run is kept
-as a small file in `benchmarks/search/`, with the reference front.
+user's score cache, so that strategies and seeds share them; what a search asked for twice counts once. A run
+is kept as a small file in `benchmarks/search/`, with the reference front.
 
 Three hypervolumes are printed. `whole` counts from zero in both objectives. `box` counts from the worst
 values on the reference front, moved out by a tenth of the front's span (Ishibuchi et al., Evolutionary
@@ -26,6 +26,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -34,10 +35,10 @@ import numpy as np
 import optuna
 
 from dse import storage
+from dse.evaluate import ConvertedNetwork, Figures, Job, ScoreCache, hold, score, score_key
 from dse.pareto import hypervolume, non_dominated
-from dse.score import ConvertedNetwork, Scorer
+from dse.search.nested import enumeration
 from dse.search.promise import loss_of
-from dse.search.strategies import enumeration
 from dse.space import Space, Tables
 from dse.space.widths import completed, widths
 from dse.study import Study
@@ -76,19 +77,41 @@ def problem(name: str, strategy: str = "nested", seed: int = 0) -> tuple[StudyFi
 def network(name: str) -> ConvertedNetwork:
     made = ConvertedNetwork(problem(name)[0])
     if name in SUBSETS:
-        made.quality = lambda *what: made.quick_quality(*what, SUBSETS[name])  # type: ignore[method-assign]
+        whole = made.quality
+        made.quality = lambda *what: whole(*what[:2], SUBSETS[name])  # type: ignore[method-assign]
         made.fingerprint += f", {SUBSETS[name]} of the test batches"
     return made
 
 
-def searched(name: str, strategy: str, seed: int, evaluations: int, made: ConvertedNetwork) -> list[Point]:
-    """Run a search, and return the points of its evaluations in order."""
+class Queue:
+    """Some scores under way at a time, that end in the order in which they were begun. See `Executor`."""
+
+    def __init__(self, made: ConvertedNetwork, slots: int) -> None:
+        self.slots = slots
+        self._thread = ThreadPoolExecutor(1, initializer=hold, initargs=(made,))
+
+    def submit(self, job: Job) -> Future[Figures]:
+        return self._thread.submit(score, job)
+
+    def lost(self, _error: BaseException) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+
+def searched(
+    name: str, strategy: str, seed: int, evaluations: int, made: ConvertedNetwork, flight: int = 1
+) -> list[Point]:
+    """Run a search, so many scores under way at a time, and return the points of its evaluations in order."""
     config, text = problem(name, strategy, seed)
     with tempfile.TemporaryDirectory() as folder:
         study = Study.start(Path(folder), storage.open_sqlite(Path(folder) / "study.db"), config, text, made)
         points: dict[str, Point] = {}
         while len(points) < evaluations:
-            study.optimize(made, evaluations - len(points))
+            study.optimize(
+                made, evaluations - len(points), executor=Queue(made, flight) if flight > 1 else None
+            )
             points = {}
             for own in (own for own in study.records() if own.state == "complete"):
                 asked = [own.tables, widths(own.design)]
@@ -99,12 +122,12 @@ def searched(name: str, strategy: str, seed: int, evaluations: int, made: Conver
         return list(points.values())[:evaluations]
 
 
-def run(name: str, strategy: str, seeds: range, evaluations: int) -> None:
+def run(name: str, strategy: str, seeds: range, evaluations: int, flight: int) -> None:
     made = network(name)
     KEPT.mkdir(exist_ok=True)
     for seed in seeds:
-        path = KEPT / f"{name}-{strategy}-{seed}.json"
-        points = searched(name, strategy, seed, evaluations, made)
+        path = KEPT / f"{name}-{strategy}{f'-in-flight-{flight}' if flight > 1 else ''}-{seed}.json"
+        points = searched(name, strategy, seed, evaluations, made, flight)
         path.write_text(json.dumps(points) + "\n")
         print(f"{path.name}: {len(points)} evaluations", flush=True)
 
@@ -112,15 +135,18 @@ def run(name: str, strategy: str, seeds: range, evaluations: int) -> None:
 class Atlas:
     """Losses of tables, with the widths of the study's first design."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str) -> None:
         self.network = network(name)
         self.space = Space(problem(name)[0], self.network.functions, self.network.sites)
         first = enumeration(self.space, self.network).fields[0]
         self._widths = widths(completed(first, self.network.accumulator))
-        self._scorer = Scorer(self.network, storage.open_sqlite(folder / "study.db").memo)
+        self._cache = ScoreCache()
 
     def loss(self, tables: Tables) -> float:
-        return loss_of(self._scorer.quality(tables, self._widths))
+        key = score_key(network=self.network.fingerprint, tables=tables, widths=self._widths)
+        if (figures := self._cache.get(key)) is None:
+            self._cache.put(key, figures := self.network.quality(tables, self._widths))
+        return loss_of(figures)
 
 
 def reference(name: str, evaluations: int) -> None:
@@ -211,17 +237,16 @@ def additivity(name: str) -> None:
     choices = problem(name)[0].approximation
     finest = {"segments": max(choices.segments), "placement": "dyadic", "bias": "least_squares"}
     rng, rows = random.Random(0), []  # noqa: S311 - a sample, not a secret
-    with tempfile.TemporaryDirectory() as folder:
-        atlas = Atlas(name, Path(folder))
-        base = dict.fromkeys(atlas.space.keys, finest)
-        floor = atlas.loss(base)
-        for count in range(60):
-            least = sorted(choices.segments)[count % 3]
-            able = {k: [s for s in atlas.space.specs(k) if s["segments"] >= least] for k in base}
-            chosen = {key: rng.choice(specs) for key, specs in able.items()}
-            single = [atlas.loss({**base, key: spec}) - floor for key, spec in chosen.items()]
-            rows.append((atlas.loss(chosen), floor + sum(single)))
-        lines = [follows(atlas, base, key) for key in base]
+    atlas = Atlas(name)
+    base = dict.fromkeys(atlas.space.keys, finest)
+    floor = atlas.loss(base)
+    for count in range(60):
+        least = sorted(choices.segments)[count % 3]
+        able = {k: [s for s in atlas.space.specs(k) if s["segments"] >= least] for k in base}
+        chosen = {key: rng.choice(specs) for key, specs in able.items()}
+        single = [atlas.loss({**base, key: spec}) - floor for key, spec in chosen.items()]
+        rows.append((atlas.loss(chosen), floor + sum(single)))
+    lines = [follows(atlas, base, key) for key in base]
     print(f"{name}: single losses against the errors of tables, logarithms")
     for key, (slope, scatter) in zip(base, lines, strict=True):
         print(f"  {key}: slope {slope:.2f}, scatter about the line {scatter:.2f}")
@@ -239,7 +264,7 @@ def additivity(name: str) -> None:
 def follows(atlas: Atlas, base: Tables, key: str) -> tuple[float, float]:
     """Fit the line of one key's losses over its tables' errors; its slope, and the scatter about it."""
     specs = atlas.space.specs(key)
-    errors = np.log([max((atlas.network.table_errors(key, spec) ** 2).sum(), 1e-12) for spec in specs])
+    errors = np.log([max((atlas.network.errors.of(key, spec) ** 2).sum(), 1e-12) for spec in specs])
     losses = np.log([max(atlas.loss({**base, key: spec}), 1e-12) for spec in specs])
     slope, level = np.polyfit(errors, losses, 1)
     return float(slope), float((losses - level - slope * errors).std())
@@ -256,9 +281,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--evaluations", type=int, default=300)
+    parser.add_argument("--flight", type=int, default=1, help="scores under way at a time")
     given = parser.parse_args()
     if given.command == "run":
-        run(given.problem, given.strategy, range(given.first, given.first + given.seeds), given.evaluations)
+        seeds = range(given.first, given.first + given.seeds)
+        run(given.problem, given.strategy, seeds, given.evaluations, given.flight)
     elif given.command == "reference":
         reference(given.problem, given.evaluations)
     else:

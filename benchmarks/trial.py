@@ -26,8 +26,8 @@ from accel_models import Designs
 from approx import ConvertedModule
 from approx.folders import VARIABLE as CACHE
 from approx.tasks import Evaluator
+from dse.evaluate import ConvertedNetwork
 from dse.progress import Silent
-from dse.score import ConvertedNetwork
 from dse.search.guide import Guide
 from dse.study import Study
 

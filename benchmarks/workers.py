@@ -1,12 +1,12 @@
-"""How well workers share a study, and what a trial costs beside its scoring.
+"""How well workers are kept busy, and what the coordinator takes beside a score.
 
-    python benchmarks/workers.py efficiency [URL]   # 2, 4 and 8 workers, a score of 1 s that only sleeps
-    python benchmarks/workers.py saturation [URL]   # trials a second if a score takes no time
-    python benchmarks/workers.py overhead           # what a trial takes beside scoring, by their number
+    python benchmarks/workers.py efficiency processes   # 2, 4 and 8 workers, a score of 1 s that only sleeps
+    python benchmarks/workers.py efficiency dask        # the same with Dask workers of this machine
+    python benchmarks/workers.py overhead               # the coordinator's time per evaluation
 
-Without a URL a PostgreSQL server is started for the measurement (pip install pgserver); `sqlite` measures
-SQLite. Efficiency is the time that the scores alone would take, shared by all workers, over the time that the
-trials took, without each worker's first two.
+`--storage URL` keeps the trials elsewhere; `postgresql` starts a server for it (pip install pgserver); else
+it is SQLite. Efficiency is the time that the scores alone would take, shared by all workers, over the time
+that the evaluations took, without each worker's first two.
 """
 
 from __future__ import annotations
@@ -57,11 +57,24 @@ parameter_buffer = [512, 1024, 2048, 4096]
 SECONDS = "SLEEPING_SECONDS"
 
 
+class Errors:
+    """One error a table. See `dse.evaluate.TableErrors`."""
+
+    def of(self, key: str, table: Mapping[str, Any]) -> NDArray[np.float64]:
+        scale = {"uniform": 10.0, "dyadic": 3.0, "minimax": 1.0}[table["placement"]]
+        error = scale * len(key) * (2 if table["bias"] == "minimax" else 1) * table["segments"] ** -4
+        return np.array([math.sqrt(error)])
+
+    def parts(self, _key: str) -> NDArray[np.intp]:
+        return np.zeros((2, 1), np.intp)
+
+
 class Sleeping:
     """A network of five functions whose score is a formula, after a sleep."""
 
     functions = ("exp", "gelu", "reciprocal", "rsqrt", "tanh")
     sites = dict(zip(functions, functions, strict=True))  # noqa: RUF012
+    errors = Errors()
     fingerprint = "sleeping"
     original: Mapping[str, float] = {"accuracy": 1, "fidelity": 1, "agreement": 1, "kl_divergence": 0}
     certificate: Mapping[str, Any] = {"counts": {}, "functions": {}, "entries": []}
@@ -75,21 +88,15 @@ class Sleeping:
         ]
         return Workload([Gemm(m=64, n=64, k=64), Gemm(m=64, n=256, k=64), *lookups])
 
-    def table_errors(self, key: str, table: Mapping[str, Any]) -> NDArray[np.float64]:
-        scale = {"uniform": 10.0, "dyadic": 3.0, "minimax": 1.0}[table["placement"]]
-        error = scale * len(key) * (2 if table["bias"] == "minimax" else 1) * table["segments"] ** -4
-        return np.array([math.sqrt(error)])
-
-    def input_parts(self, _key: str) -> NDArray[np.intp]:
-        return np.zeros((2, 1), np.intp)
-
     def accumulator(self, chosen: Mapping[str, Any]) -> int:
         return int(chosen.get("accumulator_bits", 32))
 
-    def quality(self, tables: Mapping[str, Mapping[str, Any]], _chosen: object) -> dict[str, Any]:
+    def quality(
+        self, tables: Mapping[str, Mapping[str, Any]], _chosen: object, _share: float = 1.0
+    ) -> dict[str, Any]:
         time.sleep(float(os.environ[SECONDS]))
         moved = np.zeros(512)  # as many numbers as the direction of a real network has
-        moved[: len(tables)] = [self.table_errors(name, table)[0] for name, table in tables.items()]
+        moved[: len(tables)] = [self.errors.of(name, table)[0] for name, table in tables.items()]
         loss = float(moved @ moved)
         figures = {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
         return {**figures, DIRECTION: pack(moved / math.sqrt(loss))}
@@ -100,12 +107,12 @@ def make(_config: StudyFile) -> Sleeping:
 
 
 @contextmanager
-def place(url: str | None, folder: Path) -> Iterator[str]:
+def place(storage_url: str | None, folder: Path) -> Iterator[str]:
     """Yield a storage URL: the one given, a file's, or that of a server started for it."""
-    if url == "sqlite":
+    if storage_url is None:
         yield f"sqlite:///{folder}/study.db"
-    elif url is not None:
-        yield url
+    elif storage_url != "postgresql":
+        yield storage_url
     else:
         import pgserver
 
@@ -113,59 +120,58 @@ def place(url: str | None, folder: Path) -> Iterator[str]:
             yield server.get_uri()
 
 
+@contextmanager
+def scoring(kind: str, workers: int) -> Iterator[dict[str, Any]]:
+    """Yield what `Study.optimize` is to score with: processes, or a Dask cluster of as many."""
+    if kind == "processes":
+        yield {"workers": workers}
+        return
+    from distributed import LocalCluster
+
+    options = {"n_workers": workers, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with LocalCluster(**options) as cluster:
+        yield {"cluster": cluster.scheduler_address}
+
+
 def started(url: str, folder: Path, name: str, strategy: str = "nested", sampler: str = "auto") -> Study:
     text = STUDY.format(strategy=strategy, sampler=sampler)
     return Study.start(folder, storage.open_url(url), parse(text, name), text, make(parse(text)))
 
 
-def spent(study: Study, trials: int, workers: int) -> tuple[float, int]:
-    """Run trials, and return the seconds that the later ones took and how many those are.
-
-    Each worker's first two trials are left out: the model of the loss is prepared in the first.
-    """
-    study.optimize(make(study.config), trials, workers=workers, make_network=make)
-    ends = sorted(t.datetime_complete.timestamp() for t in study.trials_in(optuna.trial.TrialState.COMPLETE))
-    return ends[-1] - ends[2 * workers - 1], trials - 2 * workers
-
-
-def efficiency(url: str | None) -> None:
+def efficiency(kind: str, url: str | None) -> None:
     os.environ[SECONDS] = "1"
     for workers in (2, 4, 8):
-        with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
-            study = started(where, Path(folder), f"efficiency{workers}")
-            seconds, trials = spent(study, 40 * workers, workers)
-            share = trials / workers / seconds
-            print(
-                f"{workers} workers: {trials} trials in {seconds:.1f} s, efficiency {share:.2f}", flush=True
-            )
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            place(url, Path(folder)) as where,
+            scoring(kind, workers) as scores,
+        ):
+            study, ends = started(where, Path(folder), f"efficiency{workers}"), []
+            network, wanted = make(study.config), 40 * workers
+            on_trial = lambda _: ends.append(time.perf_counter())  # noqa: B023, E731 - called here
+            study.optimize(network, wanted, on_trial, make_network=make, **scores)
+            seconds, timed = ends[-1] - ends[2 * workers - 1], wanted - 2 * workers
+            share = timed / workers / seconds
+            print(f"{kind}, {workers}: {timed} scores in {seconds:.1f} s, efficiency {share:.3f}", flush=True)
 
 
-def saturation(url: str | None) -> None:
-    os.environ[SECONDS] = "0"
-    for workers in (1, 2, 4):
-        with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
-            study = started(where, Path(folder), f"saturation{workers}", sampler="random")
-            seconds, trials = spent(study, 200, workers)
-            print(f"{workers} workers: {trials / seconds:.1f} trials/s", flush=True)
-
-
-def overhead() -> None:
+def overhead(url: str | None) -> None:
     os.environ[SECONDS] = "0"
     for strategy, sampler in (("nested", "auto"), ("nested", "tpe"), ("joint", "tpe"), ("joint", "nsga2")):
-        with tempfile.TemporaryDirectory() as folder:
-            study = started(f"sqlite:///{folder}/study.db", Path(folder), "overhead", strategy, sampler)
+        with tempfile.TemporaryDirectory() as folder, place(url, Path(folder)) as where:
+            study = started(where, Path(folder), "overhead", strategy, sampler)
             clocks = [(time.perf_counter(), time.process_time())]
             study.optimize(
                 make(study.config),
-                1000,
+                300,
                 lambda _: clocks.append((time.perf_counter(), time.process_time())),  # noqa: B023 - called here
             )
-            for total in (100, 300, 1000):
+            for total in (100, 200, 300):
                 wall, work = (
                     (end - start) / 50 for start, end in zip(clocks[total - 50], clocks[total], strict=True)
                 )
                 print(
-                    f"{strategy} {sampler}, trials {total - 49} to {total}: {wall * 1e3:.0f} ms a trial, "
+                    f"{strategy} {sampler}, evaluations {total - 49} to {total}: {wall * 1e3:.0f} ms each, "
                     f"{work * 1e3:.0f} ms of it CPU",
                     flush=True,
                 )
@@ -177,15 +183,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=("efficiency", "saturation", "overhead"))
-    parser.add_argument("url", nargs="?", help="postgresql://..., or sqlite")
+    parser.add_argument("command", choices=("efficiency", "overhead"))
+    parser.add_argument("kind", nargs="?", choices=("processes", "dask"), default="processes")
+    parser.add_argument("--storage", metavar="URL", help="where trials are kept, or postgresql")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
-        os.environ[CACHE] = cache  # no score that an earlier measurement remembered
+        os.environ[CACHE] = cache  # no score that an earlier measurement kept
         if given.command == "overhead":
-            overhead()
+            overhead(given.storage)
         else:
-            {"efficiency": efficiency, "saturation": saturation}[given.command](given.url)
+            efficiency(given.kind, given.storage)
 
 
 if __name__ == "__main__":

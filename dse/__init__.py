@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dse.errors import UserError
     from dse.job import run
+    from dse.search.nested import NestedSampler
+    from dse.search.problem import Problem
     from dse.study import Study
     from dse.study_file import StudyFile
 
 _HOME_OF = {
+    "NestedSampler": "dse.search.nested",
+    "Problem": "dse.search.problem",
     "Study": "dse.study",
     "StudyFile": "dse.study_file",
     "UserError": "dse.errors",
     "run": "dse.job",
 }
 
-__all__ = ["Study", "StudyFile", "UserError", "run"]
+__all__ = ["NestedSampler", "Problem", "Study", "StudyFile", "UserError", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from dse.storage.redaction import without_password
+from dse.storage import without_password
 
 PACKAGES = ("neuralmatrix", "torch", "transformers", "optuna", "numpy", "scipy", "pandas")
 

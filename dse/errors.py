@@ -11,3 +11,11 @@ class NoStudyError(UserError):
 
 class StorageLostError(UserError):
     """The database went away while a study ran; what was finished is in it."""
+
+
+class ClusterLostError(UserError):
+    """The scheduler of a cluster went away while a study ran; what was finished is recorded."""
+
+
+class RunningError(UserError):
+    """Another process runs the study."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,19 @@ import optuna
 
 from dse import record, samplers, storage
 from dse.errors import NoStudyError, StorageLostError, UserError
+from dse.evaluate import ConvertedNetwork, MakeNetwork, Network
 from dse.export import write_results
 from dse.files import check_writable
 from dse.hardware import HardwareStudy
 from dse.hardware import run as evaluate_all
+from dse.loop.lock import alone, leased, refuse_beside_another, refuse_leased
 from dse.progress import Progress, Silent
 from dse.results.losses import losses
-from dse.score import ConvertedNetwork, Network
 from dse.search import feasibility
 from dse.search.effects import effects
 from dse.search.hardware import MOST_DESIGNS, check_size
-from dse.search.strategies import enumeration, tried
+from dse.search.nested import enumeration
+from dse.search.strategies import tried
 from dse.space import Space, widths
 from dse.study import Study, changes
 from dse.study_file import Given, StudyFile, read
@@ -37,22 +39,22 @@ def run(
     *,
     new: bool = False,
     workers: int = 1,
+    cluster: str | None = None,
     url: str | None = None,
     progress: Progress | None = None,
-    make_network: Callable[[StudyFile], Network] = ConvertedNetwork,
+    make_network: MakeNetwork = ConvertedNetwork,
 ) -> Study:
     """Run a study file, or continue the study that its run folder holds, and write the results.
 
     Args:
         path: The study file, TOML, or its fields as a dictionary or a `dse.StudyFile`. Without an objective
-            of
-            quality nothing is scored, and every design of the grid is evaluated.
-        trials: How many to add; what the study file says if None.
+            of quality nothing is scored, and every design of the grid is evaluated.
+        trials: How many evaluations to add; what the study file says if None.
         out: The run folder; runs/NAME if None.
         new: Set a study that is there aside, as study-N.db, or NAME-N on a server, and start afresh.
-        workers: Processes that share the work.
-        url: Where the trials are kept: postgresql://..., which workers on other machines can join, or
-            sqlite:///FILE; study.db in the run folder if None.
+        workers: Processes of this machine that score; one is this one.
+        cluster: The address of a Dask scheduler, tcp://HOST:PORT, whose workers score instead.
+        url: Where the trials are kept, any storage URL that Optuna takes; study.db in the run folder if None.
         progress: Watches the run.
         make_network: Makes what is searched from the study file; the task's network, converted.
 
@@ -62,6 +64,7 @@ def run(
 
     Raises:
         UserError: Before any work, if the study file, the folder or the study in it is not as it must be.
+        RunningError: If another process runs the study.
         KeyboardInterrupt: After finished trials were kept and the results written.
 
     Example:
@@ -74,8 +77,13 @@ def run(
     config, path = given.file, given.name
     folder = Path(out) if out is not None else RUNS / config.name
     check_writable(folder)
+    refuse_beside_another(folder)
+    if cluster is not None and workers != 1:
+        raise UserError(f"--workers {workers}: must be left out with --cluster, whose workers score")
     if not config.scores:
-        return _evaluate(given, trials, folder, new=new, workers=workers, url=url, watcher=watcher)
+        return _evaluate(
+            given, trials, folder, new=new, workers=workers, cluster=cluster, url=url, watcher=watcher
+        )
     with _naming(path):
         if config.search.strategy == "nested":
             check_size(config.design_axes)
@@ -86,11 +94,14 @@ def run(
         network = make_network(config)
         widths.check(config.design_axes, network.accumulator)
         _check_space(Space(config, network.functions, network.sites), network)
-    database = _database(folder, url, config.name, new=new)
     wanted = config.search.trials if trials is None else trials
-    with storage.watched(database):
-        study = Study.start(folder, database, config, given.text, network, given.folder)
-        return _search(study, network, wanted, workers, make_network, watcher)
+    with alone(folder, _file(url)):
+        database = _database(folder, url, config.name, new=new)
+        with storage.watched(database):
+            study = Study.start(folder, database, config, given.text, network, given.folder)
+            with leased(study.optuna) if database.file is None else nullcontext():
+                options = {"workers": workers, "cluster": cluster, "make_network": make_network}
+                return _search(study, network, wanted, watcher, options)
 
 
 def _evaluate(
@@ -100,6 +111,7 @@ def _evaluate(
     *,
     new: bool,
     workers: int,
+    cluster: str | None,
     url: str | None,
     watcher: Progress,
 ) -> Study:
@@ -111,6 +123,7 @@ def _evaluate(
             f"all {given.file.designs:,} designs are evaluated",
         ),
         ("workers", workers if workers > 1 else None, "one process evaluates all designs"),
+        ("cluster", cluster, "one process evaluates all designs"),
     ):
         if value is not None:
             raise UserError(f"--{option} {value}: must be left out: {why}")
@@ -121,14 +134,19 @@ def _evaluate(
             f"Tracing {', '.join(network.key for network in given.file.networks) or given.file.task.name}"
         )
         designs = HardwareStudy.of(given)
-    database = _database(folder, url, given.file.name, new=new)
-    with storage.watched(database), _naming(given.name):
+    with ExitStack() as held:
+        held.enter_context(alone(folder, _file(url)))
+        database = _database(folder, url, given.file.name, new=new)
+        held.enter_context(storage.watched(database))
+        held.enter_context(_naming(given.name))
         kept = optuna.create_study(
             study_name=given.file.name,
             storage=database.optuna,
             directions=[metric.direction for metric in given.file.figures],
             load_if_exists=True,
         )
+        if database.file is None:
+            held.enter_context(leased(kept))
         evaluate_all(designs, kept, folder, watcher, trials)
         study = Study(folder, kept, database)
         _write(study, watcher)
@@ -164,21 +182,30 @@ def _database(folder: Path, url: str | None, name: str, *, new: bool) -> storage
         (folder / storage.POINTER).unlink(missing_ok=True)
     database = storage.of_folder(folder, url)
     if new and url is not None:
+        if name in optuna.get_all_study_names(database.optuna):
+            refuse_leased(optuna.load_study(study_name=name, storage=database.optuna))
         storage.rename_study(database, name)
     return database
+
+
+def _file(url: str | None) -> Path | None:
+    """The file of an SQLite database that is not the run folder's own."""
+    parsed = None if url is None else storage.parse(url)
+    return Path(str(parsed.database)) if parsed is not None and parsed.drivername == "sqlite" else None
 
 
 def _search(
     study: Study,
     network: Network,
     trials: int,
-    workers: int,
-    make_network: Callable[[StudyFile], Network],
     watcher: Progress,
+    options: dict[str, Any],
 ) -> Study:
     watcher.begin(study, trials)
     try:
-        study.optimize(network, trials, watcher.trial, workers, make_network)
+        made = study.optimize(network, trials, watcher.trial, say=watcher.warn, **options)
+        if made < trials:
+            watcher.warn(f"{made} evaluations, not {trials}: all that was proposed is in the study by now")
         if study.config.search.finetune == "front":
             watcher.stage("Training the front's networks through their tables")
             study.finetune(network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ class Progress(Protocol):
 
     def stage(self, text: str) -> None:
         """Hear what is done next, before the trials."""
+
+    def warn(self, text: str) -> None:
+        """Hear, in a line, what the run has to do without."""
 
     def begin(self, study: Results, trials: int) -> None:
         """See the study before its trials, and how many will be added."""
@@ -29,6 +33,10 @@ class Silent:
 
     def stage(self, text: str) -> None:
         """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Warn as Python code does."""
+        warnings.warn(text, stacklevel=2)
 
     def begin(self, study: Results, trials: int) -> None:
         """Say nothing."""

@@ -206,6 +206,19 @@ def update(study: optuna.Study, **changes: Any) -> None:
         study.set_user_attr(name, value)
 
 
+_LEASE = "coordinator"
+
+
+def lease(study: optuna.Study) -> dict[str, Any]:
+    """Return who said last that it runs a study; see `dse.loop.lock`."""
+    return dict(study.user_attrs.get(_LEASE, {}))
+
+
+def set_lease(study: optuna.Study, holder: Mapping[str, Any]) -> None:
+    """Say who runs a study."""
+    study.set_user_attr(_LEASE, dict(holder))
+
+
 def read_study(study: optuna.Study, where: str) -> StudyRecord:
     """Return what a study is of.
 

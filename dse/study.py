@@ -13,15 +13,17 @@ from optuna.exceptions import ExperimentalWarning
 
 from dse import record, storage
 from dse.about import describe
+from dse.evaluate import ConvertedNetwork, MakeNetwork, Network, ScoreCache, finite, hold
 from dse.files import write_whole
+from dse.loop import executors
+from dse.loop.coordinator import Coordinator
+from dse.loop.executors import Executor
+from dse.loop.interruption import Interruption
 from dse.record import StudyRecord
 from dse.results import Results
-from dse.score import Network, Scorer
 from dse.space.widths import widths
-from dse.storage import runs
 from dse.study_file import StudyFile
 from dse.study_file.problems import differences
-from dse.worker import Worker, join, pool
 
 
 class Study(Results):
@@ -51,21 +53,20 @@ class Study(Results):
             UserError: If its database cannot be read, or the one there is of another network.
         """
         figures = config.figures
-        with database.locks.hold(f"{config.name}: start"):
-            study = optuna.create_study(
-                study_name=config.name,
-                storage=database.optuna,
-                directions=[figure.direction for figure in figures],
-                load_if_exists=True,
-            )
-            started = cls(folder, study, database)
-            if not record.is_described(study):
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ExperimentalWarning)
-                    study.set_metric_names([figure.name for figure in figures])  # for Optuna's tools
-                started._describe(config, text, network, lies_in)
+        study = optuna.create_study(
+            study_name=config.name,
+            storage=database.optuna,
+            directions=[figure.direction for figure in figures],
+            load_if_exists=True,
+        )
+        started = cls(folder, study, database)
+        if not record.is_described(study):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names([figure.name for figure in figures])  # for Optuna's tools
+            started._describe(config, text, network, lies_in)
         started.check(network)
-        if database.file is None:
+        if database.file is None or database.file.resolve() != (folder / storage.FILE).resolve():
             where = {"storage": database.address, "study": config.name}
             write_whole(folder / storage.POINTER, json.dumps(where, indent=2) + "\n")
         return started
@@ -87,62 +88,64 @@ class Study(Results):
     def optimize(
         self,
         network: Network,
-        trials: int,
+        evaluations: int,
         on_trial: Callable[[Study], None] | None = None,
+        *,
         workers: int = 1,
-        make_network: Callable[[StudyFile], Network] | None = None,
-    ) -> None:
-        """Run some trials more.
+        cluster: str | None = None,
+        executor: Executor | None = None,
+        make_network: MakeNetwork = ConvertedNetwork,
+        say: Callable[[str], None] | None = None,
+    ) -> int:
+        """Make some evaluations more, and return how many they were.
 
         A trial that fails is recorded with its reason, and the study goes on. Tables that were scored before,
         by any study with the same network, are not scored again.
 
         Args:
             network: What is searched.
-            trials: How many to add.
+            evaluations: How many; fewer are made where all that is proposed is in the study.
             on_trial: Called after each.
-            workers: Processes that do it; one is this one.
-            make_network: Makes the network in each of several processes.
+            workers: Processes that score; one is this one.
+            cluster: The address of a Dask scheduler whose workers score instead.
+            executor: Scores in place of either.
+            make_network: Makes the network in other processes; a function of a module.
+            say: Told, in a line, what the run has to do without.
 
         Raises:
             StorageLostError: If the database goes away.
+            ClusterLostError: If the scheduler does.
             KeyboardInterrupt: When a signal came, after what was finished is stored.
         """
-        tell = (lambda: on_trial(self)) if on_trial else (lambda: None)
+        interruption = Interruption()
+        hold(network)
+        executor = executor or executors.executor(workers, cluster, interruption)
         with storage.watched(self.database):
-            run = runs.begin(self.kept, self.database.locks, trials, describe())
-            if workers == 1 or make_network is None:
-                Worker(self, run, network).work(tell)
-            else:
-                pool.work(self, run, workers, make_network, tell)
-
-    def join(self, network: Network, number: int, trials: int | None = None) -> int:
-        """Work on the study's latest run until it is done, and return how many trials that were.
-
-        Args:
-            network: What is searched; must be the study's.
-            number: Tells this worker's random numbers from others'.
-            trials: Do at most so many.
-
-        Raises:
-            UserError: If the network is another, or the study has no run.
-            StorageLostError: If the database goes away.
-        """
-        return join(self, network, number, trials)
-
-    def latest_done(self) -> bool:
-        """Whether the study's latest run has all its trials."""
-        run = runs.latest(self.kept, self.database.locks)
-        return run is None or run.finished
+            try:
+                coordinator = Coordinator(
+                    self.optuna,
+                    self.space,
+                    network,
+                    make_network,
+                    executor,
+                    interruption,
+                    ScoreCache(say=say),
+                )
+                self._records, self._live = coordinator.records, True
+                about = {"trials": evaluations, "before": coordinator.before, "about": describe()}
+                record.update(self.optuna, runs=[*self.record.runs, about])
+                return coordinator.run(evaluations, (lambda: on_trial(self)) if on_trial else None)
+            finally:
+                self._live = False
+                executor.close()
 
     def finetune(self, network: Network) -> None:
         """Train the front's networks through their tables, those that were not yet; see `finetuned`."""
-        scorer = Scorer(network, self.database.memo)
         found = dict(self.record.finetuned)
         for number in map(int, self.pareto().number):
             if str(number) not in found:
                 own = self.records()[number]
-                found[str(number)] = scorer.finetuned(own.tables, widths(own.design))
+                found[str(number)] = finite(network.finetuned(own.tables, widths(own.design)))
                 record.update(self.optuna, finetuned=found)
 
     def report(self, path: str | Path) -> Path:

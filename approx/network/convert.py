@@ -190,7 +190,7 @@ class ConvertedModule(nn.Module):
         approximation.check(self.program.sites)
         modules = self.program.site_modules()
         tables = {
-            s.name: None if approximation.is_exact else self._table(s, approximation)
+            s.name: None if approximation.is_exact else self.table_for(s, approximation)
             for s in self.program.sites
         }
         for name, table in tables.items():
@@ -308,7 +308,12 @@ class ConvertedModule(nn.Module):
         histogram = self._histograms.get(name)
         return None if histogram is None else histogram.density(self.domain(site, self.approximation.clip))
 
-    def _table(self, site: Site, approximation: Approximation) -> CpwlTable:
+    def table_for(self, site: Site, approximation: Approximation) -> CpwlTable:
+        """Return the table that an approximation gives a site; nothing is changed.
+
+        Raises:
+            ValueError: it cannot be fitted.
+        """
         spec = approximation.spec(site)
         key = (site.name, spec, approximation.clip)
         if key not in self._fitted:

@@ -71,6 +71,10 @@ class Display:
         if not self._bar.disable:
             messages().print(text, style="dim", highlight=False)
 
+    def warn(self, text: str) -> None:
+        """Say a line that stays, above the bar."""
+        self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def begin(self, study: Results, trials: int) -> None:
         """Show the bar."""
         self._task = self._bar.add_task(study.name, total=trials, best="")

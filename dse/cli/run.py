@@ -39,7 +39,9 @@ def run(
     ],
     trials: Annotated[
         int | None,
-        typer.Option("--trials", "-n", min=1, help="Trials to add; the study file's number unless given."),
+        typer.Option(
+            "--trials", "-n", min=1, help="Evaluations to add; the study file's number if not given."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -49,8 +51,12 @@ def run(
         bool, typer.Option("--new", help="Start afresh; a study that is there is kept as study-N.db.")
     ] = False,
     workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, max=1024, help="Processes that share the work.")
+        int, typer.Option("--workers", "-w", min=1, max=1024, help="Processes of this machine that score.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="tcp://HOST:PORT", help="A Dask scheduler, whose workers score."),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(
@@ -58,8 +64,8 @@ def run(
             metavar="URL",
             envvar=STORAGE,
             show_envvar=True,
-            help="Where trials are kept, postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///FILE; "
-            "study.db in the run folder unless given.",
+            help="Where trials are kept, postgresql://USER:PASSWORD@HOST/DATABASE or another URL that Optuna "
+            "takes; study.db in the run folder unless given.",
         ),
     ] = None,
     platforms: Annotated[
@@ -103,6 +109,7 @@ def run(
     - `neuralmatrix run studies/paper.toml`, a study of hardware alone: nothing is scored
     - `neuralmatrix run studies/bert_digits.toml --trials 200 --out results/bert`
     - `neuralmatrix run studies/bert_digits.toml --workers 8`
+    - `neuralmatrix run studies/bert_digits.toml --cluster tcp://127.0.0.1:8786`, see docs/many_machines.md
     - `neuralmatrix run studies/bert_digits.toml --json | jq '.front[] | select(.knee)'`
     - `neuralmatrix run studies/bert_digits.toml --storage postgresql://me@server/studies`
     """
@@ -122,7 +129,9 @@ def run(
         check_platforms(platforms, load(study_file).network_names)
     with Display() as display:
         try:
-            study = run_study(study_file, trials, out, new=new, workers=workers, url=url, progress=display)
+            study = run_study(
+                study_file, trials, out, new=new, workers=workers, cluster=cluster, url=url, progress=display
+            )
         except KeyboardInterrupt:
             say("Interrupted: finished trials are kept, and the same command continues")
             raise typer.Exit(INTERRUPTED) from None

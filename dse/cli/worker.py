@@ -1,54 +1,65 @@
-"""`neuralmatrix worker`: one more worker on a study that runs, from any machine that reaches its storage."""
+"""`neuralmatrix worker`: processes that score for studies, on any machine that reaches a Dask scheduler."""
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
-from uuid import uuid4
+from urllib.parse import urlsplit
 
 import typer
 
-from dse.cli.console import INTERRUPTED, say
-from dse.cli.run import STORAGE, use_one_thread
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def worker(
-    url: Annotated[
-        str,
+    address: Annotated[
+        str, typer.Argument(metavar="tcp://HOST:PORT", help="The scheduler's address.", show_default=False)
+    ],
+    processes: Annotated[
+        int, typer.Option("--processes", "-p", min=1, max=1024, help="Worker processes, a score each.")
+    ] = 1,
+    host: Annotated[
+        str | None,
         typer.Option(
-            "--storage",
-            metavar="URL",
-            envvar=STORAGE,
-            show_envvar=True,
-            show_default=False,
-            help="Where the study is kept, postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///FILE.",
+            "--host",
+            metavar="ADDRESS",
+            help="This machine's address, as the scheduler reaches it; 127.0.0.1 where the scheduler is "
+            "here too, else that of the interface that leads there.",
         ),
-    ],
-    study: Annotated[
-        str, typer.Option("--study", metavar="NAME", show_default=False, help="The study's name.")
-    ],
-    trials: Annotated[
-        int | None,
-        typer.Option("--trials", "-n", min=1, help="Do at most so many; until the run is done if not given."),
     ] = None,
 ) -> None:
-    """Join a study that `neuralmatrix run --storage URL` began, until its run is done.
+    """Score for every study that runs with `--cluster tcp://HOST:PORT`, until it is ended.
 
-    The study file comes with the study; the network is made here and must be the same.
+    A Dask worker with a thread a process; its port is chosen by the system, and it serves no dashboard. It
+    needs this toolkit and the study's task installed, and no database.
 
-    Example: neuralmatrix worker --storage postgresql://me@server/studies --study bert_digits
+    **Examples**
+
+    - `neuralmatrix worker tcp://127.0.0.1:8786 --processes 4`
+    - `neuralmatrix worker tls://head:8786`, with certificates as Dask's configuration names them
     """
-    use_one_thread()
-    from dse import storage
-    from dse.score import ConvertedNetwork
-    from dse.study import Study
+    command = dask_worker(address, processes, host)
+    os.execv(sys.executable, command)  # noqa: S606 - Dask's own program, with checked arguments
 
-    database = storage.open_url(url)
-    with storage.watched(database):
-        found = Study.load(database, study)
-        network = ConvertedNetwork(found.config)
-        try:
-            made = found.join(network, uuid4().int % 2**31, trials)
-        except KeyboardInterrupt:
-            say("Interrupted: finished trials are kept")
-            raise typer.Exit(INTERRUPTED) from None
-        say(f"{made} trials done for {study}; its run is {'done' if found.latest_done() else 'not done yet'}")
+
+def dask_worker(address: str, processes: int, host: str | None) -> list[str]:
+    """Return the command of a Dask worker.
+
+    Raises:
+        UserError: If Dask is not installed, or the address is none.
+    """
+    from importlib.util import find_spec
+
+    from dse.errors import UserError
+
+    parts = urlsplit(address)
+    if parts.scheme not in ("tcp", "tls") or not parts.hostname:
+        raise UserError(f"{address}: must be tcp://HOST:PORT or tls://HOST:PORT, a Dask scheduler's address")
+    if find_spec("distributed") is None:
+        raise UserError("worker: needs distributed: pip install 'neuralmatrix[cluster]'")
+    if host is None and parts.hostname in LOOPBACK:
+        host = "127.0.0.1"  # Dask would listen on every interface
+    options = ["--nthreads", "1", "--nworkers", str(processes), "--no-dashboard"]
+    where = [] if host is None else ["--host", host]
+    return [sys.executable, "-m", "distributed.cli.dask_worker", address, *options, *where]

@@ -7,8 +7,8 @@ from typing import Any
 from accel_models import Lookup
 from approx.cpwl import FUNCTIONS, CpwlTable, fit
 from dse.errors import UserError
+from dse.evaluate import ConvertedNetwork
 from dse.exports.chosen import Chosen
-from dse.score import ConvertedNetwork
 from dse.space.widths import widths
 from dse.study_file import StudyFile
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dse.evaluate import Network, apart
 from dse.metrics import METRICS, QUALITY
 from dse.results.snapshot import Snapshot
-from dse.score import Network
 from dse.space.widths import widths
 
 
@@ -23,9 +23,17 @@ def losses(study: Snapshot, network: Network) -> list[Mapping[str, Any]]:
     for number in _best(study):
         own = study.records[number]
         chosen = widths(own.design)
-        rows.append(before.get(number) or {
-            "trial": number, "widths": chosen, "scores": network.losses(own.tables, chosen),
-        })  # fmt: skip
+        rows.append(
+            before.get(number)
+            or {
+                "trial": number,
+                "widths": chosen,
+                "scores": {
+                    **apart(network, own.tables, chosen),
+                    "both": {name: own.metrics[name] for name in network.original},
+                },
+            }
+        )
     return rows
 
 

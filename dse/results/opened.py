@@ -11,16 +11,14 @@ from typing import Any, Self
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.trial import FrozenTrial, TrialState
 
 from dse import pareto, record, storage
 from dse.errors import NoStudyError, UserError
+from dse.evaluate import Network
 from dse.metrics import Metric
 from dse.record import StudyRecord, TrialRecord
 from dse.results.snapshot import Snapshot
-from dse.score import Network
 from dse.space import Space
-from dse.storage.kept import KeptStudy
 from dse.study_file import StudyFile
 
 
@@ -38,6 +36,7 @@ class Results:
         self.optuna = study
         self.database = database
         self._records: list[TrialRecord] = []
+        self._live = False  # whether this process writes them, and so need not read them
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -87,11 +86,6 @@ class Results:
                 "here: use the same, or --new"
             )
 
-    @cached_property
-    def kept(self) -> KeptStudy:
-        """The study for those who work on it."""
-        return KeptStudy(self.optuna, self.database.writer)
-
     @property
     def record(self) -> StudyRecord:
         """What the study is of, as it is recorded now."""
@@ -127,16 +121,13 @@ class Results:
         """The search space."""
         return Space(self.config, tuple(self._described.functions), self._described.sites)
 
-    def trials_in(self, *states: TrialState) -> list[FrozenTrial]:
-        """Return the trials in some states, or all."""
-        return [trial for trial in self.kept.read() if not states or trial.state in states]
-
     def records(self) -> list[TrialRecord]:
         """Return the records of all trials, by number."""
-        trials = self.kept.read()
-        while self._records and self._records[-1].state in ("running", "waiting"):
-            self._records.pop()
-        self._records += [record.read(trial) for trial in trials[len(self._records) :]]
+        if not self._live:
+            while self._records and self._records[-1].state in ("running", "waiting"):
+                self._records.pop()
+            trials = self.optuna.get_trials(deepcopy=False)
+            self._records += [record.read(trial) for trial in trials[len(self._records) :]]
         return list(self._records)
 
     def feasible(self) -> list[TrialRecord]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,26 +102,3 @@ def check(name: str, objectives: Sequence[Metric], suggest: Callable[[Trial], An
     except (ValueError, ImportError, NotImplementedError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f'[search] sampler = "{name}": cannot search this space: {reason}') from None
-
-
-@contextmanager
-def fixing(trial: Trial, params: Mapping[str, Any]) -> Iterator[None]:
-    """Give a trial these values when it asks for these parameters; they are recorded as suggestions.
-
-    Args:
-        trial: The running trial.
-        params: Values by parameter; others are suggested as ever.
-    """
-    from optuna.exceptions import ExperimentalWarning
-    from optuna.samplers import PartialFixedSampler
-
-    study, sampler = trial.study, trial.study.sampler
-    for name in params:  # samplers of populations have chosen all parameters beforehand
-        trial.relative_params.pop(name, None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        study.sampler = PartialFixedSampler(dict(params), sampler)
-    try:
-        yield
-    finally:
-        study.sampler = sampler

@@ -100,6 +100,7 @@ class Branch:
         rng: For draws.
 
     Attributes:
+        floor: Which of all widths they are.
         scored: The loss of each choice that has one.
     """
 
@@ -107,7 +108,7 @@ class Branch:
         self.choices, self.chosen = choices, dict(chosen)
         self.scored: dict[Choice, float] = {}
         self._directions: dict[Choice, Array | None] = {}
-        self._floor, self._rng = floor, rng
+        self.floor, self._rng = floor, rng
         self._asked: set[Choice] = set()
         self._view: _View | None = None
         self._due, self._fits = True, 0
@@ -163,6 +164,14 @@ class Branch:
             for unit, rows in served
         ]
 
+    def expected_points(self, model: Model, choice: Choice, hope: Hope) -> Iterator[Array]:
+        """Yield the points of a choice that is being scored, by its prediction: (designs, 1 + costs)."""
+        rows = np.array([choice], np.intp)
+        unit = int(self.choices.least_units(rows)[0])
+        if unit < len(self.choices.units):
+            loss = np.exp(model.predict(rows, self.floor).lucky(hope.luck, hope.bold))
+            yield self.choices.points(rows, self.choices.units[unit], loss)[0]
+
     def _looked_at(self, model: Model, best: Sequence[Choice]) -> _View:
         shares = model.draw(self._rng)
         unbeaten = [merged(shares[:-1], self.choices.burdens, unit.serves) for unit in self.choices.units]
@@ -182,7 +191,7 @@ class Branch:
         rows = np.array(choices, np.intp).reshape(-1, len(self.choices.specs))
         units = self.choices.least_units(rows)
         rows, units = (own[units < len(self.choices.units)] for own in (rows, units))
-        return _View(rows, units, model.predict(rows, self._floor))
+        return _View(rows, units, model.predict(rows, self.floor))
 
     def _near(self, choices: Rows) -> Iterator[Choice]:
         """Yield a sample of the fresh choices that differ from one of these in one key's table."""
@@ -193,4 +202,4 @@ class Branch:
         return (choice for choice in (tuple(row.tolist()) for row in choices) if choice not in self._asked)
 
     def _with_floor(self, choices: Rows) -> Rows:
-        return np.column_stack([choices, np.full(len(choices), self._floor)])
+        return np.column_stack([choices, np.full(len(choices), self.floor)])

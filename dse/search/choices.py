@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from optuna import TrialPruned
 
 from accel_models import Design, Workload, needs
+from dse.evaluate import Network
 from dse.metrics import Metric
-from dse.score import Network
 from dse.search.hardware import Hardware
 from dse.space import Space, Tables
 
@@ -79,13 +79,12 @@ class Choices:
     def curves(self) -> list[Array]:
         """Errors of each key's tables at inputs that it sees: (choices, points) a key."""
         return [
-            np.array([self._network.table_errors(key, spec) for spec in own])
-            for key, own in self.specs.items()
+            np.array([self._network.errors.of(key, spec) for spec in own]) for key, own in self.specs.items()
         ]
 
     def parts(self, key: str) -> NDArray[np.intp]:
-        """Return site and range of these inputs; see `dse.score.Network.input_parts`."""
-        return self._network.input_parts(key)
+        """Return site and range of these inputs; see `dse.evaluate.Network.input_parts`."""
+        return self._network.errors.parts(key)
 
     @cached_property
     def errors(self) -> list[Array]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel_models import Workload
+from dse.evaluate import Network
 from dse.metrics import HARDWARE, QUALITY
 from dse.record import TrialRecord
-from dse.score import Network
 from dse.search.additive import AdditiveLoss
 from dse.search.design_grid import Costs, Enumerated, Grid
 from dse.search.design_grid.enumeration import evaluated
@@ -67,7 +67,7 @@ def _of_loss(space: Space, network: Network, records: Sequence[TrialRecord]) -> 
     if not known:
         return {}
     errors = {
-        key: np.array([float((network.table_errors(key, spec) ** 2).sum()) for spec in own])
+        key: np.array([float((network.errors.of(key, spec) ** 2).sum()) for spec in own])
         for key, own in specs.items()
     }
     model = AdditiveLoss(keys, specs, errors, len(choices))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 
 from dse.errors import UserError
-from dse.score import Network
+from dse.evaluate import Network
 from dse.search.hardware import Hardware
 from dse.space import Space
 

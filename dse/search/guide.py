@@ -44,10 +44,6 @@ EACH, WAITING = 300, 25
 """The model is fitted to each of so many evaluations as they come. Then it waits for some, for one more with
 every so many further ones: it knows most of what they tell, and fitting it takes longer than all else."""
 
-SOME = 0.25
-"""Share of all that is offered that a worker beside others looks at: were it all, those who choose at once
-would choose what lies next to each other."""
-
 BOLDER = (Hope(linear, 4.0), Hope(linear, 6.0), Hope(linear, 12.0))
 """What is hoped for where nothing promises a gain, until something does."""
 
@@ -60,8 +56,6 @@ class Guide:
         objectives: What is traded off; at least one figure of quality and one of hardware.
         limits: Constraints.
         rng: For draws.
-        alone: Whether to look at all that is offered. Workers beside a first one look at some, drawn anew
-            each time, so that those who choose at once choose differently.
     """
 
     def __init__(
@@ -70,20 +64,27 @@ class Guide:
         objectives: Sequence[Metric],
         limits: Sequence[Constraint],
         rng: np.random.Generator,
-        alone: bool = True,
     ) -> None:
-        self._branches, self._rng, self._alone = branches, rng, alone
+        self._branches, self._rng = branches, rng
         self._costs = [figure for figure in objectives if figure in HARDWARE]
         self._limits = [limit for limit in limits if limit.figure in QUALITY]
         self._points: list[tuple[Array, Branch, Choice]] = []
+        self._expected: dict[tuple[int, Choice], Branch] = {}
         self._due = 1
 
+    def expect(self, tables: Tables, chosen: Widths) -> None:
+        """Hear that tables and widths are being scored: they count as known with their prediction."""
+        if (branch := self._branch(chosen)) is not None:
+            choice = branch.choices.choice(tables)
+            branch.learn(choice, None)
+            self._expected[branch.floor, choice] = branch
+
     def learn(self, tables: Tables, chosen: Widths, figures: Mapping[str, Any] | None) -> None:
-        """Hear of a trial: its tables and widths, and its figures if it has some."""
-        branch = next((branch for branch in self._branches if branch.chosen == chosen), None)
-        if branch is None:
+        """Hear of a trial that ended: its tables and widths, and its figures if it has some."""
+        if (branch := self._branch(chosen)) is None:
             return
         choice = branch.choices.choice(tables)
+        self._expected.pop((branch.floor, choice), None)
         if figures is None:
             branch.learn(choice, None)
             return
@@ -93,22 +94,21 @@ class Guide:
             point = [-loss_of(figures), *(f.sign * figures[f.name] for f in self._costs)]
             self._points.append((np.array(point), branch, choice))
 
-    def propose(self, number: int = 0) -> tuple[Tables, Widths] | None:
-        """Return tables and widths that were not asked for yet, or None where none is left to offer.
-
-        Args:
-            number: Which proposal this is: workers that open a study at once begin at different places.
-        """
-        proposed = next(self._opening(number), None) or self._promising()
+    def propose(self) -> tuple[Tables, Widths] | None:
+        """Return tables and widths that were not asked for yet, or None where none is left to offer."""
+        proposed = next(self._opening(), None) or self._promising()
         if proposed is None:
             return None
         branch, choice = proposed
         return branch.choices.tables(choice), branch.chosen
 
-    def _opening(self, number: int) -> Iterator[Proposal]:
-        """Yield what places the models' levels, from the so-manieth on, a width after the other."""
+    def _branch(self, chosen: Widths) -> Branch | None:
+        return next((branch for branch in self._branches if branch.chosen == chosen), None)
+
+    def _opening(self) -> Iterator[Proposal]:
+        """Yield what places the models' levels, a width after the other."""
         in_turn = zip(*([(b, c) for c in b.choices.opening] for b in self._branches), strict=True)
-        for branch, choice in itertools.islice(itertools.chain.from_iterable(in_turn), number, None):
+        for branch, choice in itertools.chain.from_iterable(in_turn):
             if not branch.asked(choice):
                 yield branch, choice
 
@@ -116,18 +116,19 @@ class Guide:
         """Return what promises most; where nothing promises anything, whatever was not asked for yet."""
         self._fit()
         front, left = self._front(), []
-        turn = self._scored % len(TURNS)
+        turn = (self._scored + len(self._expected)) % len(TURNS)
         if turn == 0:  # widths that promise nothing are drawn anew too, though nothing was learned of them
             for branch in self._branches:
                 branch.look_again()
         for hope in (TURNS[turn], *BOLDER):
             offers = [
-                (branch, offer.only(self._may_keep_to_limits(offer.losses) & self._some(len(offer.choices))))
+                (branch, offer.only(self._may_keep_to_limits(offer.losses)))
                 for branch in self._looked_at(hope)
                 for offer in branch.offers(self._model, self._best(branch), hope)
             ]
             left = [(branch, offer.choices) for branch, offer in offers if len(offer.choices)]
-            best = most_promising([offer.points for _, offer in offers], front, hope.scale)
+            reached = np.concatenate([front, *self._expected_points(hope)])
+            best = most_promising([offer.points for _, offer in offers], reached, hope.scale)
             if best is not None:
                 branch, offer = offers[best[0]]
                 return branch, tuple(offer.choices[best[1]].tolist())
@@ -168,6 +169,11 @@ class Guide:
                 kept &= limit.met(FROM_LOSS[limit.figure.name](losses))
         return kept
 
-    def _some(self, count: int) -> NDArray[np.bool_]:
-        """Mark those of so many choices that this worker looks at."""
-        return np.full(count, True) if self._alone else self._rng.random(count) < SOME
+    def _expected_points(self, hope: Hope) -> Iterator[Array]:
+        """Yield the points of what is being scored, (designs, 1 + costs), by its prediction.
+
+        It is looked at as what is offered is: a neighbour that would be as lucky then adds little.
+        """
+        if self._model.fits:
+            for (_, choice), branch in self._expected.items():
+                yield from branch.expected_points(self._model, choice, hope)

@@ -27,7 +27,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
@@ -185,5 +184,13 @@ def _covering(rows: Rows, choices: Rows) -> Rows:
         rows: (n,).
         choices: Their tables, (n, keys).
     """
-    before = [pd.Series(column).groupby(column).cumcount().to_numpy() for column in choices.T]
+    before = [_earlier(column) for column in choices.T]
     return rows[np.argsort(np.min(before, axis=0) >= COVER, kind="stable")]
+
+
+def _earlier(column: Rows) -> Rows:
+    """Return how many equal numbers come before each, (n,)."""
+    order = np.argsort(column, kind="stable")
+    starts = np.flatnonzero(np.diff(column[order], prepend=-1))
+    counts = np.arange(len(column)) - np.repeat(starts, np.diff(starts, append=len(column)))
+    return counts[np.argsort(order, kind="stable")]

@@ -1,152 +1,76 @@
-"""How a trial's candidate is chosen: tables first and the best hardware for them, or both at once."""
+"""Which Optuna sampler a study file asks for, and what a trial of it is to evaluate."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from optuna import Study
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import Trial
 
-from dse.directions import DIRECTION
-from dse.metrics import HARDWARE, QUALITY
-from dse.record import read
-from dse.samplers import fixing, make
-from dse.score import Network
-from dse.search.branch import Branch
-from dse.search.choices import Choices
-from dse.search.guide import Guide
-from dse.search.hardware import Hardware
-from dse.space import Candidate, Space, Tables
-from dse.space.widths import Widths, usable
+from dse.evaluate import Network
+from dse.samplers import make
+from dse.search.nested import NestedSampler
+from dse.space import Candidate, Space
+from dse.space.widths import chosen_widths
 from dse.study_file import StudyFile
 
-TABLES = "tables"
-"""A trial's attribute: what it chose, there as soon as it is chosen."""
 
-
-CHOSEN = "precision"
-"""A trial's attribute: the widths that it chose; what is open is left out."""
-
-
-def enumeration(space: Space, network: Network, chosen: Widths | None = None) -> Hardware:
-    """Return the hardware of a study, or that of some widths, to be enumerated for its objectives."""
-    figures = [figure for figure in space.config.figures if figure in HARDWARE]
-    limits = [c for c in space.config.limits if c.figure not in QUALITY]
-    return Hardware(space, network.accumulator, figures, limits, chosen)
-
-
-Claim = Callable[[Tables, Widths], bool]
-
-
-class Joint:
-    """An Optuna sampler chooses tables and hardware. The first trials get the plain choices.
+def sampler_of(space: Space, network: Network, before: int) -> BaseSampler:
+    """Return a study's sampler, with random numbers of its own.
 
     Args:
-        space: What can be chosen.
-        sampler: Chooses.
+        space: What can be chosen; with it the study file.
+        network: What is searched.
+        before: Evaluations that the study had: a run that goes on does not repeat what was sampled.
     """
-
-    def __init__(self, space: Space, sampler: BaseSampler) -> None:
-        self._space, self.sampler, self._plain = space, sampler, space.plain()
-
-    def learn(self, trial: FrozenTrial) -> None:
-        """Do nothing: the sampler sees the study."""
-
-    def choose(self, trial: Trial, number: int) -> list[Candidate]:
-        """Let a trial, the study's so-manieth, choose."""
-        with fixing(trial, self._plain[number] if number < len(self._plain) else {}):
-            candidate = self._space.suggest(trial)
-        trial.set_user_attr(TABLES, candidate.tables)
-        return [candidate]
+    search = space.config.search
+    stream = (before, 0)
+    if search.strategy == "joint":
+        return make(search.sampler, search.seed, *stream)
+    tables = None if search.sampler == "auto" else make(search.sampler, search.seed, *stream)
+    return NestedSampler(space, network, stream=stream, tables=tables)
 
 
-class Nested:
-    """Tables and widths are chosen, and all hardware that no other beats for them is found by enumeration.
+class Proposals:
+    """Trials of an in-memory study, one evaluation each.
 
     Args:
+        study: In memory, with the sampler of `sampler_of`.
         space: What can be chosen.
-        network: Gives workloads.
-        sampler: Chooses where the guide has nothing to propose.
-        guide: Proposes tables and widths; without one the sampler chooses, after the plain choices.
-        claim: Says of the guide's tables and widths whether no other worker is at them, and keeps them for
-            this one.
+        before: Evaluations that the kept study had.
     """
 
-    def __init__(
-        self, space: Space, network: Network, sampler: BaseSampler, guide: Guide | None, claim: Claim
-    ) -> None:
-        self._space, self._network, self.sampler = space, network, sampler
-        self._guide, self._claim = guide, claim
-        self._hardware = {_text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
-        self._plain = space.plain()
+    def __init__(self, study: Study, space: Space, before: int) -> None:
+        self._study, self._space = study, space
+        self._plain = [] if isinstance(study.sampler, NestedSampler) else space.plain()[before:]
 
-    def learn(self, trial: FrozenTrial) -> None:
-        """Hear of a trial that ended."""
-        own = read(trial)
-        if own.tables and own.precision and self._guide:
-            figures = {**own.metrics, DIRECTION: own.direction} if trial.values else None
-            self._guide.learn(own.tables, own.precision, figures)
+    def ask(self) -> Trial:
+        """Begin a trial; a joint search starts from the plain choices, functions alike."""
+        if self._plain:
+            self._study.enqueue_trial(self._plain.pop(0))
+        return self._study.ask()
 
-    def choose(self, trial: Trial, number: int) -> list[Candidate]:
-        """Let a trial, the study's so-manieth, choose; the first design is the trial's own.
+    def own(self, trial: Trial) -> Candidate:
+        """Let a trial choose."""
+        return self._space.suggest(trial)
+
+    def designs(self, own: Candidate) -> list[Candidate]:
+        """Return what a trial is to evaluate, given what it chose: that, or the best hardware for its tables.
 
         Raises:
             TrialPruned: If no design can run the network with the tables, within the constraints.
         """
-        with fixing(trial, self._proposed(number)):
-            tables, chosen = self._space.suggest_tables(trial), self._space.suggest_widths(trial)
-        trial.set_user_attr(TABLES, tables)
-        trial.set_user_attr(CHOSEN, chosen)
-        hardware = self._hardware[_text(chosen)]
-        workload = self._network.workload(tables)
-        best, figures = hardware.best(workload), hardware.found(workload).figures
-        with fixing(trial, self._space.design_params(best[0])):
-            self._space.suggest_design(trial)
-        return [
-            Candidate(tables, fields, costs, workload) for fields, costs in zip(best, figures, strict=True)
-        ]
+        sampler = self._study.sampler
+        if isinstance(sampler, NestedSampler):
+            return sampler.designs(own.tables, chosen_widths(own.design))
+        return [own]
 
-    def _proposed(self, number: int) -> dict[str, Any]:
-        if self._guide is None:
-            return self._plain[number] if number < len(self._plain) else {}
-        while (proposed := self._guide.propose(number)) and not self._claim(*proposed):
-            self._guide.learn(*proposed, None)
-        if proposed is None:
-            return {}
-        tables, chosen = proposed
-        return self._space.tables_params(tables) | self._space.widths_params(chosen)
-
-
-Strategy = Joint | Nested
-
-
-def strategy(config: StudyFile, space: Space, network: Network, claim: Claim, *stream: int) -> Strategy:
-    """Return a study's strategy, with a stream of random numbers of its own.
-
-    Args:
-        config: The study file.
-        space: What can be chosen.
-        network: What is searched.
-        claim: Keeps tables and widths for this worker, if no other is at them.
-        stream: Numbers that tell this stream from others of the study: trials that it had, the worker; the
-            first worker's is 0.
-    """
-    search = config.search
-    if search.strategy == "joint":
-        return Joint(space, make(search.sampler, search.seed, *stream))
-    if search.sampler != "auto":
-        return Nested(space, network, make(search.sampler, search.seed, *stream), None, claim)
-    rng = np.random.default_rng([search.seed, *stream])
-    costs = [figure for figure in config.figures if figure in HARDWARE]
-    branches = [
-        Branch(Choices(space, network, enumeration(space, network, chosen), costs), chosen, floor, rng)
-        for floor, chosen in enumerate(usable(space.widths(), network.accumulator))
-    ]
-    guide = Guide(branches, config.figures, config.limits, rng, alone=not any(stream[-1:]))
-    return Nested(space, network, make("tpe", search.seed, *stream), guide, claim)
+    @property
+    def how(self) -> str:
+        """How candidates are proposed, for their records."""
+        return type(self._study.sampler).__name__
 
 
 def tried(config: StudyFile, space: Space) -> Callable[[Trial], Any]:
@@ -154,7 +78,3 @@ def tried(config: StudyFile, space: Space) -> Callable[[Trial], Any]:
     if config.search.strategy == "joint":
         return space.suggest
     return lambda trial: (space.suggest_tables(trial), space.suggest_widths(trial))
-
-
-def _text(chosen: Widths) -> str:
-    return json.dumps(chosen, sort_keys=True)

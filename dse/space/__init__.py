@@ -78,6 +78,12 @@ class Space:
         """The axes with more than one value: an Optuna parameter each."""
         return {name: axis for name, axis in self.axes.items() if len(axis) > 1}
 
+    @cached_property
+    def quality_axes(self) -> dict[str, Axis]:
+        """Those that quality depends on: of the tables and the widths."""
+        on_hardware_alone = set(self.design_axes) - set(WIDTHS)
+        return {name: axis for name, axis in self.searched.items() if name not in on_hardware_alone}
+
     @property
     def design_axes(self) -> Mapping[str, Axis]:
         """The axes of the accelerator, those of one value too."""

@@ -70,12 +70,23 @@ weight = 2.0
 """
 
 
+class FakeErrors:
+    """One error a table."""
+
+    def of(self, key, table):
+        return np.array([(1 if table["placement"] == "minimax" else 2) / table["segments"] ** 2])
+
+    def parts(self, key):
+        return np.zeros((2, 1), np.intp)
+
+
 class FakeNetwork:
     """One GEMM and two tables; quality falls with the squared distance between knots."""
 
     functions = ("exp", "gelu")
     sites = {"a.exp": "exp", "a.gelu": "gelu"}  # noqa: RUF012
     fingerprint = "fake"
+    errors = FakeErrors()
     original = {"accuracy": 0.96, "fidelity": 1.0, "agreement": 1.0, "kl_divergence": 0.0}  # noqa: RUF012
     certificate = {  # noqa: RUF012
         "counts": {"gemm": 1, "lookup": 2},
@@ -102,23 +113,15 @@ class FakeNetwork:
         ]
         return Workload([Gemm(m=64, n=64, k=64, name="a.linear"), Hadamard(4096, name="a.add"), *lookups])
 
-    def table_errors(self, key, table):
-        return np.array([(1 if table["placement"] == "minimax" else 2) / table["segments"] ** 2])
-
-    def input_parts(self, key):
-        return np.zeros((2, 1), np.intp)
-
     def accumulator(self, chosen):
         return chosen.get("accumulator_bits", 48 if chosen["data_width"] == "int16" else 32)
 
-    def losses(self, tables, chosen):
-        return {name: self.quality(tables, chosen) for name in ("tables", "widths", "both")}
-
-    def quality(self, tables, chosen):
+    def quality(self, tables, chosen, share=1.0):
+        tables, chosen = tables or {}, chosen or {}
         self.scored.append(json.dumps([tables, chosen], sort_keys=True))
         shares = [(1 if t["placement"] == "minimax" else 4) / t["segments"] ** 2 for t in tables.values()]
         shares.append(1e-3 if chosen.get("data_width") == "int8" else 0.0)
-        divergence = sum(shares)
+        divergence = sum(shares) or 1e-9
         return {
             "accuracy": 0.96 * math.exp(-divergence / 4),
             "fidelity": math.exp(-divergence),
@@ -129,18 +132,18 @@ class FakeNetwork:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def memo_of_the_session(tmp_path_factory):
-    """Keep scores of made-up networks out of the user's memo."""
+def scores_of_the_session(tmp_path_factory):
+    """Keep scores of made-up networks out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("memo")
-        patch.setattr("dse.storage.cache_folder", lambda: folder)
+        folder = tmp_path_factory.mktemp("scores")
+        patch.setattr("dse.evaluate.cache.cache_folder", lambda: folder)
         yield
 
 
 @pytest.fixture(autouse=True)
-def memo_of_the_test(tmp_path, monkeypatch):
+def scores_of_the_test(tmp_path, monkeypatch):
     """Let no test find what another one scored."""
-    monkeypatch.setattr("dse.storage.cache_folder", lambda: tmp_path / "memo")
+    monkeypatch.setattr("dse.evaluate.cache.cache_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")
@@ -250,7 +253,7 @@ def unfinished(tmp_path_factory):
     class Broken(FakeNetwork):
         fingerprint = "broken"
 
-        def quality(self, tables, chosen):
+        def quality(self, tables, chosen, share=1.0):
             raise RuntimeError("broken")
 
     folder = tmp_path_factory.mktemp("unfinished")

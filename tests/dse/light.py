@@ -29,7 +29,16 @@ cols = [4, 8]
 """
 
 
+class Errors:
+    def of(self, key, table):
+        return np.array([table["segments"] ** -2.0])
+
+    def parts(self, key):
+        return np.zeros((2, 1), np.intp)
+
+
 class Light:
+    errors = Errors()
     functions = ("exp", "gelu")
     sites = {"exp": "exp", "gelu": "gelu"}  # noqa: RUF012
     fingerprint = "light"
@@ -45,22 +54,15 @@ class Light:
         ]
         return Workload([Gemm(m=16, n=16, k=16), *lookups])
 
-    def table_errors(self, key, table):
-        return np.array([table["segments"] ** -2.0])
-
-    def input_parts(self, key):
-        return np.zeros((2, 1), np.intp)
-
     def accumulator(self, chosen):
         return chosen.get("accumulator_bits", 32)
 
-    def losses(self, tables, chosen):
-        return dict.fromkeys(("tables", "widths", "both"), self.original)
-
-    def quality(self, tables, chosen):
+    def quality(self, tables, chosen, share=1.0):
+        if tables is None or chosen is None:  # what is lost to tables and widths alone
+            return self.original
         self._note("begin", tables)
         time.sleep(float(os.environ.get("LIGHT_SECONDS", "0.02")))
-        moved = np.concatenate([self.table_errors(name, table) for name, table in tables.items()])
+        moved = np.concatenate([self.errors.of(name, table) for name, table in tables.items()])
         loss = float(moved @ moved)
         self._note("done", tables)
         figures = {"accuracy": 0.9, "fidelity": math.exp(-loss), "agreement": 0.9, "kl_divergence": loss}
@@ -78,7 +80,7 @@ def make(config):
 
 
 def main():
-    """Run a study as a command would: light.py STUDY.toml OUT TRIALS WORKERS [URL]."""
+    """Run a study as a command would: light.py STUDY.toml OUT TRIALS WORKERS|tcp://... [URL]."""
     import signal
     import sys
 
@@ -88,7 +90,8 @@ def main():
     path, out, trials, workers, *url = sys.argv[1:]
     job.write_results = lambda study: []  # which other tests look at
     try:
-        job.run(path, int(trials), out, workers=int(workers), url=url[0] if url else None, make_network=make)
+        where = {"cluster": workers} if "://" in workers else {"workers": int(workers)}
+        job.run(path, int(trials), out, url=url[0] if url else None, make_network=make, **where)
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

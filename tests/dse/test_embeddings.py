@@ -6,8 +6,8 @@ import pytest
 
 import dse
 from dse.errors import UserError
+from dse.evaluate import _check_figures
 from dse.metrics import HARDWARE
-from dse.score import _check_figures
 from dse.study_file import parse
 
 
@@ -16,7 +16,7 @@ def embeddings(tmp_path_factory, fake_network):
     class Embedder(fake_network):
         original = {"cosine": 1.0}  # noqa: RUF012
 
-        def quality(self, tables, chosen):
+        def quality(self, tables, chosen, share=1.0):
             return {"cosine": super().quality(tables, chosen)["fidelity"]}
 
     folder = tmp_path_factory.mktemp("embeddings")

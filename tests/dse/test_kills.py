@@ -1,52 +1,86 @@
-"""kill -9 of a worker, the coordinator, the database, at random moments: nothing that was finished is lost.
+"""kill -9 of a worker, a Dask worker, the scheduler, the coordinator, the database, at random moments.
 
-One kill runs with every test run, twenty of each with the slow tests.
+Nothing that was finished is lost, nothing is there twice, and the same command makes the count right. One
+kill of each runs with every test run, twenty with the slow tests.
 """
 
-import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import optuna
 import psutil
 import pytest
-from sqlalchemy import text
 
-from approx.folders import cache_folder
 from dse import storage
-from dse.directions import DIRECTION
 from dse.errors import UserError
-from dse.storage import runs
 from dse.study import Study
 
-TRIALS = 6
+EVALUATIONS = 6
 WORKERS = 2
 ROOT = Path(__file__).parents[2]
+
+
+def _environment(folder):
+    path = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
+    return os.environ | {"PYTHONPATH": path, "LIGHT_SECONDS": "0.1", "OMP_NUM_THREADS": "1"}
+
+
+class Dask:
+    """A scheduler and workers of this machine, each a process that can be killed."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        self.scheduler = self.workers = None
+
+    def start(self):
+        if self.scheduler is None or self.scheduler.poll() is not None:
+            port = self.address.rpartition(":")[2]
+            options = ["--host", "127.0.0.1", "--port", port, "--no-dashboard"]
+            self.scheduler = self._run("distributed.cli.dask_scheduler", *options)
+        alive = [worker for worker in self.workers or [] if worker.poll() is None]
+        missing = range(WORKERS - len(alive))
+        options = ["--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--no-nanny"]
+        self.workers = alive + [
+            self._run("distributed.cli.dask_worker", self.address, *options) for _ in missing
+        ]
+
+    def _run(self, module, *options):
+        return subprocess.Popen(  # noqa: S603 - Dask's own programs
+            [sys.executable, "-m", module, *options],
+            env=_environment(self.folder),
+            cwd=self.folder,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def end(self):
+        for process in (*(self.workers or []), self.scheduler):
+            if process is not None:
+                process.kill()
+                process.wait()
 
 
 class Command:
     """A run of the light study that is started again and again, with what can be killed of it."""
 
-    def __init__(self, folder, url):
-        self.folder, self.url = folder, url
+    def __init__(self, folder, url, cluster=None):
+        self.folder, self.url, self.cluster = folder, url, cluster
 
     def start(self):
-        path = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
-        arguments = [
-            str(self.folder / "light.toml"),
-            str(self.folder / "out"),
-            str(TRIALS),
-            str(WORKERS),
-            self.url,
-        ]
+        if self.cluster:
+            self.cluster.start()
+        where = self.cluster.address if self.cluster else WORKERS
+        arguments = [self.folder / "light.toml", self.folder / "out", EVALUATIONS, where, self.url]
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, str(Path(__file__).parent / "light.py"), *map(str, arguments)],
-            env=os.environ | {"PYTHONPATH": path, "LIGHT_SECONDS": "0.1"},
+            env=_environment(self.folder),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -59,20 +93,20 @@ class Command:
             return []
 
     def wait(self):
-        _, err = self.process.communicate(timeout=120)
+        _, err = self.process.communicate(timeout=240)
         return self.process.returncode, err
 
-    def study(self):
-        return Study.load(storage.open_url(self.url), "light")
-
-    def finished(self):
+    def records(self):
         database = storage.open_url(self.url)
         try:
-            return len(runs.tickets(Study.load(database, "light").kept))
+            return Study.load(database, "light").records()
         except UserError:  # not begun yet
-            return 0
+            return []
         finally:  # asked often: a server has a hundred connections
             database.optuna.engine.dispose()
+
+    def evaluations(self):
+        return sum(own.part == 0 for own in self.records())
 
 
 def kill_a_worker(command, server):
@@ -86,7 +120,7 @@ def kill_the_coordinator(command, server):
     workers = command.workers()
     command.process.kill()
     command.wait()
-    _, alive = psutil.wait_procs(workers, timeout=60)  # they end after their trial
+    _, alive = psutil.wait_procs(workers, timeout=60)  # they end with it
     assert not alive
 
 
@@ -96,74 +130,98 @@ def kill_the_database(command, server):
     server.start()
     if code:  # the run may just have been done
         assert code == 2
-        assert "Traceback" not in err, err
-        assert "lost" in err or "server" in err
+        assert "Traceback" not in err
+        assert "postgres" in err
+        assert err.count("\n") == 1, err
 
 
-KILLS = {"worker": kill_a_worker, "coordinator": kill_the_coordinator, "database": kill_the_database}
+def kill_a_dask_worker(command, server):
+    random.choice(command.cluster.workers).kill()  # noqa: S311
+    code, err = command.wait()
+    assert code == 0, err
+
+
+def kill_the_scheduler(command, server):
+    command.cluster.scheduler.kill()
+    code, err = command.wait()
+    command.cluster.end()
+    if code:
+        assert code == 2
+        assert "Traceback" not in err
+        assert "its scheduler is gone" in err.splitlines()[-1]
+
+
+KILLS = {
+    "worker": kill_a_worker,
+    "coordinator": kill_the_coordinator,
+    "database": kill_the_database,
+    "Dask worker": kill_a_dask_worker,
+    "Dask scheduler": kill_the_scheduler,
+}
+GOES_ON = ("worker", "Dask worker")
+"""Whose end the run survives."""
 
 
 def kill_again_and_again(command, server, victim, times):
-    """Kill and run again, and check after each what must hold."""
     for _ in range(times):
-        before = command.finished()
+        before = known(command.records())
+        count = command.evaluations()
         command.start()
-        deadline = time.monotonic() + 120
-        while command.finished() <= before and time.monotonic() < deadline:
+        deadline = time.monotonic() + 240
+        while (
+            command.evaluations() <= count and time.monotonic() < deadline and command.process.poll() is None
+        ):
             time.sleep(0.05)
+        finished = known(command.records())
         time.sleep(random.uniform(0, 0.3))  # noqa: S311
         if command.process.poll() is None:
             KILLS[victim](command, server)
         else:
-            command.wait()
-        after = command.finished()
-        assert after > before
-        if victim == "worker":
-            assert after == before + TRIALS
-    before = command.finished()
+            assert command.wait()[0] == 0
+        assert before <= finished <= known(command.records())  # nothing that was there is lost
+        assert command.evaluations() > count
+        if victim in GOES_ON:
+            assert command.evaluations() == count + EVALUATIONS
+    count = command.evaluations()
     command.start()
-    assert command.wait()[0] == 0
-    assert command.finished() == before + TRIALS
+    code, err = command.wait()
+    assert code == 0, err
+    assert command.evaluations() == count + EVALUATIONS
 
 
-def check_nothing_is_lost(command, victim, kills):
-    study = command.study()
-    tickets = runs.tickets(study.kept)
-    assert len(set(tickets)) == len(tickets)
-    assert {trial.state for trial in study.optuna.trials} == {optuna.trial.TrialState.COMPLETE}
-    assert [trial.number for trial in study.optuna.trials] == list(range(len(study.optuna.trials)))
-    for trial in study.optuna.trials:
-        assert set(trial.params) == set(study.space.searched)
-        assert trial.user_attrs["metrics"]["throughput_per_watt"] == trial.values[1]
-    with study.database.memo.engine.connect() as connection:
-        kept = connection.execute(text("SELECT figures FROM neuralmatrix_scores")).scalars().all()
-    assert all(set(json.loads(figures)) == {*study.original, DIRECTION} for figures in kept)
-    done = Counter(
-        line for line in (command.folder / "log").read_text().splitlines() if line.startswith("done")
+def known(records):
+    return {(own.number, str(own.params), str(own.metrics)) for own in records}
+
+
+def check_nothing_is_there_twice(command):
+    records = command.records()
+    assert {own.state for own in records} == {"complete"}, {own.reason for own in records}
+    assert [own.number for own in records] == list(range(len(records)))
+    assert len({str(own.params) for own in records}) == len(records)
+    assert len({(own.evaluation, own.part) for own in records}) == len(records)
+    assert all(
+        sum(own.evaluation == e and own.part == 0 for own in records) == 1
+        for e in {o.evaluation for o in records}
     )
-    # Scored, and killed before it was kept: with the database every worker loses the score it is at.
-    assert sum(done.values()) - len(done) <= kills * (WORKERS if victim == "database" else 1)
-    assert len(kept) >= len({str(trial.user_attrs["tables"]) for trial in study.optuna.trials})
 
 
-ONCE = [
-    ("worker", 1),  # that of the coordinator is tested with the command line
-    pytest.param("database", 1, marks=pytest.mark.slow),  # a server's recovery takes from seconds to a minute
-]
+@pytest.fixture
+def command(tmp_path, light, victim, postgresql):
+    cluster = None
+    if victim.startswith("Dask"):
+        pytest.importorskip("distributed", reason="needs distributed, of the extra `cluster`")
+        cluster = Dask(tmp_path)
+    url = postgresql.new_database() if victim == "database" else f"sqlite:///{tmp_path}/kept.db"
+    yield Command(tmp_path, url, cluster)
+    if cluster:
+        cluster.end()
+
+
 OFTEN = [pytest.param(victim, 20, marks=pytest.mark.slow) for victim in KILLS]
 
 
-@pytest.mark.parametrize(("victim", "times"), [*ONCE, *OFTEN])
-def test_whatever_is_killed_nothing_that_was_finished_is_lost(light, tmp_path, postgresql, victim, times):
-    command = Command(tmp_path, postgresql.new_database())
+@pytest.mark.parametrize(("victim", "times"), [*((victim, 1) for victim in KILLS), *OFTEN])
+def test_whatever_is_killed_nothing_that_was_finished_is_lost(command, postgresql, victim, times):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     kill_again_and_again(command, postgresql, victim, times)
-    check_nothing_is_lost(command, victim, times)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("victim", ["worker", "coordinator"])
-def test_the_same_on_sqlite(light, tmp_path, monkeypatch, victim):
-    monkeypatch.setattr("dse.storage.cache_folder", cache_folder)  # where the command keeps its scores
-    command = Command(tmp_path, f"sqlite:///{tmp_path}/kept.db")
-    kill_again_and_again(command, None, victim, 20)
-    check_nothing_is_lost(command, victim, 20)
+    check_nothing_is_there_twice(command)

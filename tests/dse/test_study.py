@@ -5,7 +5,7 @@ import optuna
 import pytest
 
 import dse
-from dse import record, storage
+from dse import storage
 from dse.errors import UserError
 from dse.pareto import non_dominated
 from dse.results.growth import hypervolume
@@ -15,10 +15,10 @@ from dse.study import Study
 class Failing:
     """Mixed into a network: some tables cannot be scored."""
 
-    def quality(self, tables, chosen):
-        if tables["exp"]["placement"] == "uniform":
+    def quality(self, tables, chosen, share=1.0):
+        if tables and tables["exp"]["placement"] == "uniform":
             raise RuntimeError("no such luck")
-        if tables["exp"]["segments"] < 8:
+        if tables and tables["exp"]["segments"] < 8:
             return super().quality(tables, chosen) | {"accuracy": float("nan")}
         return super().quality(tables, chosen)
 
@@ -38,11 +38,10 @@ def test_a_run_leaves_its_results(study):
 def test_every_figure_of_a_finished_trial_is_recorded_and_is_the_models_own(study, fake_network):
     from accel_models import Design, evaluate
 
-    done = study.trials_in(optuna.trial.TrialState.COMPLETE)
+    done = [own for own in study.records() if own.state == "complete"]
     assert done
-    for trial in done:
-        own = record.read(trial)
-        candidate = study.space.candidate(trial.params)
+    for own in done:
+        candidate = study.space.candidate(own.params)
         assert own.tables == candidate.tables
         report = evaluate(Design.from_dict(own.design), fake_network().workload(candidate.tables))
         assert own.metrics["throughput_per_watt"] == pytest.approx(report.throughput_per_watt, rel=1e-12)
@@ -151,7 +150,7 @@ def test_new_keeps_the_old_study_aside(own_study, study_file, fake_network, no_r
 
 def test_ctrl_c_keeps_finished_trials_and_writes_the_results(study_file, tmp_path, fake_network):
     class Interrupted(fake_network):
-        def quality(self, tables, chosen):
+        def quality(self, tables, chosen, share=1.0):
             if len(self.scored) == 5:
                 raise KeyboardInterrupt
             return super().quality(tables, chosen)
@@ -159,9 +158,7 @@ def test_ctrl_c_keeps_finished_trials_and_writes_the_results(study_file, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         dse.run(study_file, trials=50, out=tmp_path / "out", make_network=Interrupted)
     trials = Study.open(tmp_path / "out").trials()
-    assert trials.state.iloc[-1] == "fail"
-    assert trials.reason.iloc[-1] == "interrupted"
-    assert (trials.state == "complete").sum() >= 5
+    assert (trials.state == "complete").sum() == 5
     assert (tmp_path / "out" / "report.html").exists()
     more = dse.run(study_file, trials=3, out=tmp_path / "out", make_network=fake_network)
     assert len(more.trials()) == len(trials) + 3

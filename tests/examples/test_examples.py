@@ -9,6 +9,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 PROMISED = {
     "approximation_researcher": ["times the least", "minimax"],
     "accelerator_architect": ["throughput_per_watt", "units", "host"],
+    "optuna_loop": ["nested: hypervolume", "TPE: hypervolume", "after 20 trials"],
     "own_hugging_face_model": ["nodes:", "32 segments: mean cosine", "tpu_v1"],
 }
 

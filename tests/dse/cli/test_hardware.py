@@ -72,7 +72,9 @@ def test_a_file_of_the_former_kind_says_what_to_do(cli, file):
 
 @pytest.mark.parametrize("kind", ["design", "timeloop", "scalesim", "tables", "c", "verilog"])
 def test_every_export_that_needs_no_data(cli, folder, kind):
-    status, _, err = cli("export", folder, "--format", kind, "--design", "best-efficiency", "--out", folder / "there")
+    status, _, err = cli(
+        "export", folder, "--format", kind, "--design", "best-efficiency", "--out", folder / "there"
+    )
     assert status == 0, err
     assert f"Written: {folder}/there" in err
 

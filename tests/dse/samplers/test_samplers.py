@@ -4,7 +4,7 @@ import pytest
 from dse import samplers
 from dse.errors import UserError
 from dse.metrics import METRICS
-from dse.samplers import SHORT, fixing, make, names
+from dse.samplers import SHORT, make, names
 
 TWO = [METRICS["fidelity"], METRICS["area_mm2"]]
 
@@ -21,23 +21,6 @@ def test_a_seed_gives_a_stream_and_a_longer_study_another(name):
     assert _stream(make(name, 0, 0)) != _stream(make(name, 0, 60))
     assert _stream(make(name, 0, 0)) != _stream(make(name, 1, 0))
     assert _stream(make(name, 0, 0, 0)) != _stream(make(name, 0, 0, 1))
-
-
-@pytest.mark.parametrize("name", sorted(SHORT))
-def test_a_fixed_parameter_is_given_whatever_the_sampler_would_say(name: str) -> None:
-    study = optuna.create_study(directions=["maximize", "maximize"], sampler=make(name, 0, 0))
-    sampler = study.sampler
-
-    def objective(trial: optuna.Trial) -> tuple[float, float]:
-        free = trial.suggest_categorical("free", (1, 2, 3))
-        wanted = ("a", "b", "c")[trial.number % 3]
-        with fixing(trial, {"fixed": wanted}):
-            assert trial.suggest_categorical("fixed", ("a", "b", "c")) == wanted
-        return free, -free
-
-    study.optimize(objective, n_trials=50)  # two generations and more, for samplers of populations
-    assert study.sampler is sampler
-    assert [t.params["fixed"] for t in study.trials] == [("a", "b", "c")[n % 3] for n in range(50)]
 
 
 def test_every_sampler_of_optuna_that_stands_alone_has_a_name():

@@ -5,8 +5,8 @@ from dse.metrics import HARDWARE
 from dse.search.branch import LUCK, Branch
 from dse.search.choices import Choices
 from dse.search.model import Model
+from dse.search.nested import enumeration
 from dse.search.promise import Hope, linear
-from dse.search.strategies import enumeration
 from dse.space import Space
 from dse.study_file import parse
 

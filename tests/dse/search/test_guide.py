@@ -9,7 +9,7 @@ from dse.pareto import hypervolume, non_dominated
 from dse.search.branch import Branch
 from dse.search.choices import Choices
 from dse.search.guide import Guide
-from dse.search.strategies import enumeration
+from dse.search.nested import enumeration
 from dse.space import Space
 from dse.study_file import parse
 from dse.study_file.constraints import Constraint
@@ -186,7 +186,7 @@ def _of_two_widths(network, seed):
         rate = float(own.costs(network.workload(tables), row).throughput_per_watt.iloc[0])
         return {**network.quality(tables, chosen), "throughput_per_watt": rate}
 
-    return Guide(branches, config.figures, (), rng, alone=seed == 0), score
+    return Guide(branches, config.figures, (), rng), score
 
 
 def test_no_widths_are_left_out(fake_network):
@@ -199,16 +199,39 @@ def test_no_widths_are_left_out(fake_network):
     assert min(counts.values()) >= 4 + 4  # of the opening, and every sixth of the others at least
 
 
-def test_workers_that_choose_at_once_choose_differently(fake_network):
-    network = fake_network()
-    guides = [_of_two_widths(network, seed)[0] for seed in range(4)]
-    _, score = _of_two_widths(network, 0)
-    different = []
-    for _ in range(20):
-        proposals = [guide.propose(number) for number, guide in enumerate(guides)]
-        tables, chosen = proposals[0]
-        figures = score(tables, chosen)
-        for guide in guides:
-            guide.learn(tables, chosen, figures)
-        different.append(len({str(proposal) for proposal in proposals}))
-    assert np.mean(different[8:]) > 2.5  # after the opening
+def _apart(proposals):
+    """In how many tables two proposals of the same widths differ, at least."""
+    pairs = itertools.combinations(proposals, 2)
+    return min(
+        (sum(a[0][key] != b[0][key] for key in a[0]) for a, b in pairs if a[1] == b[1]),
+        default=len(proposals),
+    )
+
+
+def test_what_is_being_scored_is_not_proposed_again_and_keeps_proposals_apart(fake_network):
+    guide, score = _of_two_widths(fake_network(), 0)
+    under_way, apart = [], []
+    for _ in range(60):
+        while len(under_way) < 4:
+            under_way.append(guide.propose())
+            guide.expect(*under_way[-1])
+        apart.append(_apart(under_way))
+        tables, chosen = under_way.pop(0)
+        guide.learn(tables, chosen, score(tables, chosen))
+    assert min(apart) >= 1  # of two functions
+    assert np.mean(apart[8:]) > 1.0
+
+
+def test_one_at_a_time_expects_nothing_that_changes_a_proposal(fake_network):
+    proposals = []
+    for expects in (False, True):
+        guide, score = _of_two_widths(fake_network(), 0)
+        proposed = []
+        for _ in range(20):
+            tables, chosen = guide.propose()
+            if expects:
+                guide.expect(tables, chosen)
+            guide.learn(tables, chosen, score(tables, chosen))
+            proposed.append((tables, chosen))
+        proposals.append(proposed)
+    assert proposals[0] == proposals[1]

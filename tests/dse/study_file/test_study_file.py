@@ -155,7 +155,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_a_tasks_options_are_passed_on(monkeypatch):
-    from dse.score import _load_task
+    from dse.evaluate import _load_task
 
     given = {}
     monkeypatch.setattr("approx.tasks.load", lambda name, **options: given.update(options, name=name))
