@@ -13,7 +13,6 @@ import pandas as pd
 
 from dse.drawn import drawn
 from dse.files import write_whole
-from dse.labels import label
 from dse.plots import PLOTS, Asked
 from dse.report import render
 from dse.results import Snapshot
@@ -98,7 +97,7 @@ def overview(study: Snapshot) -> dict[str, Any]:
         "original": dict(study.original),
         "references": list(study.study.references),
         "front": [
-            {"label": label(study.records[number]), "knee": bool(knee), **design(study, int(number))}
+            {"label": study.label(int(number)), "knee": bool(knee), **design(study, int(number))}
             for number, knee in rows
         ],
         "files": [str(path) for path in written_files(study)],

@@ -20,7 +20,6 @@ from rich.table import Table
 
 from dse.cli.console import live, messages, output, say
 from dse.export import has_parquet, written_files
-from dse.labels import label
 from dse.results import Results, Snapshot
 from dse.written import written
 
@@ -140,7 +139,7 @@ def front_table(study: Snapshot, width: int) -> Table:
     for own in study.study.references:
         cells = [written(figure, own["metrics"][figure.name]) for figure in figures]
         table.add_row("", own["name"], *cells, style="dim", end_section=True)
-    names = [label(study.records[number]) for number in study.front.number]
+    names = [study.label(int(number)) for number in study.front.number]
     rows = study.front.assign(label=names).to_dict("records")
     for row in rows[:: max(1, -(-len(rows) // MANY))]:
         mark = ", knee" if row["knee"] else ""

@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from dse.labels import label
 from dse.metrics import METRICS, Metric
 from dse.plots.style import (
     COLOURS,
@@ -80,7 +79,7 @@ def front_figure(study: Snapshot, asked: Asked) -> Drawing:
     axes[-1].set_xlabel(across.heading, fontsize=9)
     axes[0].set_title(title(study), fontsize=9, loc="left")
     if len(front):
-        names = [label(study.records[number]) for number in front.number]
+        names = [_cut(study.label(number), width) for number in front.number]
         if further:
             _coloured(axes[0], front, up, across, *further)
         elif set(study.objectives) == {up, across}:
@@ -179,6 +178,14 @@ def _knee(axes: Axes, front: pd.DataFrame, y: Metric, x: Metric) -> None:
         shown(chosen[x.name], x), shown(chosen[y.name], y),
         s=90, facecolors="none", edgecolors=FRONT, linewidths=1.2, label="knee",
     )  # fmt: skip
+
+
+def _cut(text: str, width: float) -> str:
+    """Shorten a label to half of the drawing's width, by whole parts."""
+    parts = text.split(", ")
+    while len(parts) > 1 and len(", ".join(parts)) * LABEL_INCHES > 0.5 * (width - AROUND_INCHES):
+        parts.pop()
+    return ", ".join(parts)
 
 
 def _make_room(axes: Axes, x: Metric, names: list[str], width: float) -> None:

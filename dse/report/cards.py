@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate
-from dse.labels import label
 from dse.metrics import METRICS
 from dse.record import TrialRecord
 from dse.report.curves import Curves
@@ -47,7 +46,7 @@ def _card(study: Snapshot, own: TrialRecord, curves: Curves) -> dict[str, Any]:
     most = LAYERS if len(workloads) < 2 else FEWER
     return {
         "number": own.number,
-        "label": label(own),
+        "label": study.label(own.number),
         "design": own.design,
         "tables": own.tables,
         "curves": curves.of(own.tables, design),

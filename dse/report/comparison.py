@@ -15,7 +15,6 @@ import plotly.graph_objects as go
 
 from dse import pareto
 from dse.errors import UserError
-from dse.labels import label
 from dse.metrics import METRICS, Metric
 from dse.plots.front import BESIDE
 from dse.plots.style import shown
@@ -137,7 +136,7 @@ def _rows(
             "designs": len(front),
             "share": pareto.hypervolume(values, reference) / total,
             "knee": front[front.knee].iloc[0],
-            "label": label(study.records[int(front[front.knee].number.iloc[0])]),
+            "label": study.label(int(front[front.knee].number.iloc[0])),
         }
         for study, front, values, name in zip(studies, fronts, own, names, strict=True)
     ]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from dse.labels import label
 from dse.metrics import Metric
 from dse.plots.front import axes_of, points
-from dse.plots.style import COLOURS, FRONT, LINES, LOG_SPAN, NEAR_ONE, OTHER, hue, hue_heading, shown
+from dse.plots.style import COLOURS, DECADES, FRONT, LINES, LOG_SPAN, NEAR_ONE, OTHER, hue, hue_heading, shown
 from dse.results import Snapshot
 from dse.results.references import Reference, near, platforms
 from dse.written import written
@@ -182,7 +182,7 @@ def hover(study: Snapshot, rows: pd.DataFrame, told: Sequence[str]) -> list[str]
     metrics = [study.metrics[name] for name in told if name in study.metrics]
     texts = []
     for row in rows.to_dict("records"):
-        lines = [f"trial {row['number']}: {label(study.records[row['number']])}"]
+        lines = [f"trial {row['number']}: {study.label(row['number'])}"]
         lines += [f"{metric.label} {written(metric, row[metric.name])} {metric.unit}" for metric in metrics]
         texts.append("<br>".join(html.escape(line) for line in lines))
     return texts
@@ -209,5 +209,13 @@ def axis(metric: Metric, values: pd.Series[Any] | None = None) -> dict[str, Any]
     elif metric.name == "accuracy":
         drawn["tickformat"] = ".1%"
     elif values is not None and len(values) and values.max() > LOG_SPAN * values.min() > 0:
-        drawn |= {"type": "log", "dtick": "D2"}
+        ticks = _ticks(float(values.min()), float(values.max()))
+        drawn |= {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:,.10g}" for tick in ticks]}
     return drawn
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 of each decade between two values, or the decades alone over more than four."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1.0, 2.0, 5.0) if len(decades) <= DECADES + 1 else (1.0,)
+    return [step * 10.0**power for power in decades for step in steps]

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dse.drawn import svg
-from dse.labels import label
 from dse.metrics import QUALITY, Metric
 from dse.plots import PLOTS, Asked
 from dse.report import drawing
@@ -110,7 +109,9 @@ def columns(study: Snapshot) -> list[Metric]:
 
 def _front_rows(study: Snapshot) -> list[dict[str, Any]]:
     records = [study.records[number] for number in study.front.number]
-    rows = study.front.assign(label=[label(own) for own in records], members=[own.members for own in records])
+    rows = study.front.assign(
+        label=[study.label(number) for number in study.front.number], members=[own.members for own in records]
+    )
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False)]
 
 
@@ -121,7 +122,7 @@ def finetuned(study: Snapshot) -> list[dict[str, Any]]:
     for number, after in study.study.finetuned.items():
         before = study.records[int(number)]
         values = [(metric, before.metrics[metric.name], after[metric.name]) for metric in names]
-        rows.append({"number": int(number), "label": label(before), "figures": values})
+        rows.append({"number": int(number), "label": study.label(int(number)), "figures": values})
     return rows
 
 

@@ -41,8 +41,8 @@ class Reference:
     metrics: Mapping[str, float]
 
     def told(self, metric: Metric) -> str:
-        """Return its name and its value of a metric, whose unit is on the axis."""
-        return f"{self.name}: {written(metric, self.metrics[metric.name])}"
+        """Return its name and its value of a metric."""
+        return f"{self.name}: {written(metric, self.metrics[metric.name])} {metric.unit}".rstrip()
 
 
 def references(study: Snapshot) -> list[Reference]:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from accel_models import Workload
+from dse.labels import label, labels
 from dse.metrics import HARDWARE, METRICS, Metric
 from dse.pareto import Points
 from dse.record import StudyRecord, TrialRecord
@@ -73,6 +74,15 @@ class Snapshot:
         """The trial at the knee of the front."""
         chosen = self.front[self.front.knee]
         return None if chosen.empty else self.records[int(chosen.number.iloc[0])]
+
+    @cached_property
+    def _labels(self) -> Mapping[int, str]:
+        numbers = [int(number) for number in self.front.number]
+        return dict(zip(numbers, labels([self.records[number] for number in numbers]), strict=True))
+
+    def label(self, number: int) -> str:
+        """Name a trial in a few characters; designs of the front by what tells them from each other."""
+        return self._labels.get(number) or label(self.records[number])
 
     @property
     def network(self) -> str:
