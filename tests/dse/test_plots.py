@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from dse.drawn import drawn
-from dse.labels import label
+from dse.labels import label, labels
 from dse.plots import PLOTS, Asked
 from dse.plots.style import FRONT, shown
 from dse.record import TrialRecord
@@ -146,3 +146,19 @@ def test_text_of_a_user_is_taken_as_it_is(own_study, kind, name):
     assert drawn(drawing, "png")
     if kind == "front":
         assert drawing.axes[0].get_title(loc="left").startswith(f"{name}: ")
+
+
+def test_designs_that_are_alike_are_told_apart_by_what_differs():
+    design = {
+        "rows": 8,
+        "cols": 16,
+        "dataflow": "ws",
+        "data_width": "int8",
+        "input_buffer": 4096,
+        "clock": 1e9,
+    }
+    params = {"rows": 8, "input_buffer": 0, "clock": 0}
+    one = TrialRecord(design=design, params=params)
+    two = TrialRecord(design={**design, "input_buffer": 65536}, params=params)
+    other = TrialRecord(design={**design, "rows": 4}, params=params)
+    assert labels([one, two, other]) == ["8×16 ws int8, input 4K", "8×16 ws int8, input 64K", "4×16 ws int8"]
