@@ -13,6 +13,7 @@ import numpy as np
 from accel_models.cost import CostReport
 from accel_models.counting import COUNTS, ChainCounts, Counts, Products, count, count_chains
 from accel_models.design import Design
+from accel_models.distinct import Kinds, NotReadYet, Rows
 from accel_models.energy import energy_parts, total
 from accel_models.feasible import reasons
 from accel_models.hardware import Hardware, derive
@@ -32,53 +33,68 @@ class ManyDesigns:
     """A table of designs that run one workload after another.
 
     What follows from the designs alone is found once. So is what the GEMMs count, while workloads have the
-    same ones, as those of a network have whatever its tables are.
+    same ones, as those of a network have whatever its tables are. Designs that differ only in what counting
+    does not read are counted once.
 
     Args:
         table: The designs.
     """
 
     def __init__(self, table: DesignTable) -> None:
-        self._table, self._step = table, 0
+        self._table, self._hardware, self._step = table, derive(table), 0
+        self._kinds: Kinds | None = None
         self._parts: list[_Part] = []
 
     def totals(self, workload: Workload) -> dict[str, Any]:
         """Return the totals of each design by column, with `reason` where it cannot run the workload."""
-        work = _Work(workload)
-        self._divide(_CHUNK >> (work.size - 1).bit_length())
-        found = [part.totals(work) for part in self._parts]
-        return {name: np.concatenate([totals[name] for totals in found]) for name in found[0]}
+        counts = self._counts(_Work(workload))
+        why = counts.pop("reason")
+        figures = _figures(workload, counts, self._table, self._hardware)
+        result: dict[str, Any] = {name: np.where(why == "", value, np.nan) for name, value in figures.items()}
+        return result | {"reason": why}
 
-    def _divide(self, most: int) -> None:
-        step = max(1, min(most, self._table.size))
+    def _counts(self, work: "_Work") -> dict[str, Any]:
+        """Return what the workload counts on each design, and why one cannot run it."""
+        while True:
+            try:
+                places = self._divide(_CHUNK >> (work.size - 1).bit_length())
+                found = [part.counts(work) for part in self._parts]
+            except NotReadYet:
+                self._kinds = None
+            else:
+                return {name: np.concatenate([part[name] for part in found])[places] for name in found[0]}
+
+    def _divide(self, most: int) -> Rows:
+        """Divide the kinds of designs, at most so many in a part; returns the kind of each design."""
+        if self._kinds is None:
+            self._kinds, self._step = Kinds(self._table, self._hardware), 0
+        step = max(1, min(most, self._kinds.size))
         if step != self._step:
-            starts = range(0, self._table.size, step)
-            self._step, self._parts = step, [_Part(self._table.rows(at, at + step)) for at in starts]
+            starts = range(0, self._kinds.size, step)
+            self._step, self._parts = step, [_Part(*self._kinds.part(at, at + step)) for at in starts]
+        return self._kinds.places
 
 
 class _Part:
-    """Some of the designs, and what the last GEMMs count on them."""
+    """Some kinds of designs, and what the last GEMMs count on them."""
 
-    def __init__(self, t: DesignTable) -> None:
-        self._t, self._h = t, derive(t)
+    def __init__(self, t: DesignTable, h: Hardware) -> None:
+        self._t, self._h = t, h
         self._gemms: Distinct = {}
         self._counts: Counts = {}
         self._of_gemms = _nothing(t)
 
-    def totals(self, work: "_Work") -> dict[str, Any]:
+    def counts(self, work: "_Work") -> dict[str, Any]:
         t, h = self._t, self._h
-        why = reasons(work.workload, t, h)
-        possible = np.array([not reason for reason in why])
+        why = np.array(reasons(work.workload, t, h), dtype=object)
         if work.gemms != self._gemms:
-            self._gemms = work.gemms
             self._counts = work.count(work.gemms, t, h)
             self._of_gemms = _sum(work.gemms, self._counts, _nothing(t))
+            self._gemms = work.gemms
         counts = _sum(work.others, work.count(work.others, t, h), self._of_gemms)
         if work.chains:
             counts = work.add_chains(counts, work.count_chains(self._counts, t, h))
-        figures = _figures(work.workload, counts, t, h)
-        result: dict[str, Any] = {name: np.where(possible, value, np.nan) for name, value in figures.items()}
-        return result | {"reason": np.array(why, dtype=object)}
+        return counts | {"reason": why}
 
 
 class _Work:
