@@ -37,6 +37,8 @@ LOGIC = (
     aten.logical_or.default,
     aten.logical_xor.default,
 )
+PERIOD = (6.28125, 2 * math.pi - 6.28125)
+"""2 pi as its upper 11 bits and the rest."""
 SELECTING: dict[Any, Instruction] = {}
 """Ops that are moves where the host's masks and indices guide them, and lookups where computed ones do."""
 
@@ -50,7 +52,14 @@ def instruction_of(node: fx.Node) -> Instruction | None:
 
 def jumps(node: fx.Node) -> bool:
     """Whether a node's value jumps where its inputs cross a threshold."""
-    return node.target in (*COMPARISONS, *WHOLE, *_ORDERS) and not on_host(node)
+    jumping = node.target in (*COMPARISONS, *WHOLE, *_ORDERS) and not on_host(node)
+    return jumping and not _counts_periods(node)
+
+
+def _counts_periods(node: fx.Node) -> bool:
+    """Whether a whole number is a number of periods, after whose jump a periodic function is where it was."""
+    readers = [user.args[1] for user in node.users if user.target is aten.mul.Tensor]
+    return bool(readers) and all(factor in PERIOD for factor in readers)
 
 
 def selects(node: fx.Node) -> bool:

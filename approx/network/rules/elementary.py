@@ -129,9 +129,3 @@ def sinh(b: Builder, x: fx.Node) -> fx.Node:
 def cosh(b: Builder, x: fx.Node) -> fx.Node:
     """(e^x + e^-x) / 2."""
     return b.mul(b.add(b.site("exp", x), b.site("exp", b.neg(x))), 0.5)
-
-
-@rule(aten.tan.default)
-def tan(b: Builder, x: fx.Node) -> fx.Node:
-    """sin(x) times the reciprocal of cos(x)."""
-    return b.mul(b.site("sin", x), b.site("reciprocal", b.site("cos", x)))

@@ -15,6 +15,7 @@ from torch import fx
 from approx.network.builder import Builder
 from approx.network.nodes import aten, shape
 from approx.network.rules.elementary import atan2, hypot
+from approx.network.rules.periodic import cos, sin
 from approx.network.rules.registry import rule
 
 
@@ -75,7 +76,7 @@ def complex_of(_: Builder, real: fx.Node, imaginary: fx.Node) -> Pair:
 @rule(aten.polar.default)
 def polar(b: Builder, size: fx.Node, angle: fx.Node) -> Pair:
     """Size and angle."""
-    return Pair(b.mul(size, b.site("cos", angle)), b.mul(size, b.site("sin", angle)))
+    return Pair(b.mul(size, cos(b, angle)), b.mul(size, sin(b, angle)))
 
 
 @paired(aten.view_as_real.default)
@@ -231,8 +232,8 @@ def _fitted(b: Builder, x: fx.Node, n: int | None, dim: int) -> tuple[fx.Node, i
 
 def _of_real(b: Builder, x: fx.Node, n: int | None, dim: int, norm: str | None, rows: int | None) -> Pair:
     x, n = _fitted(b, x, n, dim)
-    cos, sin = _matrix(rows if rows is not None else n, n, n, -1, _scale(n, norm, False))
-    return Pair(b.along(x, dim, cos), b.along(x, dim, sin))
+    across, up = _matrix(rows if rows is not None else n, n, n, -1, _scale(n, norm, False))
+    return Pair(b.along(x, dim, across), b.along(x, dim, up))
 
 
 @rule(aten.fft_rfft.default)

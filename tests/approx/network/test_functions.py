@@ -56,6 +56,10 @@ CASES: dict[str, Network] = {
     "errors": lambda m, x: torch.erfc(m.linear(x)) + torch.erfinv(x.tanh() * 0.9) + torch.logit(x.sigmoid()),
     "gamma": lambda m, x: torch.lgamma(m.linear(x).abs() + 0.5) + torch.digamma(x.abs() + 1),
     "power of two values": lambda m, x: (m.linear(x).abs() + 0.1) ** x,
+    "a sine over many periods": lambda _, x: torch.sin(60 * x) + torch.cos(x),
+    "encoded positions": lambda m, x: (
+        torch.cat([torch.sin(2.0**i * x) for i in range(8)], -1) @ torch.ones(32, 2)
+    ),
     "splines": _splines,
     "rotary": _rotary,
     "filtered spectrum": _filtered,
@@ -76,6 +80,16 @@ CASES: dict[str, Network] = {
 def test_a_function_agrees_with_the_original_in_every_form(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     holds_in_every_form(Net(CASES[name]).eval(), torch.randn(8, 4), tmp_path)
+
+
+def test_a_sine_of_a_wide_range_is_exact_and_counts_no_jump() -> None:
+    x = torch.linspace(-8000, 8000, 4001)[:, None].expand(-1, 2)
+    program = trace(Net(lambda _, x: torch.sin(x * 1.0) + torch.cos(x * 1.0)).eval(), (x,))
+    torch.testing.assert_close(program.graph_module(x), torch.sin(x) + torch.cos(x), rtol=0, atol=2e-6)
+    assert program.certificate().jumps == ()
+    assert trace(Net(lambda _, x: torch.round(x * 1.0)).eval(), (x,)).certificate().jumps == (
+        "round_default",
+    )
 
 
 def test_the_angle_is_right_in_every_octant_and_at_the_origin() -> None:
