@@ -70,7 +70,7 @@ def minimax_knots(target: Target, segments: int, pinned: bool = False) -> Array:
     values = target.function(x)
     scale = target.scale(values)
     scale[0] *= not pinned
-    if bend <= ROUNDING * float(np.abs(values).max() / scale[-1]):
+    if min(guess, bend) <= ROUNDING * float(np.abs(values).max() / scale[-1]):
         return np.linspace(target.lo, target.hi, segments + 1)
     # A relative error of 1 is that of the zero function, so no search needs to look beyond it.
     most = 1.0 if target.error == "relative" else math.inf
@@ -221,9 +221,13 @@ def _held_between(
     slope, low = -math.inf, lower_x.size // 2
     while True:
         before = upper_x < lower_x[low]
+        if not before.any():
+            return None
         bounds = (lower_y[low] - upper_y[before]) / (lower_x[low] - upper_x[before])
         high = int(bounds.argmax())
         behind = lower_x > upper_x[high]
+        if not behind.any():
+            return None
         bounds = (lower_y[behind] - upper_y[high]) / (lower_x[behind] - upper_x[high])
         low = int(np.flatnonzero(behind)[bounds.argmax()])
         if not bounds.max() > slope:
@@ -246,7 +250,7 @@ def _least_slope(
 ) -> float:
     """Return the least slope that keeps a line through the pivot below the upper side on its left."""
     run = pivot_x - tube.x[start:pivot]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         slopes = (pivot_y - tube.upper[start:pivot]) / run
     least = float(slopes.max(where=run > 0, initial=-np.inf))
     if last is None or last.contact >= pivot_x:

@@ -25,6 +25,18 @@ With 20,000 normal samples on [-8, 8] and 8 or 16 segments of gelu, silu, tanh a
 """
 KINK = 1e-4
 """Cells with less than this part of a function's bend are not halved."""
+WIDE = 4.0
+"""Domains wider than this times a function's own get nodes in every octave."""
+OCTAVES = 64
+USERS = 16
+"""Times the even cells of a catalogue's function that a user's callable is looked at with."""
+NEAREST = 2.0**-36
+"""Nodes are at least this part of their position apart."""
+SMOOTH = 1.1
+"""Halving a smooth function's cells changes the sum of their bends by less than this; noise doubles it."""
+STRAIGHT = 1e-4
+"""Bends whose sum is less than this part of the root of the values are rounding."""
+MOST_CELLS = 1 << 16
 GAUSS_NODES, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
@@ -85,13 +97,17 @@ class Mesh:
 
     @classmethod
     def build(cls, target: Target, cells: int = 64, share: float = 1 / 256, passes: int = 48) -> Mesh:
-        """Halve the cells that hold more than ``share`` of the bend until none does."""
-        nodes = np.linspace(target.lo, target.hi, cells + 1)
-        values = target.function(nodes)
+        """Halve the cells that hold more than ``share`` of the bend until none does.
+
+        Raises:
+            ValueError: If the function is not finite somewhere, or bends at every scale that was looked at.
+        """
+        nodes = _resolved(target, _first_nodes(target, cells))
+        values = _values(target, nodes)
         negligible = 0.0
         for _ in range(passes):
             middle = 0.5 * (nodes[:-1] + nodes[1:])
-            at_middle = target.function(middle)
+            at_middle = _values(target, middle)
             bend = _bend(target, values[:-1], at_middle, values[1:])
             # A kink holds all the bend that is left, so halving must end at a small part of the first.
             negligible = negligible or KINK * float(bend.sum())
@@ -121,6 +137,67 @@ class Mesh:
         share = even if total <= 0 else (1 - floor) * part / total + floor * even
         running = np.concatenate(([0.0], np.cumsum(share)))
         return np.asarray(running / running[-1])
+
+
+def _first_nodes(target: Target, cells: int) -> Array:
+    """Even cells; on a domain far wider than where the function lives, also cells there and in every octave.
+
+    A bend that lies inside one even cell would never be found: gelu bends within 16 of a domain of +-1e6.
+    """
+    lo, hi = target.lo, target.hi
+    even = np.linspace(lo, hi, cells + 1)
+    home = target.function.domain
+    if home == (lo, hi):  # a user's callable, of which nothing is known
+        even = np.linspace(lo, hi, USERS * cells + 1)
+    elif hi - lo <= WIDE * (home[1] - home[0]):
+        return even
+    largest = max(abs(lo), abs(hi))
+    octaves = largest * 2.0 ** -np.arange(0, OCTAVES, 1 / 4)
+    marks = [np.linspace(*home, cells + 1), octaves, -octaves]
+    marks += [end + side * octaves for end in (lo, hi, *home) for side in (1, -1)]
+    nodes = np.unique(np.concatenate([even, *marks]))
+    nodes = nodes[(nodes >= lo) & (nodes <= hi)]
+    apart = np.diff(nodes) > NEAREST * np.abs(nodes[1:])
+    return np.concatenate([nodes[:1], nodes[1:-1][apart[:-1]], nodes[-1:]])
+
+
+def _resolved(target: Target, nodes: Array) -> Array:
+    """Halve all cells until halving adds no more bend: that of a smooth function is shared by the halves."""
+    given = nodes.size
+    while True:
+        halves = _halved(nodes)
+        quarters = 0.5 * (halves[:-1] + halves[1:])
+        values, between = _values(target, halves), _values(target, quarters)
+        whole = _bend(target, values[:-2:2], values[1::2], values[2::2]).sum()
+        parts = _bend(target, values[:-1], between, values[1:]).sum()
+        if parts <= SMOOTH * whole or parts <= STRAIGHT * _size(target, values):
+            known = target.function.domain != (target.lo, target.hi)
+            return nodes if nodes.size == given and known else _halved(halves)  # so that no peak is missed
+        if nodes.size > MOST_CELLS:
+            step = float(np.diff(nodes).max())
+            raise ValueError(
+                f"function = {target.function.name}: bends within {step:.2g} of x, at every scale that was "
+                "looked at: must be smooth where it does not jump, as noise or fast oscillation is not"
+            )
+        nodes = halves
+
+
+def _halved(nodes: Array) -> Array:
+    return np.sort(np.concatenate([nodes, 0.5 * (nodes[:-1] + nodes[1:])]))
+
+
+def _size(target: Target, values: Array) -> float:
+    return float(np.sqrt(np.abs(values).max() / target.scale(values).max()))
+
+
+def _values(target: Target, x: Array) -> Array:
+    values = target.function(x)
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise ValueError(
+            f"function = {target.function.name}: not finite at x = {x[~finite][0]:g} in the domain"
+        )
+    return values
 
 
 @lru_cache(maxsize=128)

@@ -1,9 +1,9 @@
 """Periodic functions: the input less the nearest multiple of the period, and a table of one period.
 
-The reduction costs a multiply and a rounding to a whole number of periods q, and two multiply-adds, x - q high
-- q low: the period's upper digits are so few that q times them is exact in float32 (Cody and Waite, Software
-Manual for the Elementary Functions, 1980), which leaves the angle as exact as x itself up to |x| of 8,000. In
-fixed point it is as exact as the step of x's word.
+The reduction costs a multiply and a rounding to a whole number of periods q, and two multiply-adds that take
+q high and q low from x. The upper part of the period has so few digits that q times it is exact in float32
+(Cody and Waite, Software Manual for the Elementary Functions, 1980), which leaves the angle as exact as x
+itself up to |x| of 8,000. In fixed point it is as exact as the step of x's word.
 """
 
 import math
