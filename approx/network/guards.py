@@ -72,15 +72,3 @@ def _whole(side: Any) -> Any:
     """The integer factor of a product; 1 of a sum."""
     return next((f for f in sympy.Mul.make_args(side) if isinstance(f, sympy.Integer)), sympy.Integer(1))
 
-
-def unbacked(graph: fx.Graph) -> fx.Node | None:
-    """The first node with a size that depends on values, which no input's shape gives."""
-    for node in graph.nodes:
-        values = node.meta.get("val")
-        parts = values if isinstance(values, list | tuple) else [values]
-        sizes: list[Any] = [n for part in parts if isinstance(part, torch.Tensor) for n in part.shape]
-        sizes += [part for part in parts if isinstance(part, torch.SymInt)]
-        if any(isinstance(n, torch.SymInt) and not n.node.has_hint() for n in sizes):
-            found: fx.Node = node
-            return found
-    return None

@@ -63,12 +63,17 @@ def on_host(node: fx.Node) -> bool:
 
 def is_choice(target: Any, inputs: list[fx.Node]) -> bool:
     """Whether the integers or the mask that an op gives are made of words, beyond their shapes."""
-    return target not in SHAPE_ONLY and any(is_computed(n) or _is_data(n) for n in inputs)
+    return target not in SHAPE_ONLY and any(is_computed(n) or _is_data(n) or _is_word(n) for n in inputs)
 
 
 def _is_data(node: fx.Node) -> bool:
     """Whether a node holds words of a float input."""
     return is_float(node.meta.get("val")) and reads_input(node) and _holds_data(node)
+
+
+def _is_word(node: fx.Node) -> bool:
+    """Whether a node holds floats that the accelerator made of masks: 1 - mask, or the degrees of a graph."""
+    return node.op in ("call_function", "call_module") and is_float(node.meta.get("val")) and not on_host(node)
 
 
 def _is_mask_work(node: fx.Node) -> bool:
@@ -86,6 +91,7 @@ def is_computed(node: fx.Node) -> bool:
         inputs = node.all_input_nodes
         node.meta["is_computed"] = node.target not in SHAPE_ONLY and (
             any(is_computed(n) for n in inputs)
+            or (not is_float(node.meta.get("val")) and any(_is_word(n) for n in inputs))
             or (_is_arithmetic(node) and reads_input(node) and any(_holds_data(n) for n in inputs))
         )
     return bool(node.meta["is_computed"])

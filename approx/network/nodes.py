@@ -55,6 +55,13 @@ def shape(node: fx.Node) -> torch.Size:
     return size
 
 
+def example_size(size: Any) -> int:
+    """A size as a number: of a free one, that of the example; torch takes nothing for decided by it."""
+    if not isinstance(size, torch.SymInt):
+        return int(size)
+    return int(size.node.expr.xreplace(size.node.shape_env.backed_var_to_val))
+
+
 def dtype(node: fx.Node) -> torch.dtype:
     """Type of the node's elements."""
     kind: torch.dtype = node.meta["val"].dtype

@@ -13,13 +13,14 @@ from approx.machine.sizes import InputSizes, holds
 from approx.network.axes import FreeAxes, at_least_two, batch_candidates, stated_axes
 from approx.network.batch import free_symbols, independent, reaches_results, sizes_of, symbols_of
 from approx.network.builder import UnsupportedOperator
+from approx.network.chosen import Most, chosen_sizes
 from approx.network.call import Arguments, Call, ExampleInputs
 from approx.network.dims import Place, check_free, conditions, places
 from approx.network.export import Exported, export
 from approx.network.expressions import Names, no_special_sizes
-from approx.network.guards import examples_of, input_sizes, unbacked
+from approx.network.guards import examples_of, input_sizes
+from approx.network.instructions import Sizes
 from approx.network.legalize import Legalized, legalize
-from approx.network.nodes import label
 from approx.network.program import MatrixProgram
 from approx.network.single import same_program
 
@@ -87,12 +88,7 @@ def _traced(model: nn.Module, arguments: Arguments, axes: FreeAxes, joined: bool
     exported.shape_env.frozen = False  # what rules decide by a free size is a guard as well
     with no_special_sizes():
         legal = legalize(exported)
-    if node := unbacked(legal.graph_module.graph):
-        raise UnsupportedOperator(
-            f"op {node.target} at {label(node)}: the size of its result depends on values; a size that "
-            "follows from the inputs' shapes would be supported"
-        )
-    return _Traced(model, exported, legal)
+    return _Traced(model, exported, legal, chosen_sizes(legal.graph_module.graph))
 
 
 @dataclass(frozen=True)
@@ -102,6 +98,7 @@ class _Traced:
     model: nn.Module
     exported: Exported
     legal: Legalized
+    chosen: Most
 
     @property
     def graph(self) -> fx.Graph:
@@ -193,6 +190,11 @@ class _Traced:
         call = Call(
             self.exported.arguments, self.exported.returned, sizes, self.legal.state, self.legal.written
         )
+        names |= {s: f"chosen{i or ''}" for i, s in enumerate(self.chosen)}
+        examples |= {s: Sizes(examples).size(most) for s, most in self.chosen.items()}
+        self.exported.shape_env.backed_var_to_val.update(
+            {s: sympy.Integer(examples[s]) for s in self.chosen}
+        )  # what rules of fixed point take for the example's
         return MatrixProgram(self.legal.graph_module, call, names, examples, batch, fixed)
 
 

@@ -12,7 +12,7 @@ from approx.network.fixed.plan import Step
 from approx.network.fixed.planner import Planner, rule
 from approx.network.fixed.rules import ACCUMULATING, move
 from approx.network.fixed.words import Word
-from approx.network.nodes import arguments, aten, shape
+from approx.network.nodes import arguments, aten, example_size, shape
 
 _WIDEST = 15
 """Digits of the whole numbers that a sum or product of words may meet; indices of longer axes have more."""
@@ -49,7 +49,7 @@ def without_digits(p: Planner, node: fx.Node) -> Step:
 def accumulated(p: Planner, node: fx.Node) -> Step:
     """Exact sums of words brought to the result's word, saturated."""
     _, dim, _, source = arguments(node)[:4]
-    terms = 1 + int(shape(source)[dim])
+    terms = 1 + example_size(shape(source)[dim])
     step = Step(p.word(node))
     return Step(step.word, largest=p.need(node, terms, float(terms * step.word.limit)))
 
