@@ -14,10 +14,16 @@ from torch import nn
 _WEIGHTS = ("gate_up_proj", "up_proj")
 
 
+_LIBRARY = {None, "eager", "batched_mm", "grouped_mm", "deepgemm", "sonicmoe"}
+"""The ways of transformers itself; another one that was registered is left alone."""
+
+
 def make_dense(model: nn.Module) -> None:
     """Let every mixture of experts of transformers inside `model` compute densely; changes it in place."""
     for module in model.modules():
-        if all(hasattr(module, name) for name in ("has_gate", "is_transposed", "down_proj", "num_experts")):
+        way = getattr(getattr(module, "config", None), "_experts_implementation", None)
+        named = ("has_gate", "is_transposed", "down_proj", "num_experts")
+        if way in _LIBRARY and all(hasattr(module, name) for name in named):
             module.forward = MethodType(_dense, module)
 
 

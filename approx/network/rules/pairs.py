@@ -284,12 +284,19 @@ def irfft(b: Builder, x: Pair, n: int | None = None, dim: int = -1, norm: str | 
     return b.sub(b.along(re, dim, cos * twice), b.along(im, dim, sin * twice))
 
 
-def _several(last: Callable[..., Any], others: Callable[..., Any], first: bool) -> Callable[..., Any]:
+def _several(
+    last: Callable[..., Any],
+    others: Callable[..., Any],
+    first: bool,
+    ends: Sequence[int] | None = (-2, -1),
+) -> Callable[..., Any]:
     """A transform of several axes, one after another; the real one is the first or the last of them."""
 
     def rewrite(
-        b: Builder, x: Any, s: Any = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+        b: Builder, x: Any, s: Any = None, dim: Sequence[int] | None = ends, norm: str | None = None
     ) -> Any:
+        if dim is None:  # as many of the last axes as there are sizes, else all
+            dim = range(-len(s or shape(x.real if isinstance(x, Pair) else x)), 0)
         sizes = [None] * len(dim) if s is None else list(s)
         *rest, end = list(zip(sizes, dim, strict=True))
         x = last(b, x, end[0], end[1], norm) if first else x
@@ -305,3 +312,8 @@ rule(aten.fft_fft2.default)(_several(fft, fft_of_pair, first=True))
 paired(aten.fft_fft2.default)(_several(fft_of_pair, fft_of_pair, first=True))
 paired(aten.fft_ifft2.default)(_several(ifft, ifft, first=True))
 paired(aten.fft_irfft2.default)(_several(irfft, ifft, first=False))
+rule(aten.fft_rfftn.default)(_several(rfft, fft_of_pair, True, None))
+rule(aten.fft_fftn.default)(_several(fft, fft_of_pair, True, None))
+paired(aten.fft_fftn.default)(_several(fft_of_pair, fft_of_pair, True, None))
+paired(aten.fft_ifftn.default)(_several(ifft, ifft, True, None))
+paired(aten.fft_irfftn.default)(_several(irfft, ifft, False, None))
