@@ -1,7 +1,7 @@
 """Sizes that the host finds by choosing: the edges of a graph that are no loops, the tokens that are no padding.
 
-torch gives such a size a symbol without a value. A program serves any value of it, as the host counts what it
-chose at each call; a workload counts the most there can be, everything chosen.
+torch gives such a size a symbol without a value. A program serves any value of it, as the host counts what
+it chose at each call; a workload counts the most there can be, everything chosen.
 """
 
 from typing import Any

@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Any
 
 import sympy
-import torch
 from torch import fx
 from torch.utils._sympy.numbers import int_oo
 
@@ -71,4 +70,3 @@ def _divided(condition: Any) -> Any:
 def _whole(side: Any) -> Any:
     """The integer factor of a product; 1 of a sum."""
     return next((f for f in sympy.Mul.make_args(side) if isinstance(f, sympy.Integer)), sympy.Integer(1))
-

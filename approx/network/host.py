@@ -73,7 +73,9 @@ def _is_data(node: fx.Node) -> bool:
 
 def _is_word(node: fx.Node) -> bool:
     """Whether a node holds floats that the accelerator made of masks: 1 - mask, or the degrees of a graph."""
-    return node.op in ("call_function", "call_module") and is_float(node.meta.get("val")) and not on_host(node)
+    return (
+        node.op in ("call_function", "call_module") and is_float(node.meta.get("val")) and not on_host(node)
+    )
 
 
 def _is_mask_work(node: fx.Node) -> bool:

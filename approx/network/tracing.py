@@ -13,8 +13,8 @@ from approx.machine.sizes import InputSizes, holds
 from approx.network.axes import FreeAxes, at_least_two, batch_candidates, stated_axes
 from approx.network.batch import free_symbols, independent, reaches_results, sizes_of, symbols_of
 from approx.network.builder import UnsupportedOperator
-from approx.network.chosen import Most, chosen_sizes
 from approx.network.call import Arguments, Call, ExampleInputs
+from approx.network.chosen import Most, chosen_sizes
 from approx.network.dims import Place, check_free, conditions, places
 from approx.network.export import Exported, export
 from approx.network.expressions import Names, no_special_sizes

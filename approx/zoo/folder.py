@@ -21,6 +21,11 @@ def is_one(path: str) -> bool:
     return (Path(path) / CONFIG).is_file()
 
 
+def contents(path: str) -> str:
+    """Return what the folder's configuration states."""
+    return (Path(path) / CONFIG).read_text(encoding="utf-8")
+
+
 def network(path: str) -> FullSize:
     """Return the network that a folder's configuration describes.
 

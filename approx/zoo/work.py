@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from approx.zoo.table import find
+from approx.zoo import folder
+from approx.zoo.table import NETWORKS, find
 
 if TYPE_CHECKING:
     from accel_models import Workload
@@ -38,12 +39,14 @@ def workload(
             raise ValueError(f"{field} = {value}: must be an integer of at least 1")
     if phase is not None and phase not in network.phases:
         raise ValueError(f"phase = {phase}: must be one of {', '.join(network.phases)} for {name}")
-    program = _program(name, size or network.size, batch, phase or network.first)
+    stated = folder.contents(name) if name not in NETWORKS else ""
+    program = _program(name, stated, size or network.size, batch, phase or network.first)
     return program.workload(batch, approximation)
 
 
 @lru_cache(maxsize=4)
-def _program(name: str, size: int, batch: int, phase: str) -> MatrixProgram:
+def _program(name: str, stated: str, size: int, batch: int, phase: str) -> MatrixProgram:
+    """The traced network; what a folder's configuration states is part of what it is remembered by."""
     import torch
 
     from approx.network import trace

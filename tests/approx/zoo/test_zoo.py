@@ -192,3 +192,10 @@ def test_other_state_than_keys_and_values_has_no_decode_step(folder):
 def test_networks_describe_themselves():
     assert zoo.find("llama-3.2-1b").describe(phase="decode") == "Llama-3.2-1B, 2048 tokens, decode"
     assert zoo.find("resnet50").describe(192, "whole") == "ResNet-50, 192 x 192"
+
+
+def test_experts_serve_an_even_load(folder):
+    values = llama(num_local_experts=4, num_experts_per_tok=2)
+    values |= {"architectures": ["MixtralForCausalLM"], "model_type": "mixtral"}
+    macs = [zoo.workload(folder(**values | {"intermediate_size": n}), 8).macs for n in (24, 32)]
+    assert macs[1] - macs[0] == 2 * 8 * 2 * 3 * 16 * 8  # layers, tokens, chosen, matrices, widths
