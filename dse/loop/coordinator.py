@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from copy import copy
@@ -73,6 +74,7 @@ class Coordinator:
         self._scores: dict[str, Figures] = {}
         self._evaluated: set[str] = set()
         self._waiting: dict[Scoring, tuple[str, list[Evaluation]]] = {}
+        self._queue: deque[tuple[str, list[Evaluation], float]] = deque()
         self._started = self._ended = 0
         self._on_trial: Callable[[], None] = lambda: None
         self._learn(trials)
@@ -92,8 +94,8 @@ class Coordinator:
         with self._interruption.held(), Recorder(self._kept) as self._recorder:
             for found in self._unfinished():
                 self._begin(found)
-            while self._started < evaluations or self._waiting:
-                while self._started < evaluations and len(self._waiting) < self._executor.slots:
+            while self._started < evaluations or self._waiting or self._queue:
+                while self._started < evaluations and self._under_way < self._most:
                     if not self._propose():
                         evaluations = self._started  # exhausted
                     self._interruption.check()
@@ -101,6 +103,16 @@ class Coordinator:
                 self._recorder.check()
                 self._interruption.check()
         return self._ended
+
+    @property
+    def _under_way(self) -> int:
+        return len(self._waiting) + len(self._queue)
+
+    @property
+    def _most(self) -> int:
+        """One more than there are workers, so that none waits for a proposal; a worker alone waits."""
+        slots = self._executor.slots
+        return slots + (slots > 1)
 
     # What is proposed
 
@@ -137,11 +149,17 @@ class Coordinator:
         if key in self._scores:
             self._scored(found, self._scores[key], share)
             return
-        for waited, others in self._waiting.values():
+        under_way = (*self._waiting.values(), *((waited, others) for waited, others, _ in self._queue))
+        for waited, others in under_way:
             if waited == key:
                 others.append(found)
                 return
-        self._submit(key, [found], share)
+        self._queue.append((key, [found], share))
+        self._submit_queued()
+
+    def _submit_queued(self) -> None:
+        while self._queue and len(self._waiting) < self._executor.slots:
+            self._submit(*self._queue.popleft())
 
     def _submit(self, key: str, found: list[Evaluation], share: float) -> None:
         job = Job(
@@ -165,12 +183,14 @@ class Coordinator:
 
     def _collect(self) -> None:
         """Wait for a score, and take in all that there are."""
+        self._submit_queued()
         if not self._waiting:
             return
         with self._interruption.at_once():
             done, _ = wait(self._waiting, timeout=LOOK_S, return_when=FIRST_COMPLETED)
         for future in [future for future in self._waiting if future in done]:
             key, found = self._waiting.pop(future)
+            self._submit_queued()  # before anything else, so that no worker waits
             share = self._space.config.search.subset if found[0].quick is None else 1.0
             error = CancelledError() if future.cancelled() else future.exception()
             if error is not None and self._executor.lost(error):
@@ -190,7 +210,8 @@ class Coordinator:
         """Submit again what a lost worker was scoring, a few times."""
         found[0].losses += 1
         if found[0].losses < MOST_LOSSES:
-            self._submit(key, found, share)
+            self._queue.appendleft((key, found, share))
+            self._submit_queued()
             return
         why = f"{MOST_LOSSES} workers were lost while they scored it: killed, or out of memory"
         for own in found:
