@@ -1,4 +1,4 @@
-"""Sizes that the host finds by choosing: the edges of a graph that are no loops, the tokens that are no padding.
+"""Sizes that the host finds by choosing: the edges of a graph that are no loops, the words of no padding.
 
 torch gives such a size a symbol without a value. A program serves any value of it, as the host counts what
 it chose at each call; a workload counts the most there can be, everything chosen.

@@ -45,7 +45,7 @@ def workload(
 
 
 @lru_cache(maxsize=4)
-def _program(name: str, stated: str, size: int, batch: int, phase: str) -> MatrixProgram:
+def _program(name: str, _stated: str, size: int, batch: int, phase: str) -> MatrixProgram:
     """The traced network; what a folder's configuration states is part of what it is remembered by."""
     import torch
 
