@@ -43,7 +43,7 @@ class ConvertedNetwork:
         self.sites = {site.name: site.function for site in program.sites if not site.exact}
         self.errors = CalibratedErrors(self._converted, self.sites)
         self.original = self._evaluator.original.figures
-        _check_metrics(config, self.original)
+        check_metrics(config, self.original)
         self.certificate = _plain(program.certificate())
         tests = [(batch.inputs, batch.targets) for batch in task.test_batches()]
         self.fingerprint = fingerprint(program.graph_module.code, model.state_dict(), batches, tests, code())
@@ -140,7 +140,7 @@ def _load_task(config: StudyFile) -> Any:
         raise UserError(f"[task] name = {json.dumps(config.task.name)}: {reason}") from None
 
 
-def _check_metrics(config: StudyFile, original: Figures) -> None:
+def check_metrics(config: StudyFile, original: Figures) -> None:
     """Refuse a metric of quality that the task does not have, such as the accuracy of embeddings."""
     wanted = [(f"[search] objectives = {json.dumps(f.name)}", f) for f in config.figures]
     wanted += [(f"[constraints] {c.figure.name}", c.figure) for c in config.limits]

@@ -6,7 +6,7 @@ import pytest
 
 import dse
 from dse.errors import UserError
-from dse.evaluate import _check_figures
+from dse.evaluate.converted import check_metrics
 from dse.metrics import HARDWARE
 from dse.study_file import parse
 
@@ -52,5 +52,5 @@ def test_its_results_are_written(embeddings):
 def test_an_objective_that_the_task_has_not_is_refused_in_a_line():
     config = parse('[search]\nobjectives = ["fidelity", "area_mm2"]\n[task]\nname = "minilm"')
     with pytest.raises(UserError, match=r'^\[search\] objectives = "fidelity": minilm has cosine$'):
-        _check_figures(config, {"cosine": 1.0})
-    _check_figures(config, {"fidelity": 1.0})
+        check_metrics(config, {"cosine": 1.0})
+    check_metrics(config, {"fidelity": 1.0})
