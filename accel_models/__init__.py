@@ -13,6 +13,7 @@ from accel_models.design import Design
 from accel_models.evaluation import Designs, evaluate, evaluate_many
 from accel_models.feasible import needs
 from accel_models.flow import OUTSIDE, Flow, Read
+from accel_models.mapped import accesses, map_gemm
 from accel_models.mapping import Loops, Mapping
 from accel_models.mapping_cost import ActionEnergies, evaluate_mapping
 from accel_models.presets import PRESETS
@@ -42,12 +43,14 @@ __all__ = [
     "Read",
     "Source",
     "Workload",
+    "accesses",
     "compare",
     "conv2d",
     "evaluate",
     "evaluate_many",
     "evaluate_mapping",
     "load_technology",
+    "map_gemm",
     "needs",
     "sources",
 ]

@@ -1,5 +1,7 @@
 """Convolutions as matrix products (im2col): rows are output positions, columns of A the window's words."""
 
+from dataclasses import replace
+
 from accel_models.checks import IntRange, refuse
 from accel_models.workload import Gemm
 
@@ -52,7 +54,10 @@ def conv2d(
     channels, m = in_channels // groups, batch * out[0] * out[1]
     k = channels * kernel[0] * kernel[1]
     distinct = min(batch * channels * used[0] * used[1], m * k)
-    return Gemm(m, out_channels // groups, k, name, groups, None if duplicate_reads else distinct)
+    plain = Gemm(m, out_channels // groups, k, name, groups)
+    if duplicate_reads:
+        return plain
+    return replace(plain, a_distinct=distinct, taps=kernel[0] * kernel[1])
 
 
 def _axis(size: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[int, int]:

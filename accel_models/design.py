@@ -45,6 +45,10 @@ class Design:
         parameter_buffer: Scratchpad of the piecewise-linear tables, bytes.
         parameter_copies: Copies of the parameter buffer, each read by one lane a cycle: lookups take no more
             elements a cycle than there are copies. None: one for every element of the diagonal, min(R, C).
+        accumulator_buffer: Memory of partial sums beside the array, bytes, as in Gemmini (Genc et al., DAC
+            2021) and the TPU: sums of ws and is live there and reach the output scratchpad once, as stored
+            words. None: sums live in the output scratchpad. An os array keeps its sums in its cells and has
+            no use for one.
         shared_buffer: One scratchpad for A, B and the result instead of three, bytes; the three are then
             unused.
         banks: Equal SRAM macros that make up each scratchpad. Energy an access is that of one macro, and of
@@ -65,6 +69,20 @@ class Design:
         dram: DRAM type, for energy.
         dram_bandwidth: Bytes a second, reads and writes together, in whole channels of the type, each with
             its background power and the area of its interface. The default is LPDDR4-3200 on 64 bits: four.
+        dram_latency: Seconds from a request to its data, waited for where nothing was asked for in time: at
+            the start, and at every tile with buffering = "single". Default 40.5 ns: LPDDR4-3200 (JESD209-4),
+            tRCD 18 ns, RL 28 clocks of 0.625 ns, 16 beats of 0.3125 ns; the controller's share is not in it.
+        dram_burst: Bytes of a burst; runs of addresses that are no multiple move whole bursts. Default 32:
+            LPDDR4's 16 beats on a channel of 16 bits (JESD209-4).
+        tile_cycles: Cycles to issue one tile. Default 80, derived: TPU v1 takes 10 to 20 cycles an
+            instruction (Jouppi et al., ISCA 2017, section 2), and a tile four of them (two reads, multiply,
+            write) at 20.
+        load_cycles: Cycles by which each load of a block of the stationary matrix holds up the array beyond
+            `fill`. Default 0: `fill` has what SCALE-Sim counts, or the TPU hides.
+        start: What is on chip when the first operation starts: "empty", nothing, so that the first tile's
+            operands are waited for; "loaded", as Timeloop and SCALE-Sim count.
+        mapping: What tiles and loop order of each GEMM are chosen for: "latency" (time, then energy),
+            "energy" (energy, then time) or "edp" (their product). See `accel_models.mapper`.
         hadamard: Which cells do element-wise multiply-adds: "diagonal", min(R, C) a cycle (ONE-SA, arXiv
             2402.00395), or "full", all R * C where operand_bandwidth feeds them.
         operand_bandwidth: Elements a cycle that the scratchpads can feed to element-wise work in "full";
@@ -93,6 +111,7 @@ class Design:
     output_buffer: int = _field(128 * KIB, _BUFFER)
     parameter_buffer: int = _field(4 * KIB, _BUFFER)
     parameter_copies: int | None = _field(None, IntRange(1, 1 << 20, optional=True))
+    accumulator_buffer: int | None = _field(None, replace(_BUFFER, optional=True))
     shared_buffer: int | None = _field(None, replace(_BUFFER, optional=True))
     banks: int = _field(1, IntRange(1, 1024))
     buffering: str = _field("double", Choice(("double", "buffet", "single")))
@@ -102,6 +121,12 @@ class Design:
     clock: float = _field(None, FloatRange(1e6, 1e10, "Hz", optional=True))
     dram: str = _field("LPDDR4", Choice(tuple(DRAMS)))
     dram_bandwidth: float = _field(25.6e9, FloatRange(1e6, 1e14, "bytes/s"))
+    dram_latency: float = _field(40.5e-9, FloatRange(0.0, 1e-3, "s"))
+    dram_burst: int = _field(32, IntRange(1, 4096, "bytes"))
+    tile_cycles: float = _field(80.0, FloatRange(0.0, 1e6, "cycles"))
+    load_cycles: float = _field(0.0, FloatRange(0.0, 1e6, "cycles"))
+    start: str = _field("empty", Choice(("empty", "loaded")))
+    mapping: str = _field("latency", Choice(("latency", "energy", "edp")))
     hadamard: str = _field("diagonal", Choice(("diagonal", "full")))
     operand_bandwidth: int | None = _field(None, IntRange(1, 1 << 20, "elements a cycle", optional=True))
     addressing: str = _field("comparator", Choice(("shift", "dyadic", "comparator")))
@@ -122,7 +147,9 @@ class Design:
         check_mac(self.technology, self.data_width, self.accumulator_bits)
         check_mac(self.technology, self.elementwise_width, self.accumulator_bits)
         three = ("input_buffer", "weight_buffer", "output_buffer")
-        for name in (*(three if self.shared_buffer is None else ("shared_buffer",)), "parameter_buffer"):
+        built: tuple[str, ...] = three if self.shared_buffer is None else ("shared_buffer",)
+        built += ("accumulator_buffer",) if self.accumulator_buffer is not None else ()
+        for name in (*built, "parameter_buffer"):
             check_sram(self.technology, name, getattr(self, name), self.banks)
 
     @property

@@ -62,7 +62,9 @@ class Kinds:
         read = sorted(_read)
         self._columns = {name: t[name] for name in read if name not in _FIGURES}
         self._figures = {name: getattr(h, name) for name in read if name in _FIGURES}
-        self._rows, self.places = _kinds(t.size, [*self._columns.values(), *self._figures.values()])
+        self._refused = t.refused
+        refused = [t.refused] if (t.refused != "").any() else []
+        self._rows, self.places = _kinds(t.size, [*self._columns.values(), *self._figures.values(), *refused])
         self.size = len(self._rows)
 
     def part(self, start: int, stop: int) -> tuple[DesignTable, Any]:
@@ -70,7 +72,7 @@ class Kinds:
         rows = self._rows[start:stop]
         columns = _Columns({name: values[rows] for name, values in self._columns.items()})
         figures = {name: _mapped(lambda part: part[rows], values) for name, values in self._figures.items()}
-        return DesignTable(columns, len(rows)), _Figures(**figures)
+        return DesignTable(columns, len(rows), self._refused[rows]), _Figures(**figures)
 
 
 def _kinds(size: int, values: list[Any]) -> tuple[Rows, Rows]:

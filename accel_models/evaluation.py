@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from accel_models.backends import BACKENDS
-from accel_models.backends.analytic import ManyDesigns
+from accel_models.backends.analytic import ManyDesigns, Mappings, evaluate_one
 from accel_models.checks import Choice, refuse
 from accel_models.cost import CostReport
 from accel_models.design import Design
+from accel_models.sound import sound
 from accel_models.table import from_designs, from_frame
 from accel_models.workload import Workload
 
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def evaluate(design: Design, workload: Workload, backend: str = "analytic", **options: Any) -> CostReport:
+def evaluate(
+    design: Design,
+    workload: Workload,
+    backend: str = "analytic",
+    *,
+    mappings: Mappings | None = None,
+    **options: Any,
+) -> CostReport:
     """Return what a workload costs on a design.
 
     Args:
         design: The accelerator.
         workload: What to run.
         backend: "analytic", our own model, or "timeloop", which must be installed.
+        mappings: The `Mapping` of each of the workload's GEMMs, instead of those that the model chooses; with
+            "analytic" alone. Whether tiles fit is their maker's business.
         **options: Of the backend; those of "timeloop" are the parameters of
             `accel_models.backends.timeloop.evaluate`, for example mapper=True.
 
@@ -39,7 +49,11 @@ def evaluate(design: Design, workload: Workload, backend: str = "analytic", **op
     _check_workload(workload)
     if not isinstance(design, Design):
         raise refuse("design", repr(design), "a Design")
-    return BACKENDS[backend].evaluate(design, workload, **options)
+    if mappings is None:
+        return BACKENDS[backend].evaluate(design, workload, **options)
+    if backend != "analytic":
+        raise refuse("mappings", "(a dict)", f"left out with backend = {backend}")
+    return evaluate_one(design, workload, mappings)
 
 
 class Designs:
@@ -52,7 +66,7 @@ class Designs:
         designs: Designs, or a DataFrame whose columns are Design fields; missing columns take the defaults.
 
     Raises:
-        ValueError: If a value is not allowed in any design, or there is no design.
+        ValueError: If a column is no field of a Design, or there is no design.
     """
 
     def __init__(self, designs: "pd.DataFrame | Sequence[Design]") -> None:
@@ -67,14 +81,10 @@ class Designs:
                 if not isinstance(design, Design):
                     raise refuse("designs", repr(design), "Design values")
             table, self._index = from_designs(designs), pd.RangeIndex(len(designs))
-        self._many = ManyDesigns(table)
+        self._many = ManyDesigns(sound(table))
 
     def evaluate(self, workload: Workload) -> "pd.DataFrame":
-        """Return what `evaluate_many` does.
-
-        Raises:
-            ValueError: If the process of a design has no figure for its widths or scratchpads.
-        """
+        """Return what `evaluate_many` does."""
         import pandas as pd
 
         _check_workload(workload)
@@ -85,14 +95,15 @@ def evaluate_many(designs: "pd.DataFrame | Sequence[Design]", workload: Workload
     """Return the totals of `evaluate` for many designs, a row a design, under the designs' own index.
 
     Columns: the totals of CostReport, `energy_<component>_j`, `area_<component>_mm2` and `reason`: empty, or
-    why the design cannot run the workload, and then every figure is NaN.
+    why the design cannot run the workload, has a value that is not allowed, or no figures in its process;
+    then every figure is NaN.
 
     Args:
         designs: Designs, or a DataFrame whose columns are Design fields; missing columns take the defaults.
         workload: What to run.
 
     Raises:
-        ValueError: If a value is not allowed in any design, or there is no design.
+        ValueError: If a column is no field of a Design, or there is no design.
     """
     _check_workload(workload)
     return Designs(designs).evaluate(workload)

@@ -32,7 +32,7 @@ def needs(workload: Workload) -> dict[str, Any]:
 
 def reasons(workload: Workload, t: DesignTable, h: Hardware) -> list[str]:
     """Return a line a design: why it cannot run the workload, or an empty string."""
-    found = [""] * t.size
+    found: list[str] = t.refused.tolist()
     for check in (_clock, _part, _tiles, _tables, _addressing):
         for row, reason in check(workload, t, h).items():
             found[row] = found[row] or reason

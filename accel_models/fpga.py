@@ -81,9 +81,11 @@ def _block_rams(t: DesignTable, lanes: FloatArray, copies: FloatArray, bits: Bit
     }
     apart = sum(_blocks(t, t[f"{name}_buffer"], width) for name, width in rows.items())
     together = _blocks(t, np.nan_to_num(t["shared_buffer"]), sum(rows.values(), np.zeros(t.size)))
+    sums = _blocks(t, np.nan_to_num(t["accumulator_buffer"]), t["cols"] * bits.sum)
+    sums = np.where(np.isnan(t["accumulator_buffer"]), 0.0, sums)
     table = np.maximum(ceil_div(t["parameter_buffer"], _BRAM_BYTES), ceil_div(2 * bits.word, _BRAM_BITS))
     tables = np.where(t["parameter_buffer"] <= _SMALL, 0.0, copies * table)
-    return np.asarray(np.where(t.shared, together, apart) + tables, dtype=np.float64)
+    return np.asarray(np.where(t.shared, together, apart) + sums + tables, dtype=np.float64)
 
 
 def _blocks(t: DesignTable, size: FloatArray, width: FloatArray) -> FloatArray:

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from accel_models import fpga, prices
 from accel_models.design import elementwise_width
-from accel_models.table import DesignTable, FloatArray, options
+from accel_models.table import BoolArray, DesignTable, FloatArray, options
 from accel_models.technology import check_mac, check_sram, dram_pj_per_byte, load_technology
 
-BUFFERS = ("input", "weight", "output", "parameter")
+BUFFERS = ("input", "weight", "output", "parameter", "accumulator")
+ROW_BYTES = 8
+"""Bytes of a row of a scratchpad: what is left over of a size is not used."""
 MULTIPLEXER = 1.862 / 4.256
 """Area of a bit of a two-way multiplexer over that of a full adder: MUX2_X1 and FA_X1 of the NanGate 45 nm
 Open Cell Library (2008), um2; taken for its leakage too (assumption)."""
@@ -27,6 +29,8 @@ class Hardware:
         element: Bytes of a stored word, which element-wise work uses.
         partial: Bytes of a partial sum.
         usable: Bytes that tiles can fill of the input, weight and output scratchpads; a shared one in each.
+        apart: Whether partial sums live in accumulators.
+        sums: Bytes that tiles of partial sums can fill, there or in the output scratchpad.
         read_pj: pJ a byte read, by scratchpad name.
         write_pj: pJ a byte written, by scratchpad name.
         mac_pj: pJ a multiply-add of operands.
@@ -49,6 +53,8 @@ class Hardware:
     element: FloatArray
     partial: FloatArray
     usable: tuple[FloatArray, FloatArray, FloatArray]
+    apart: BoolArray
+    sums: FloatArray
     read_pj: dict[str, FloatArray]
     write_pj: dict[str, FloatArray]
     mac_pj: FloatArray
@@ -115,7 +121,9 @@ def derive(t: DesignTable) -> Hardware:
         word=word,
         element=element,
         partial=partial,
-        usable=_usable(t),
+        usable=(usable := _usable(t)),
+        apart=(apart := ~np.isnan(t["accumulator_buffer"]) & ~t.is_("dataflow", "os")),
+        sums=np.where(apart, _accumulators(t, usable[2], partial, element), usable[2]),
         read_pj={name: figures[0] * volts**2 for name, figures in sram.items()},
         write_pj={name: figures[1] * volts**2 for name, figures in sram.items()},
         mac_pj=mac[0] * volts**2,
@@ -142,14 +150,27 @@ def accumulator_bytes(t: DesignTable) -> FloatArray:
 
 def buffer_sizes(t: DesignTable, name: str) -> FloatArray:
     """Return the bytes of the scratchpad in a role; a shared one plays input, weight and output."""
-    shared = t.shared & (name != "parameter")
-    return np.asarray(np.where(shared, t["shared_buffer"], t[f"{name}_buffer"]), dtype=np.float64)
+    shared = t.shared & (name not in ("parameter", "accumulator"))
+    return np.asarray(
+        np.where(shared, t["shared_buffer"], np.nan_to_num(t[f"{name}_buffer"])), dtype=np.float64
+    )
 
 
 def _usable(t: DesignTable) -> tuple[FloatArray, FloatArray, FloatArray]:
-    share = np.where(t.is_("buffering", "double"), 0.5, 1.0)
-    input_, weight, output = (np.floor(buffer_sizes(t, name) * share) for name in BUFFERS[:3])
+    input_, weight, output = (_room(t, name) for name in BUFFERS[:3])
     return input_, weight, output
+
+
+def _room(t: DesignTable, name: str, row: FloatArray | float = ROW_BYTES) -> FloatArray:
+    """Return the bytes of a scratchpad that tiles can fill: whole rows, half of them if double-buffered."""
+    share = np.where(t.is_("buffering", "double"), 0.5, 1.0)
+    return np.asarray(np.floor(np.floor(buffer_sizes(t, name) / row) * row * share), dtype=np.float64)
+
+
+def _accumulators(t: DesignTable, output: FloatArray, partial: FloatArray, element: FloatArray) -> FloatArray:
+    """Return the bytes of sums that tiles can fill: results must fit the output scratchpad."""
+    results = np.where(t.shared, np.inf, np.floor(output / element) * partial)
+    return np.minimum(_room(t, "accumulator"), results)
 
 
 def _lanes(t: DesignTable) -> FloatArray:
@@ -239,11 +260,11 @@ def _sram(
                 check_sram(
                     technology, f"{name}_buffer", int(buffer_sizes(t, name)[row]), int(t["banks"][row])
                 )
-            found[:, where] = sram.at(macro[where])
-            whole[where] = sram.at(np.minimum(buffer_sizes(t, name)[where], sram.size[-1]))[2]
+            found[:, where] = sram.at(np.maximum(macro[where], 1.0))
+            whole[where] = sram.at(np.clip(buffer_sizes(t, name)[where], 1.0, sram.size[-1]))[2]
     control = np.where(t.is_("buffering", "buffet") & (name != "parameter"), prices.BUFFET, 1.0)
     wire = prices.wire_pj(t, count, found[2] * count)
-    built = count * ~(t.shared & (name in ("weight", "output")))
+    built = count * ~(t.shared & (name in ("weight", "output"))) * (buffer_sizes(t, name) > 0)
     # CACTI's areas do not grow evenly: macros take no less than one of all their bytes would.
     routed = prices.routing(count) * np.where(count > 1, np.maximum(found[2] * count, whole), found[2])
     area = routed * control * (built > 0)

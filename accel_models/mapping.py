@@ -11,6 +11,12 @@ from accel_models.checks import IntRange, refuse
 
 DIMENSIONS = ("M", "N", "K")
 INDEXED_BY = {"A": "MK", "B": "KN", "Z": "MN"}
+STATIONARY = {"ws": "B", "os": "Z", "is": "A"}
+"""The matrix that cells keep, by dataflow."""
+ON_COLS, ON_ROWS = {"ws": "N", "os": "N", "is": "M"}, {"ws": "K", "os": "M", "is": "K"}
+"""The dimension along each side of the array, by dataflow."""
+INSIDE = {"ws": "NKM", "os": "MNK", "is": "MKN"}
+"""Loops between a scratchpad and the array, outermost first: what streams past the cells goes inside."""
 _FACTOR = IntRange(1, 10**9)
 
 
@@ -69,7 +75,27 @@ class Mapping:
         """Return the extent that the loops cover along a dimension."""
         return math.prod(level.bound(dimension) for level in (self.dram, self.buffer, self.spatial))
 
+    def tile(self, dimension: str) -> int:
+        """Return the extent of a tile along a dimension."""
+        return self.buffer.bound(dimension) * self.spatial.bound(dimension)
+
+    def times(self, matrix: str, *, to_cells: bool = False) -> int:
+        """Return how often the whole of a matrix passes from DRAM, or from a scratchpad to cells.
+
+        The loops that it ignores count, outside its innermost loop of more than one step.
+        """
+        nest = self.dram.nest() + (self.buffer.nest() if to_cells else [])
+        last = max((i for i, (d, b) in enumerate(nest) if d in INDEXED_BY[matrix] and b > 1), default=-1)
+        return math.prod(bound for d, bound in nest[: last + 1] if d not in INDEXED_BY[matrix])
+
+    def check_covers(self, m: int, n: int, k: int) -> None:
+        """Raise ValueError unless the loops cover a GEMM, with no tile to spare."""
+        for dimension, size in zip(DIMENSIONS, (m, n, k), strict=True):
+            covered = self.padded(dimension)
+            if not size <= covered < size + covered // self.dram.bound(dimension):
+                raise refuse(f"mapping along {dimension}", covered, f"{size}, or less than one tile more")
+
     def tile_words(self) -> int:
         """Return the words of A, B and Z that the global buffer holds at once."""
-        m, n, k = (self.buffer.bound(d) * self.spatial.bound(d) for d in DIMENSIONS)
+        m, n, k = (self.tile(dimension) for dimension in DIMENSIONS)
         return m * k + k * n + m * n

@@ -149,10 +149,7 @@ def evaluate_mapping(
 
 
 def _check(gemm: Gemm, mapping: Mapping, buffer_words: int | None) -> None:
-    for dimension in DIMENSIONS:
-        size, covered = getattr(gemm, dimension.lower()), mapping.padded(dimension)
-        if not size <= covered < size + covered // mapping.dram.bound(dimension):
-            raise refuse(f"mapping along {dimension}", covered, f"{size}, or less than one tile more")
+    mapping.check_covers(gemm.m, gemm.n, gemm.k)
     if buffer_words is not None and mapping.tile_words() > buffer_words:
         raise refuse(
             "buffer_words", buffer_words, f"at least {mapping.tile_words()} to hold the mapping's tile"
@@ -166,16 +163,10 @@ class _Nest:
         self.mapping = mapping
         self.words = {"A": gemm.m * gemm.k, "B": gemm.k * gemm.n, "Z": gemm.m * gemm.n}
         self.share = {d: getattr(gemm, d.lower()) / mapping.padded(d) for d in DIMENSIONS}
-        self.outer, self.inner = mapping.dram.nest(), mapping.dram.nest() + mapping.buffer.nest()
-        self.steps = math.prod(bound for _, bound in self.inner)
+        self.steps = math.prod(bound for level in (mapping.dram, mapping.buffer) for _, bound in level.nest())
         self.all_cells = math.prod(bound for _, bound in mapping.spatial.nest())
         used = [d for d in DIMENSIONS if mapping.spatial.bound(d) > 1]
         self.cells = math.floor(self.all_cells * math.prod(self.share[d] for d in used) + 1e-9)
-
-    def times(self, matrix: str, nest: list[tuple[str, int]]) -> int:
-        """Return how often the whole matrix passes: the loops it ignores outside its innermost loop."""
-        last = max((i for i, (d, b) in enumerate(nest) if d in INDEXED_BY[matrix] and b > 1), default=-1)
-        return math.prod(bound for d, bound in nest[: last + 1] if d not in INDEXED_BY[matrix])
 
     def to_array(self, matrix: str) -> float:
         """Return words between buffer and array if cells keep nothing: one a cell and step, unless shared."""
@@ -191,16 +182,18 @@ class _Nest:
     def between(self, matrix: str) -> float:
         """Return words that cross from the buffer to the array, or back for Z."""
         kept = matrix == self.mapping.stationary
-        return self.words[matrix] * self.times(matrix, self.inner) if kept else self.to_array(matrix)
+        return (
+            self.words[matrix] * self.mapping.times(matrix, to_cells=True) if kept else self.to_array(matrix)
+        )
 
     def accesses(self) -> dict[str, dict[str, Accesses]]:
         """Return the counts by level and matrix."""
         dram, buffer, register = {}, {}, {}
         for matrix in "AB":
-            fetched = self.words[matrix] * self.times(matrix, self.outer)
+            fetched = self.words[matrix] * self.mapping.times(matrix)
             dram[matrix] = Accesses(reads=fetched)
             buffer[matrix] = Accesses(reads=self.between(matrix), fills=fetched)
-        first, written = self.words["Z"], self.words["Z"] * self.times("Z", self.outer)
+        first, written = self.words["Z"], self.words["Z"] * self.mapping.times("Z")
         summed = self.between("Z")
         dram["Z"] = Accesses(reads=written - first, updates=written)
         buffer["Z"] = Accesses(reads=summed - first, fills=written - first, updates=summed)

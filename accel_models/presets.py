@@ -49,5 +49,26 @@ PRESETS: dict[str, Design] = {
         fill="overlapped",
         technology="22nm",
     ),
+    # Gemmini as its generator builds it by default, and as the layers of DOSA were timed on it in RTL
+    # simulation (Genc et al., DAC 2021; Hong et al., MICRO 2023, data/firesim_test_data): 16 x 16 int8,
+    # weight stationary, 256 KiB of scratchpad for A and B, 64 KiB of 32-bit accumulators, each in halves; a
+    # DMA of 64-byte requests on a system bus of 128 bits, 16 bytes a cycle. tile_cycles and load_cycles are
+    # fitted to those timings (`benchmarks/gemmini.py`): issue of a tile by the Rocket core, and the entry of
+    # a fold's 16 rows of weights with what its two instructions cost.
+    "gemmini": Design(
+        rows=16,
+        cols=16,
+        dataflow="ws",
+        shared_buffer=256 * KIB,
+        accumulator_buffer=64 * KIB,
+        clock=1e9,
+        dram="DDR3",
+        dram_bandwidth=16e9,
+        dram_burst=64,
+        tile_cycles=1320.0,
+        load_cycles=32.6,
+        fill="none",
+        technology="22nm",
+    ),
 }
 """Designs by name."""

@@ -56,7 +56,7 @@ def dram_area(t: DesignTable) -> FloatArray:
 def macros(t: DesignTable, name: str, lanes: FloatArray) -> FloatArray:
     """Return the macros that make up a scratchpad: its banks, more where element-wise work needs the rows."""
     diagonal = np.minimum(t["rows"], t["cols"])
-    shared = t.shared & (name != "parameter")
+    shared = t.shared & (name not in ("parameter", "accumulator"))
     rows = np.where(shared | (name == "output"), ceil_div(lanes, diagonal), 1.0)
     return np.asarray(t["banks"] * rows * np.where(shared, 3.0, 1.0))
 

@@ -17,7 +17,7 @@ BoolArray = NDArray[np.bool_]
 class Split(NamedTuple):
     """Split X into p and Y into q tiles: minimise cost_p * p + cost_q * q under the capacities.
 
-    A tile x by y fits if x <= x_most, y <= y_most and w_x x + w_y y + w_xy x y <= room.
+    A tile x by y fits if x <= x_most, y <= y_most, x y <= xy_most and w_x x + w_y y + w_xy x y <= room.
     """
 
     cost_p: FloatArray
@@ -32,10 +32,11 @@ class Split(NamedTuple):
     w_y: FloatArray
     w_xy: FloatArray
     room: FloatArray
+    xy_most: FloatArray
 
     def take(self, index: NDArray[np.intp]) -> "Split":
         """Return the elements at an index."""
-        return Split(*(column[index] for column in self))
+        return Split(*(column.take(index) for column in self))
 
 
 def _tiles_y(s: Split, p: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -44,6 +45,7 @@ def _tiles_y(s: Split, p: FloatArray) -> tuple[FloatArray, FloatArray]:
     per_tile = ceil_div(x_units, p)
     x = np.minimum(per_tile * s.x_unit, s.x_size)
     y = np.minimum(s.y_most, np.floor((s.room - s.w_x * x) / (s.w_y + s.w_xy * x)))
+    y = np.minimum(y, np.floor(s.xy_most / x))
     units = np.floor(y / s.y_unit)
     q = ceil_div(ceil_div(s.y_size, s.y_unit), np.maximum(units, 1.0))
     q = np.where(y >= s.y_size, 1.0, np.where(units >= 1.0, q, np.inf))
@@ -54,6 +56,7 @@ def _bound(s: Split, p: FloatArray) -> FloatArray:
     """Return a lower bound, convex in p, of the cost of p tiles: sizes and counts taken as real numbers."""
     x = s.x_size / p
     y = np.minimum(s.y_most, (s.room - s.w_x * x) / (s.w_y + s.w_xy * x))
+    y = np.minimum(y, s.xy_most / x)
     q = np.where(y > 0, s.y_size / np.where(y > 0, y, 1.0), np.inf)
     return s.cost_p * p + s.cost_q * np.maximum(q, 1.0)
 
@@ -62,6 +65,7 @@ def _least_p(s: Split) -> FloatArray:
     """Return the fewest tiles of X for which a tile of one y unit still fits."""
     y = np.minimum(s.y_unit, s.y_size)
     x = np.minimum(s.x_most, np.floor((s.room - s.w_y * y) / (s.w_x + s.w_xy * y)))
+    x = np.minimum(x, np.floor(s.xy_most / y))
     split = ceil_div(ceil_div(s.x_size, s.x_unit), np.maximum(np.floor(x / s.x_unit), 1.0))
     return np.where(x >= s.x_size, 1.0, split)
 
@@ -100,8 +104,9 @@ def _walk(s: Split, p: FloatArray, least: FloatArray, best: Best, up: bool) -> N
         inside = (p >= least) & (p <= most)
         keep = inside & (_bound(s, np.where(inside, p, least)) * (1 - 1e-12) < best.cost[index])
         if not keep.all():
-            index, p, least, most = index[keep], p[keep], least[keep], most[keep]
-            s = s.take(np.flatnonzero(keep))
+            at = np.flatnonzero(keep)
+            index, p, least, most = index.take(at), p.take(at), least.take(at), most.take(at)
+            s = s.take(at)
         used, q = _tiles_y(s, p)
         best.offer(index, s.cost_p * used + s.cost_q * q, used, q)
         per_tile = ceil_div(most, used)

@@ -1,4 +1,4 @@
-"""Cycles and scratchpad accesses of a GEMM on the array, fold after fold.
+"""The array: its granules, how long it fills, and the scratchpad accesses of a GEMM, fold after fold.
 
 A fold maps one R x C block of the stationary matrix on the array. The counts are those of SCALE-Sim 3.0.0
 (Samajdar et al., ISPASS 2020), verified on its own output, with its known faults left out: it prints one
@@ -54,25 +54,9 @@ def granules(s: Shape) -> Granules:
     )
 
 
-def folds(s: Shape) -> FloatArray:
-    """Return the number of folds: OS ceil(M/R) ceil(N/C), WS ceil(K/R) ceil(N/C), IS ceil(K/R) ceil(M/C)."""
-    on_rows = np.where(s.os, s.m, s.k)
-    on_cols = np.where(s.ws | s.os, s.n, s.m)
-    return ceil_div(on_rows, s.rows) * ceil_div(on_cols, s.cols)
-
-
-def cycles(s: Shape, serial: BoolArray, overlapped: BoolArray) -> FloatArray:
-    """Return the cycles of one GEMM without memory stalls.
-
-    serial: folds * (streamed + skew), skew R + C - 2 (OS) or 2R + C - 2 (WS, IS), as SCALE-Sim.
-    overlapped: folds * streamed + skew, one fold's fill hidden behind the one before.
-    none: folds * streamed, as Timeloop.
-    """
-    streamed = np.where(s.os, s.k, np.where(s.ws, s.m, s.n))
-    skew = s.rows + s.cols - 2 + np.where(s.os, 0.0, s.rows)
-    count = folds(s)
-    skews = np.where(serial, count, np.where(overlapped, 1.0, 0.0))
-    return np.asarray(count * streamed + skews * skew)
+def skew(s: Shape) -> FloatArray:
+    """Return the cycles to fill and drain a fold: R + C - 2 (OS), 2R + C - 2 (WS, IS)."""
+    return np.asarray(s.rows + s.cols - 2 + np.where(s.os, 0.0, s.rows))
 
 
 class ArrayTraffic(NamedTuple):
@@ -84,11 +68,14 @@ class ArrayTraffic(NamedTuple):
     writes_z: FloatArray
 
 
-def array_traffic(s: Shape) -> ArrayTraffic:
-    """Return scratchpad accesses: the stationary operand once, the others once a fold that they pass."""
+def array_traffic(s: Shape, folds: Granules, loads: FloatArray) -> ArrayTraffic:
+    """Return scratchpad accesses: the stationary operand once a load, the others once a fold that they pass.
+
+    `folds`: blocks of the array along each dimension. Under OS sums that are loaded again have left before.
+    """
     a, b, z = s.m * s.k, s.k * s.n, s.m * s.n
     inputs = ~(s.ws | s.os)
-    reads_a = np.where(inputs, 1.0, ceil_div(s.n, s.cols)) * a
-    reads_b = np.where(s.ws, 1.0, ceil_div(s.m, np.where(s.os, s.rows, s.cols))) * b
-    passes = np.where(s.os, 1.0, ceil_div(s.k, s.rows))
+    reads_a = np.where(inputs, loads, folds.n) * a
+    reads_b = np.where(s.ws, loads, folds.m) * b
+    passes = np.where(s.os, loads, folds.k)
     return ArrayTraffic(reads_a, reads_b, (passes - 1) * z, passes * z)

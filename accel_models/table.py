@@ -27,11 +27,13 @@ RULES = Design.rules()
 class DesignTable:
     """`size` designs; each Design field is an array (size,).
 
-    Numbers are float64 with NaN for none; a field with named choices holds the index of its choice.
+    Numbers are float64 with NaN for none; a field with named choices holds the index of its choice. `refused`
+    says of each design why it cannot be evaluated at all, or nothing.
     """
 
     columns: dict[str, NDArray[Any]]
     size: int
+    refused: NDArray[Any]
 
     def __getitem__(self, field: str) -> NDArray[Any]:
         return self.columns[field]
@@ -55,7 +57,7 @@ class DesignTable:
     def rows(self, start: int, stop: int) -> "DesignTable":
         """Return designs start..stop-1 as a table."""
         part = {name: column[start:stop] for name, column in self.columns.items()}
-        return DesignTable(part, min(stop, self.size) - start)
+        return DesignTable(part, min(stop, self.size) - start, self.refused[start:stop])
 
     @property
     def shared(self) -> BoolArray:
@@ -73,46 +75,70 @@ def options(field: str) -> tuple[Any, ...]:
 def from_designs(designs: Sequence[Design]) -> DesignTable:
     """Return validated designs as a table."""
     columns = {name: _encode(name, [getattr(design, name) for design in designs]) for name in RULES}
-    return DesignTable(columns, len(designs))
+    return DesignTable(columns, len(designs), _accepted(len(designs)))
 
 
 def from_frame(frame: "pd.DataFrame") -> DesignTable:
     """Return a DataFrame (columns: Design fields, missing ones default) as a table.
 
+    A design with a value that is not allowed has the default there, and the reason in `refused`.
+
     Raises:
-        ValueError: If a column is no Design field or a value is not allowed.
+        ValueError: If a column is no Design field.
     """
     for name in frame.columns:
         if name not in RULES:
             raise refuse(str(name), "(a column)", f"left out; fields are {', '.join(RULES)}")
-    size, columns = len(frame), {}
+    size, columns, refused = len(frame), {}, _accepted(len(frame))
     for name, default in Design.defaults().items():
         given = name in frame.columns
-        columns[name] = _column(name, frame[name]) if given else np.repeat(_encode(name, [default]), size)
-    table = DesignTable(columns, size)
+        column = _column(name, frame[name], default, refused) if given else _encode(name, [default])
+        columns[name] = np.broadcast_to(column, size)
+    table = DesignTable(columns, size, refused)
     usual = table.per_option("technology", usual_clock)
     columns["clock"] = np.where(np.isnan(columns["clock"]), usual, columns["clock"])
     return table
 
 
-def _column(name: str, series: "pd.Series[Any]") -> NDArray[Any]:
+def _accepted(size: int) -> NDArray[Any]:
+    return np.full(size, "", dtype=object)
+
+
+def _column(name: str, series: "pd.Series[Any]", default: Any, refused: NDArray[Any]) -> NDArray[Any]:
     """Check and encode one column: numbers in one step, anything else a distinct value at a time."""
     rule = RULES[name]
     if not isinstance(rule, Choice) and series.dtype.kind in "iuf":
-        return _numbers(name, rule, series.to_numpy(dtype=np.float64, na_value=np.nan))
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return _numbers(name, rule, numbers, default, refused)
     codes, given = series.factorize(use_na_sentinel=True)  # nothing at all has code -1
     values = [*given.tolist(), None] if -1 in codes else given.tolist()
-    return np.asarray(_encode(name, [rule.check(name, value) for value in values])[codes])
+    checked = []
+    for code, value in enumerate(values):
+        try:
+            checked.append(rule.check(name, value))
+        except ValueError as error:
+            checked.append(default)
+            _refuse(refused, codes % len(values) == code, str(error))
+    return np.asarray(_encode(name, checked)[codes])
 
 
-def _numbers(name: str, rule: IntRange | FloatRange, values: FloatArray) -> FloatArray:
+def _numbers(
+    name: str, rule: IntRange | FloatRange, values: FloatArray, default: Any, refused: NDArray[Any]
+) -> FloatArray:
     allowed = np.isfinite(values) & (rule.low <= values) & (values <= rule.high)
     if isinstance(rule, IntRange):
         allowed = allowed & (values == np.floor(values))
     allowed |= np.isnan(values) & rule.optional
-    if not allowed.all():
-        raise refuse(name, f"{values[~allowed][0]:g}", rule.text())
-    return values
+    if allowed.all():
+        return values
+    for value in np.unique(values[~allowed]):  # all that are not a number are one
+        alike = np.isnan(values) if np.isnan(value) else values == value
+        _refuse(refused, ~allowed & alike, str(refuse(name, f"{value:g}", rule.text())))
+    return np.where(allowed, values, np.nan if default is None else default)
+
+
+def _refuse(refused: NDArray[Any], rows: BoolArray, why: str) -> None:
+    refused[rows & (refused == "")] = why
 
 
 def _encode(name: str, values: list[Any]) -> NDArray[Any]:

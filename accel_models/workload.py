@@ -40,6 +40,10 @@ class Gemm:
         count: How many such products.
         a_distinct: Distinct words in one product's A, where A repeats words (a convolution as im2col); DRAM
             traffic is then charged without the duplicates. Default m * k.
+        a_skipped: Words between those of one product's A that come with them from DRAM: pixels that a strided
+            convolution passes over, on a machine that brings rows whole. Default 0.
+        taps: Runs of neighbouring words in a row of A: kernel positions of a convolution as im2col, each of
+            which has its channels together in DRAM. Default 1.
         wide: Whether A is stored words as they are, not operands narrowed to the array's width. With n = 1
             it is a sum or mean: its words go past narrower multipliers to the adders. With more columns they
             are taken digit by digit.
@@ -53,12 +57,15 @@ class Gemm:
     count: int = 1
     a_distinct: int | None = None
     wide: bool = False
+    taps: int = 1
+    a_skipped: int = 0
 
     def __post_init__(self) -> None:
-        for field in ("m", "n", "k", "count"):
+        for field in ("m", "n", "k", "count", "taps"):
             _SIZE.check(f"gemm.{field}", getattr(self, field))
         if self.a_distinct is not None:
             IntRange(1, self.m * self.k).check("gemm.a_distinct", self.a_distinct)
+        IntRange(0, 10**12).check("gemm.a_skipped", self.a_skipped)
         if not isinstance(self.wide, bool):
             raise refuse("gemm.wide", self.wide, "true or false")
         _check_text("gemm.name", self.name)

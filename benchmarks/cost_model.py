@@ -1,6 +1,8 @@
 """The cost model against its bars: equal to SCALE-Sim and Timeloop, never above Timeloop's mapper, and fast.
 
-    python benchmarks/cost_model.py [--designs 100000]
+    python benchmarks/cost_model.py [--designs 100000] [--against FOLDER]
+
+FOLDER: another checkout of this repository, whose speed is measured in turns with this one's.
 
 Speed is one process on one core, processor time. Reference points lie beside the tests. The tools' own times
 were taken on a loaded machine: zigzag-dse 3.9.1 takes 5 to 100 s a GEMM, a Timeloop model call 1 s.
@@ -13,6 +15,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +32,12 @@ from accel_models import (
     Loops,
     Mapping,
     Workload,
+    accesses,
     conv2d,
     evaluate,
     evaluate_many,
     evaluate_mapping,
+    map_gemm,
 )
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "accel_models" / "golden"
@@ -102,7 +108,9 @@ def import_time() -> bool:
 def scalesim() -> bool:
     equal = 0
     for p in points("scalesim"):
-        design = Design(rows=p["rows"], cols=p["cols"], dataflow=p["dataflow"])
+        # On its terms: nothing is cut by scratchpads.
+        roomy = {f"{name}_buffer": 1 << 20 for name in BUFFERS}
+        design = Design(rows=p["rows"], cols=p["cols"], dataflow=p["dataflow"], **roomy)
         mine = evaluate(design, Workload([Gemm(p["M"], p["N"], p["K"])])).layers.iloc[0]
         folds = math.ceil(p["M"] / p["rows"]) * math.ceil(p["N"] / p["cols"]) if p["dataflow"] == "os" else 0
         theirs = (
@@ -152,7 +160,9 @@ def mapper() -> bool:
     for p in points("timeloop_mapper"):
         m, n, k = p["M"], p["N"], p["K"]
         shape = {"rows": p["L"], "cols": p["L"], "dataflow": p["dataflow"], "data_width": "int16"}
-        design = Design(shared_buffer=2 * p["glb_words"], buffering="buffet", **shape)
+        # So little bandwidth that the least time is the least traffic.
+        little = {"dram_bandwidth": 1e8, "dram_burst": 1}
+        design = Design(shared_buffer=2 * p["glb_words"], buffering="buffet", **shape, **little)
         report = evaluate(design, Workload([Gemm(m, n, k)]))
         words = (report.dram_reads + report.dram_writes) / 2
         ratios.append(words / p["dram_words"])
@@ -162,32 +172,130 @@ def mapper() -> bool:
     return show("DRAM words against Timeloop's mapper", measured, "at most 1, at least the floor", reached)
 
 
+TERMS: dict[str, Any] = {
+    "fill": "none", "dram_latency": 0.0, "dram_burst": 1, "tile_cycles": 0.0, "start": "loaded",
+}  # fmt: skip
+
+
+def pairs(count: int) -> Iterator[tuple[Design, Gemm]]:
+    """Random designs that can run a random GEMM."""
+    rng = np.random.default_rng(0)
+    while count:
+        buffers = {f"{name}_buffer": int(2 ** rng.uniform(9, 18)) for name in BUFFERS}
+        if rng.random() < 0.3:
+            buffers["accumulator_buffer"] = int(2 ** rng.uniform(9, 18))
+        if rng.random() < 0.3:
+            buffers["shared_buffer"] = int(2 ** rng.uniform(12, 19))
+        names = {
+            "dataflow": str(rng.choice(["ws", "os", "is"])),
+            "mapping": str(rng.choice(["latency", "energy", "edp"])),
+            "buffering": str(rng.choice(["double", "buffet", "single"])),
+            "fill": str(rng.choice(["serial", "overlapped", "none"])),
+        }
+        rows, cols = rng.integers(1, 65, 2).tolist()
+        design = Design(
+            rows=rows, cols=cols, dram_bandwidth=float(10 ** rng.uniform(8, 12)), **names, **buffers
+        )
+        gemm = Gemm(*np.exp(rng.uniform(0, 7, 3)).astype(int).tolist())
+        if evaluate_many([design], Workload([gemm])).reason[0] == "":
+            count -= 1
+            yield design, gemm
+
+
+def mappings(count: int = 10_000) -> bool:
+    """What `evaluate` counts against its mapping's loops, and these against Timeloop's rules, all levels."""
+    same, equal = 0, 0
+    for design, gemm in pairs(count):
+        mapping = map_gemm(design, gemm)
+        chosen = evaluate(design, Workload([gemm]))
+        told = evaluate(design, Workload([gemm]), mappings={gemm: mapping})
+        same += chosen.layer_columns == told.layer_columns
+        whole = Gemm(*(mapping.padded(dimension) for dimension in "MNK"))
+        theirs = evaluate_mapping(whole, mapping)
+        mine = evaluate(replace(design, **TERMS), Workload([whole]), mappings={whole: mapping})
+        counts = accesses(design, whole, mapping) == theirs.accesses
+        equal += counts and mine.compute_cycles == theirs.cycles
+    first = show("evaluate = its mapping's loops", f"{same} of {count} equal", "all", same == count)
+    return (
+        show("its counts, every level = Timeloop's rules", f"{equal} of {count} equal", "all", equal == count)
+        and first
+    )
+
+
 def batches(count: int = 400) -> bool:
-    """A batch against its parts run one by one, for random GEMMs on random designs, all scratchpads small."""
+    """A batch against its parts run one by one, where nothing is lost between tiles; small scratchpads."""
     rng, ratios = np.random.default_rng(0), []
     for _ in range(60):
         (m, n, k), batch = rng.integers(1, 400, 3).tolist(), int(rng.integers(2, 6))
         scratchpads = {f"{name}_buffer": 2 ** rng.integers(9, 19, count) for name in BUFFERS}
         sizes = {name: rng.integers(1, 65, count) for name in ("rows", "cols")}
-        frame = pd.DataFrame({"dataflow": rng.choice(["ws", "os", "is"], count), **sizes, **scratchpads})
+        columns = {"dataflow": rng.choice(["ws", "os", "is"], count), **sizes, **scratchpads}
+        frame = pd.DataFrame(columns).assign(**TERMS)
         part = evaluate_many(frame, Workload([Gemm(m, n, k)]))
         whole = evaluate_many(frame, Workload([Gemm(batch * m, n, k)], batch))
-        for figures in (part, whole):
-            figures["traffic"] = figures.dram_reads + figures.dram_writes
-        names = ["cycles", "traffic", "energy_j"]
-        ratios.append((whole[names] / (batch * part[names]))[part.reason == ""])
-    worst = pd.concat(ratios).max()
-    over = int((pd.concat(ratios).energy_j > 1 + 1e-12).sum())
-    rows = sum(map(len, ratios))
-    show(
-        "energy of a batch / its parts",
-        f"{worst.energy_j:.4f}, above 1 in {over} of {rows}",
-        "none",
-        over == 0,
+        ratios.append((whole.cycles / (batch * part.cycles))[part.reason == ""])
+    worst = float(pd.concat(ratios).max())
+    return show("cycles of a batch / its parts", f"{worst:.4f}", "at most 1", worst <= 1)
+
+
+RATE = """
+import sys, time
+sys.path[:0] = [{folder!r}, {folder!r} + "/benchmarks"]
+import accel_models, cost_model
+assert accel_models.__file__.startswith({folder!r})
+frame = cost_model.designs(6000)
+for workload in (cost_model.bert_base(), cost_model.resnet50()):
+    cost_model.evaluate_many(frame[:50], workload)
+    start = time.process_time()
+    cost_model.evaluate_many(frame, workload)
+    print(len(set(workload.operations)) * len(frame) / (time.process_time() - start))
+"""
+
+
+def rates(folder: Path) -> list[float]:
+    """Return distinct GEMM costs a second of a checkout, for BERT-base and ResNet-50."""
+    code = RATE.format(folder=str(folder.resolve()))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)  # noqa: S603
+    return [float(line) for line in run.stdout.split()]
+
+
+def against(other: Path, turns: int = 5) -> bool:
+    here = Path(__file__).parent.parent
+    found = [(rates(here), rates(other)) for _ in range(turns)]
+    ratios = np.median(
+        [[mine / theirs for mine, theirs in zip(*pair, strict=True)] for pair in found], axis=0
     )
-    measured = f"{worst.cycles:.4f} and {worst.traffic:.4f}"
-    reached = worst.cycles <= 1 and worst.traffic <= 1
-    return show("cycles, DRAM traffic of a batch / its parts", measured, "at most 1", reached)
+    measured = f"{ratios[0]:.2f} BERT-base, {ratios[1]:.2f} ResNet-50"
+    return show(f"distinct GEMM costs a second / {other}", measured, "0.7", float(ratios.min()) >= 0.7)
+
+
+def front(count: int = 4000) -> bool:
+    """The share of ws and is on the front of energy, latency and area, with accumulators; BERT-base."""
+    rng = np.random.default_rng(0)
+    sides, kib = 2 ** rng.integers(3, 8, (2, count)), 1024
+
+    def bytes_(low: int, high: int) -> Any:
+        return kib * 2 ** rng.integers(low, high, count)
+
+    frame = pd.DataFrame(
+        {"rows": sides[0], "cols": sides[1], "dataflow": rng.choice(["ws", "os", "is"], count)}
+    )
+    frame = frame.assign(**{f"{name}_buffer": bytes_(4, 10) for name in BUFFERS}, technology="28nm")
+    accumulators = np.where(frame.dataflow == "os", np.nan, bytes_(2, 9))
+    frame = frame.assign(accumulator_buffer=accumulators, fill="overlapped")
+    found, best = evaluate_many(frame, bert_base()), 0.0
+    for name, workload in (("BERT-base", bert_base()), ("ResNet-50", resnet50())):
+        found = evaluate_many(frame, workload)
+        points = found[["energy_j", "latency_s", "area_mm2"]].to_numpy()
+        on = np.array([not (np.all(points <= p, axis=1) & np.any(points < p, axis=1)).any() for p in points])
+        on &= (found.reason == "").to_numpy()
+        share = float((frame.dataflow[on] != "os").mean())
+        best = max(best, share)
+        parts = [name for name in found if name.startswith("energy_") and name != "energy_j"]
+        means = found[on].groupby(frame.dataflow[on])[["energy_j", *parts]].mean()
+        print(f"      {name}: {on.sum()} designs on the front, {share:.0%} ws or is; mean mJ by component:")
+        print((means * 1e3).round(3).T.to_string())
+    return show("ws and is on a front with accumulators", f"{best:.0%}", "a fifth", best >= 0.2)
 
 
 def speed(name: str, workload: Workload, frame: pd.DataFrame) -> bool:
@@ -226,8 +334,11 @@ def agreement(workload: Workload, frame: pd.DataFrame, found: pd.DataFrame, samp
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the cost model against its bars.")
     parser.add_argument("--designs", type=int, default=100_000, help="designs a workload (default 100000)")
-    frame = designs(parser.parse_args().designs)
-    results = [import_time(), scalesim(), timeloop(), mapper(), batches()]
+    parser.add_argument("--against", type=Path, help="another checkout, for its speed")
+    arguments = parser.parse_args()
+    frame = designs(arguments.designs)
+    results = [import_time(), scalesim(), timeloop(), mapper(), mappings(), batches(), front()]
+    results += [against(arguments.against)] if arguments.against else []
     results += [speed("BERT-base", bert_base(), frame), speed("ResNet-50", resnet50(), frame)]
     return 0 if all(results) else 1
 

@@ -4,27 +4,31 @@ Identical operations and chains are counted once. Every step is element by eleme
 that the number of designs evaluated together cannot change a result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from accel_models.checks import refuse
 from accel_models.cost import CostReport
-from accel_models.counting import COUNTS, ChainCounts, Counts, Products, count, count_chains
+from accel_models.counting import COUNTS, ChainCounts, Counts, Mapped, Products, count, count_chains
 from accel_models.design import Design
 from accel_models.distinct import Kinds, NotReadYet, Rows
 from accel_models.energy import energy_parts, total
 from accel_models.feasible import reasons
 from accel_models.hardware import Hardware, derive
+from accel_models.mapped import check_suits, given
+from accel_models.mapping import Mapping as LoopNest
 from accel_models.schedule import Chain, chained, chains
 from accel_models.table import DesignTable, FloatArray, from_designs
 from accel_models.technology.parts import NONE
-from accel_models.workload import Operation, Workload
+from accel_models.workload import Gemm, Operation, Workload
 
 _CHUNK = 65536  # at most so many operations x designs are worked on at once: that bounds the memory
 _LAYER_COUNTS = ("compute_cycles", "stall_cycles", "sram_reads_a", "sram_reads_b", "sram_writes_z")
 _TOTALS = ("compute_cycles", "stall_cycles", "macs", "dram_reads", "dram_writes")
+Mappings = Mapping[Gemm, LoopNest]
 Distinct = dict[tuple[Any, ...], tuple[Operation, str, int]]
 """Operations that differ in more than their names: one of them, which end of the workload it is, how many."""
 
@@ -103,8 +107,8 @@ class _Work:
     Where the workload says what feeds what, all other operations are in chains.
     """
 
-    def __init__(self, workload: Workload) -> None:
-        self.workload = workload
+    def __init__(self, workload: Workload, mappings: Mappings | None = None) -> None:
+        self.workload, self.mappings = workload, mappings or {}
         self.found = chains(workload)
         self.gemms: Distinct = {}
         self.others: Distinct = {}
@@ -134,7 +138,11 @@ class _Work:
         if not distinct:
             return {name: np.zeros((0, t.size)) for name in COUNTS}
         operations, ends, _ = zip(*distinct.values(), strict=True)
-        return count(operations, ends, self.workload, t, h)
+        return count(operations, ends, self.workload, t, h, self._mapped(operations, t))
+
+    def _mapped(self, operations: Sequence[Operation], t: DesignTable) -> Mapped | None:
+        gemms = [op for op in operations if isinstance(op, Gemm) and not chained(op)]
+        return given(gemms, [self.mappings[gemm] for gemm in gemms], t) if self.mappings and gemms else None
 
     def count_chains(self, gemms: Counts, t: DesignTable, h: Hardware) -> ChainCounts:
         """Return what the distinct chains count."""
@@ -150,10 +158,21 @@ class _Work:
         return after | _added(each, counted.joined, {name: after[name] for name in counted.joined})
 
 
-def evaluate_one(design: Design, workload: Workload) -> CostReport:
-    """Return the cost of a workload on one design; ValueError if the design cannot run it."""
+def evaluate_one(design: Design, workload: Workload, mappings: Mappings | None = None) -> CostReport:
+    """Return the cost of a workload on one design.
+
+    Args:
+        design: The accelerator.
+        workload: What to run.
+        mappings: The mapping of each of its GEMMs, instead of those that the model chooses. Whether tiles fit
+            is the maker's business: scratchpads may hold a convolution's pixels once, not its windows.
+
+    Raises:
+        ValueError: If the design cannot run the workload, or a mapping is missing or does not suit.
+    """
     t = from_designs([design])
-    h, work = derive(t), _Work(workload)
+    check_mappings(design, workload, mappings)
+    h, work = derive(t), _Work(workload, mappings)
     if why := reasons(workload, t, h)[0]:
         raise ValueError(why)
     layers, counts = _each(work, t, h)
@@ -170,6 +189,17 @@ def evaluate_one(design: Design, workload: Workload) -> CostReport:
         area_parts=_named(figures, "area", "mm2"),
         layer_columns=_layers(workload, layers, t, h),
     )
+
+
+def check_mappings(design: Design, workload: Workload, mappings: Mappings | None) -> None:
+    """Raise ValueError where mappings are given and a GEMM has none, or one that does not suit the design."""
+    if mappings is None:
+        return
+    for gemm in workload.operations:
+        if isinstance(gemm, Gemm) and not chained(gemm):
+            if gemm not in mappings:
+                raise refuse("mappings", f"none of {gemm.name or gemm}", "one for each GEMM of the workload")
+            check_suits(design, mappings[gemm])
 
 
 def _named(figures: dict[str, float], kind: str, unit: str) -> dict[str, float]:

@@ -27,6 +27,8 @@ COUNTS = {
     "weight_write": "",
     "output_read": "",
     "output_write": "",
+    "accumulator_read": "",
+    "accumulator_write": "",
     "parameter_read": "",
     "parameter_write": "",
     "adder_bits": "bits compared or added to find table entries",
@@ -35,6 +37,7 @@ COUNTS = {
     "dram_writes": "",
     "result_writes": "those of finished results",
     "tiles": "tiles in which finished results leave GEMMs; 0 where sums are added up over several passes",
+    "issued": "tiles that GEMMs run in",
     "row_tiles": "the same, 0 also where they do not hold whole rows",
 }
 """What is counted for each operation and design."""
@@ -52,8 +55,17 @@ def stalls(moved: FloatArray, compute: FloatArray, t: DesignTable) -> FloatArray
     return np.asarray(np.where(t.is_("buffering", "single"), transfer, waits), dtype=np.float64)
 
 
-def with_stalls(counts: Counts, t: DesignTable, shape: tuple[int, ...]) -> Counts:
-    """Return all of COUNTS in one shape, with the cycles that an operation waits for DRAM."""
-    counts["stall_cycles"] = stalls(counts["dram_reads"] + counts["dram_writes"], counts["compute_cycles"], t)
+def with_stalls(
+    counts: Counts, t: DesignTable, shape: tuple[int, ...], start: FloatArray | float = 0.0
+) -> Counts:
+    """Return all of COUNTS in one shape, with the cycles that an operation waits: for DRAM, and to be issued.
+
+    `start`: cycles that it waits for its first tile.
+    """
+    waits = stalls(counts["dram_reads"] + counts["dram_writes"], counts["compute_cycles"], t)
+    if "issued" in counts:
+        alone = np.where(t.is_("buffering", "single"), np.ceil(t["dram_latency"] * t["clock"]), 0.0)
+        waits = waits + counts["issued"] * (t["tile_cycles"] + alone)
+    counts["stall_cycles"] = waits + start
     zero = np.zeros(shape)
     return {name: np.broadcast_to(counts.get(name, zero), shape) for name in COUNTS}

@@ -1,95 +1,202 @@
-"""What each GEMM does on each design.
+"""What each GEMM does on each design, under the mapping that `accel_models.mapper` chooses.
 
-A GEMM reads A and B from DRAM and writes its result there, with the best tiling that the scratchpads allow:
-what Timeloop counts for the GEMM alone. With activations = "on_chip", an A that fits the input and the output
-scratchpad whole (all products, the usable part of both) is taken from where the operation before left it, and
-a result that fits likewise stays; the first operation's operand and the last one's result always cross. B is
-always read.
+A GEMM reads A and B from DRAM and writes its result there: what Timeloop counts for the GEMM alone. With
+activations = "on_chip", an A that fits the input and the output scratchpad whole (all products, the usable
+part of both) is taken from where the operation before left it, and a result that fits likewise stays; the
+first operation's operand and the last one's result always cross. B is always read. The mapping is chosen as
+if all crossed.
 
 A product of stored words (`Gemm.wide`, n > 1) runs on cells of operands digit by digit: as many products as
-a stored word has operands' widths; sums of rows (n = 1) are element-wise work. A tile border costs no extra
-fill and drain of the array.
+a stored word has operands' widths; sums of rows (n = 1) are element-wise work.
+
+Time: an operation takes max(array, DRAM) cycles, or their sum with buffering = "single"; each tile is issued
+(`tile_cycles`); the first operation waits for its first tile (`start`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accel_models.counting.counts import Counts, column, with_stalls
+from accel_models.dram import Rows, bytes_of, first_tile
 from accel_models.hardware import Hardware
-from accel_models.systolic import Granules, Shape, array_traffic, ceil_div, cycles, granules
-from accel_models.table import DesignTable, FloatArray
-from accel_models.tiling import Problem, Traffic, least_traffic
+from accel_models.mapper import Choice, Prices, Work, choose
+from accel_models.nest import Passes, Timing, array_cycles, folds, parts
+from accel_models.systolic import Granules, Shape, array_traffic, ceil_div, granules
+from accel_models.table import BoolArray, DesignTable, FloatArray
+from accel_models.tiling import Problem, Tiles
 from accel_models.workload import Gemm
 
+Flat = Callable[[Any], NDArray[Any]]
+"""Makes an array of GEMMs x designs of values that broadcast to it."""
 
-def count_gemms(gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: Hardware) -> Counts:
-    """Return the counts of each GEMM, all its `count` products together."""
-    m, n, k = (column([getattr(gemm, size) for gemm in gemms], t) for size in ("m", "n", "k"))
+
+class Mapped(NamedTuple):
+    """A mapping of each GEMM on each design, arrays (GEMMs, designs).
+
+    tiles: Along each dimension. parts: Their sizes. folds: Blocks of the array that cover each dimension.
+    passes: What that moves.
+    """
+
+    tiles: Tiles
+    parts: Granules
+    folds: Granules
+    passes: Passes
+
+
+def count_gemms(
+    gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: Hardware, given: Mapped | None = None
+) -> Counts:
+    """Return the counts of each GEMM, all its `count` products together, under its mapping or a given one."""
+    work = work_of(gemms, t, h)
+    size = (len(gemms), t.size)
+    s = Shape._make(values.reshape(size) for values in work.shape)
+    rows = Rows._make(values.reshape(size) for values in work.rows)
+    timing = Timing._make(values.reshape(size) for values in work.timing)
+    mapped = given or _mapped(work, choose(work), size)
+    p = mapped.passes
     digits = np.ceil(h.element / h.word)  # of a stored word, on cells of operands
     products = column([gemm.count for gemm in gemms], t)
     products = products * np.where(column([gemm.wide for gemm in gemms], t) > 0, digits, 1.0)
-    a_words = column([gemm.a_distinct or gemm.m * gemm.k for gemm in gemms], t)
-    shape = Shape(m, n, k, t["rows"], t["cols"], t.is_("dataflow", "ws"), t.is_("dataflow", "os"))
-    times = _tiled(shape, a_words, t, h)
-    moved, macs, z = array_traffic(shape), m * n * k, m * n
-    crossing_a, crossing_z = _crossing(a_words * products, z * products, ends, t, h)
-    a, b = crossing_a * times.a * a_words * h.element, times.b * k * n * h.word
-    spilled, result = (times.k - 1) * z * h.partial, crossing_z * z
-    tiles, whole = _result_tiles(shape, times, t, h)
+    moved, bytes_, z = (
+        array_traffic(s, mapped.folds, p.loads),
+        bytes_of(s, mapped.tiles, mapped.parts, rows),
+        s.m * s.n,
+    )
+    crossing_a, crossing_z = _crossing(rows.a_words * products, z * products, ends, t, h)
+    sums = _sums(moved.reads_z, moved.writes_z, p, z, h)
+    spilled, result, arrives = (p.z - 1) * bytes_.sums, crossing_z * bytes_.z, p.a * rows.a_words
+    tiles, row_tiles = _result_tiles(s, mapped, h, t.shared)
     counts = {
-        "compute_cycles": cycles(shape, t.is_("fill", "serial"), t.is_("fill", "overlapped")),
-        "macs": macs,
+        "compute_cycles": array_cycles(s, mapped.folds, mapped.parts, p.loads, timing),
+        "macs": s.m * s.n * s.k,
         "sram_reads_a": moved.reads_a,
         "sram_reads_b": moved.reads_b,
         "sram_writes_z": moved.writes_z,
         "input_read": moved.reads_a * h.word,
-        "input_write": times.a * a_words * h.word,
+        "input_write": arrives * h.word,
         "weight_read": moved.reads_b * h.word,
-        "weight_write": b,
-        "output_read": (moved.reads_z + z) * h.partial
-        + spilled
-        + (1 - crossing_a) * times.a * a_words * h.element,
-        "output_write": moved.writes_z * h.partial + spilled,
-        "register_bits": macs * h.register_bits,
-        "dram_reads": a + b + spilled,
-        "dram_writes": result * h.element + spilled,
-        "result_writes": result * h.element,
+        "weight_write": p.b * s.k * s.n * h.word,
+        **sums,
+        "register_bits": s.m * s.n * s.k * h.register_bits,
+        "dram_reads": crossing_a * p.a * bytes_.a + p.b * bytes_.b + spilled,
+        "dram_writes": result + spilled,
+        "result_writes": result,
         "tiles": tiles,
-        "row_tiles": tiles * whole,
+        "row_tiles": row_tiles,
+        "issued": p.tiles,
     }
-    return {name: value * products for name, value in with_stalls(counts, t, m.shape).items()}
+    counts["output_read"] = sums["output_read"] + (1 - crossing_a) * arrives * h.element
+    counts = {name: value * products for name, value in counts.items()}
+    first = first_tile(s, mapped.parts, bytes_) / t["dram_bandwidth"] + t["dram_latency"]
+    begins = column([end in ("first", "both") for end in ends[: len(gemms)]], t) * t.is_("start", "empty")
+    return with_stalls(counts, t, s.m.shape, begins * np.ceil(first * t["clock"]))
 
 
-def _tiled(s: Shape, a_words: FloatArray, t: DesignTable, h: Hardware) -> Traffic:
-    """Return the best tiling of each GEMM on each design, arrays (gemms, designs)."""
+def work_of(gemms: Sequence[Gemm], t: DesignTable, h: Hardware) -> Work:
+    """Return what the mapper needs, flat arrays of GEMMs x designs."""
+    shape = (len(gemms), t.size)
 
-    def flat(values: FloatArray) -> FloatArray:
-        return np.broadcast_to(values, s.m.shape).ravel()
+    def flat(values: Any) -> NDArray[Any]:
+        return np.broadcast_to(values, shape).ravel()
 
-    shared = np.broadcast_to(t.shared, s.m.shape).ravel()
-    unit = granules(s)
-    sizes = (unit.m * ceil_div(s.m, unit.m), s.n, s.k, a_words, s.k * s.n, s.m * s.n)
-    problem = Problem._make((*(flat(values) for values in (*sizes, h.word, h.partial, *h.usable)), shared))
-    best = least_traffic(problem, Granules._make(flat(values) for values in unit))
-    return Traffic._make(times.reshape(s.m.shape) for times in best)
+    def sizes(name: str) -> FloatArray:
+        return np.array([[getattr(gemm, name)] for gemm in gemms], dtype=np.float64)
+
+    a_words = np.array([[(g.a_distinct or g.m * g.k) + g.a_skipped] for g in gemms], dtype=np.float64)
+    columns = (sizes("m"), sizes("n"), sizes("k"), t["rows"], t["cols"])
+    flags = (t.is_("dataflow", "ws"), t.is_("dataflow", "os"))
+    s = Shape._make(flat(values) for values in (*columns, *flags))
+    unit, f = granules(s), folds(s)
+    rows = Rows._make(
+        flat(values)
+        for values in (t["dram_burst"], a_words, sizes("taps"), h.element, h.word, h.element, h.partial)
+    )
+    timing = Timing._make(
+        flat(values) for values in (t.is_("fill", "serial"), t.is_("fill", "overlapped"), t["load_cycles"])
+    )
+    prices = _prices(s, t, h, flat)
+    a, b, z = rows.a_words * rows.a, s.k * s.n * rows.b, s.m * s.n * rows.sums
+    energy = prices.by_energy
+    passes = (
+        np.where(energy, a * (prices.dram + prices.a), a),
+        np.where(energy, b * (prices.dram + prices.b), b),
+        2 * np.where(energy, z * (prices.dram + prices.z), z),
+    )
+    room = (h.usable[0], h.usable[1], h.sums, t.shared, h.apart)
+    problem = Problem(
+        unit.m * f.m, s.n, s.k, *passes, flat(h.word), flat(h.partial), *(flat(values) for values in room)
+    )
+    return Work(s, unit, f, problem, rows, timing, prices)
 
 
-def _result_tiles(
-    s: Shape, times: Traffic, t: DesignTable, h: Hardware
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the tiles in which a result leaves the array complete, 0 where it does not; and whether in rows.
+def _prices(s: Shape, t: DesignTable, h: Hardware, flat: Flat) -> Prices:
+    """Return what a mapping is chosen by."""
+    sums = "accumulator", "output"
+    z = [(h.read_pj[name] + h.write_pj[name]) / 2 for name in sums]
+    z_pj = flat(np.where(h.apart, *z))
+    kept = np.where(
+        s.ws,
+        s.k * s.n * flat(h.word * h.read_pj["weight"]),
+        np.where(s.os, s.m * s.n * flat(2 * h.partial) * z_pj, s.m * s.k * flat(h.word * h.read_pj["input"])),
+    )
+    return Prices(
+        rate=flat(t["dram_bandwidth"] / t["clock"]),
+        dram=flat(h.dram_pj),
+        a=flat(h.write_pj["input"] * h.word / h.element),
+        b=flat(h.write_pj["weight"]),
+        z=z_pj,
+        block=kept,
+        issue=flat(t["tile_cycles"]),
+        single=flat(t.is_("buffering", "single")),
+        by_energy=flat(t.is_("mapping", "energy")),
+        by_product=flat(t.is_("mapping", "edp")),
+    )
 
-    A tile holds whole rows if the output scratchpad takes it over all of N, with the operands' tiles where it
-    is shared.
+
+def _mapped(work: Work, choice: Choice, shape: tuple[int, ...]) -> Mapped:
+    def back(columns: Sequence[FloatArray]) -> Iterator[FloatArray]:
+        return (values.reshape(shape) for values in columns)
+
+    sizes = parts(work.shape, work.unit, choice.tiles)
+    return Mapped(
+        Tiles._make(back(choice.tiles)),
+        Granules._make(back(sizes)),
+        Granules._make(back(work.folds)),
+        Passes._make(back(choice.passes)),
+    )
+
+
+def _sums(reads: FloatArray, writes: FloatArray, p: Passes, z: FloatArray, h: Hardware) -> Counts:
+    """Return bytes read and written where sums live; from accumulators results reach the output once.
+
+    Sums are read to be added to, and to leave, for good or to return.
     """
-    unit = granules(s)
-    rows = unit.m * ceil_div(ceil_div(s.m, unit.m), times.b)
-    operands = np.where(t.shared, (rows * unit.k + unit.k * s.n) * h.word, 0.0)
-    whole = (times.a == 1) & (rows * s.n * h.partial + operands <= h.usable[2])
+    read, write = (reads + p.z * z) * h.partial, (writes + (p.z - 1) * z) * h.partial
+    once = np.where(h.apart, z * h.element, 0.0)
+    return {
+        "output_read": np.where(h.apart, once, read),
+        "output_write": np.where(h.apart, once, write),
+        "accumulator_read": np.where(h.apart, read, 0.0),
+        "accumulator_write": np.where(h.apart, write, 0.0),
+    }
+
+
+def _result_tiles(s: Shape, mapped: Mapped, h: Hardware, shared: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return the tiles in which a result leaves the array complete, and those of whole rows; 0 for none.
+
+    Tiles beside each other make whole rows if the output scratchpad takes those over all of N, with the
+    operands' tiles where it is shared.
+    """
+    unit, p, rows = granules(s), mapped.passes, mapped.parts.m
+    operands = np.where(shared, (rows * unit.k + unit.k * s.n) * h.word, 0.0)
+    whole = (p.a == 1) & (rows * s.n * h.partial + operands <= h.usable[2])
     least = ceil_div(s.m * s.n * h.partial, h.usable[2])
-    return np.where(times.k == 1, np.maximum(times.a * times.b, least), 0.0), whole
+    once = np.where(p.z == 1, 1.0, 0.0)
+    tiles, rows = np.maximum(mapped.tiles.m * mapped.tiles.n, least), np.maximum(mapped.tiles.m, least)
+    return once * tiles, once * whole * rows
 
 
 def _crossing(

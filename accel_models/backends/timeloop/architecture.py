@@ -6,12 +6,13 @@ Three scratchpads are three levels below each other, of which each keeps one mat
 that is how Timeloop describes memories side by side.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from accel_models.backends.timeloop.text import Quoted, Tagged
 from accel_models.design import Design
 from accel_models.hardware import BITS
+from accel_models.mapping import STATIONARY
 
 NODE = "45nm"
 """What Accelergy is asked for. Its plug-ins for these components are known to answer at 45 nm; energy of
@@ -25,12 +26,6 @@ DRAM_ROWS = 1 << 30
 
 DRAM_TYPES = {"HBM3": "HBM2", "HBM4": "HBM2"}
 """What Accelergy is asked for in place of DRAM types that its CACTI plug-in has no figure for."""
-
-ARRAY = {"ws": "B", "os": "Z", "is": "A"}
-"""The matrix that cells keep, by dataflow."""
-
-ON_COLS, ON_ROWS = {"ws": "N", "os": "N", "is": "M"}, {"ws": "K", "os": "M", "is": "K"}
-"""The dimension along each side of the array, by dataflow."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +62,29 @@ class Buffer:
 def buffers(design: Design) -> list[Buffer]:
     """Return the scratchpads, the outermost first.
 
-    The output scratchpad's words are partial sums. A shared scratchpad has words of operands: Timeloop knows
-    one width a level.
+    Sums live in accumulators where the design has them and its cells do not keep them; the output scratchpad,
+    which results then pass once, is left out. Else its words are partial sums. A shared scratchpad has words
+    of
+    operands: Timeloop knows one width a level.
     """
     word = BITS[design.data_width]
+    sums = Buffer("output_buffer", "Z", design.accumulator_bits, design.output_buffer)
+    apart = design.accumulator_buffer is not None and design.dataflow != "os"
+    if apart and design.accumulator_buffer is not None:
+        sums = replace(sums, name="accumulator_buffer", size=design.accumulator_buffer)
     if design.shared_buffer is not None:
-        return [Buffer("GLB", "ABZ", word, design.shared_buffer)]
+        shared = Buffer("GLB", "AB" if apart else "ABZ", word, design.shared_buffer)
+        return [shared, sums] if apart else [shared]
     return [
         Buffer("input_buffer", "A", word, design.input_buffer),
         Buffer("weight_buffer", "B", word, design.weight_buffer),
-        Buffer("output_buffer", "Z", design.accumulator_bits, design.output_buffer),
+        sums,
     ]
 
 
 def register_bits(design: Design) -> int:
     """Return the bits of the word that a cell keeps: an operand, or a partial sum."""
-    return design.accumulator_bits if ARRAY[design.dataflow] == "Z" else BITS[design.data_width]
+    return design.accumulator_bits if STATIONARY[design.dataflow] == "Z" else BITS[design.data_width]
 
 
 def words_per_cycle(design: Design) -> float:

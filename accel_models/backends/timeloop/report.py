@@ -100,6 +100,8 @@ def _gemm(model: CostReport, row: dict[str, Any], found: Counted, watts: dict[st
         "dram": found.levels["DRAM"].energy_pj,
         **{part: found.scratchpad(matrix).energy_pj for matrix, part in _BY_MATRIX.items()},
     }
+    if "accumulator_buffer" in found.levels:
+        energy["accumulator"], energy["output"] = energy["output"], 0.0
     joules = {name: products * pj * PICO for name, pj in energy.items()}
     joules |= {name: power * cycles / design.clock for name, power in watts.items()}
     work = row["m"] * row["n"] * row["k"] * products

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from accel_models.backends.timeloop import architecture
-from accel_models.backends.timeloop.architecture import ARRAY, COMPONENTS, NODE, ON_COLS, ON_ROWS, Buffer
+from accel_models.backends.timeloop.architecture import COMPONENTS, NODE, Buffer
 from accel_models.backends.timeloop.text import Quoted, Tagged, dump
 from accel_models.checks import Choice, IntRange, refuse
 from accel_models.design import Design
-from accel_models.mapping import DIMENSIONS, INDEXED_BY, Loops, Mapping
+from accel_models.mapping import DIMENSIONS, INDEXED_BY, INSIDE, ON_COLS, ON_ROWS, STATIONARY, Loops, Mapping
 
 Sizes = dict[str, int]
 """M, N and K."""
-
-INNERMOST_FIRST = {"ws": "MKN", "os": "KNM", "is": "NKM"}
-"""Loops between a scratchpad and the array: what streams past the stationary matrix goes inside."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,8 @@ def components(design: Design) -> list[Any]:
 
 
 def _check(design: Design, mapping: Mapping) -> None:
-    if mapping.stationary != ARRAY[design.dataflow]:
-        kept = ARRAY[design.dataflow]
+    if mapping.stationary != STATIONARY[design.dataflow]:
+        kept = STATIONARY[design.dataflow]
         raise refuse("mapping.stationary", mapping.stationary, f"{kept} with dataflow = {design.dataflow}")
     lanes = {ON_COLS[design.dataflow]: design.cols, ON_ROWS[design.dataflow]: design.rows}
     for dimension in DIMENSIONS:
@@ -119,7 +116,7 @@ def _nodes(design: Design, mapping: Mapping | None) -> list[Tagged]:
     """Return the architecture from DRAM inwards, with the loops of each level where there is a mapping."""
     levels = architecture.buffers(design)
     dram_loops = {"temporal": _temporal(mapping.dram)} if mapping else {}
-    kept = ARRAY[design.dataflow]
+    kept = STATIONARY[design.dataflow]
     register = {"dataspace": _dataspace(kept), "temporal": _temporal(Loops(order="KNM"))}
     return [
         architecture.system(design),
@@ -138,7 +135,7 @@ def _buffer(design: Design, level: Buffer, mapping: Mapping | None, *, inner: bo
     elif mapping:
         temporal = _temporal(mapping.buffer)
     else:
-        temporal = {"permutation": list(INNERMOST_FIRST[design.dataflow])}
+        temporal = {"permutation": list(reversed(INSIDE[design.dataflow]))}
     constraints = {"temporal": temporal, "dataspace": _dataspace(level.keeps)}
     return _component(level.name, "SRAM", architecture.sram(design, level), constraints)
 

@@ -15,7 +15,13 @@ from accel_models.table import from_designs
 TABLES = ("accelergy", "model")
 """Whose energy and area figures Timeloop is given."""
 
-ROLES = {"GLB": "input", "input_buffer": "input", "weight_buffer": "weight", "output_buffer": "output"}
+ROLES = {
+    "GLB": "input",
+    "input_buffer": "input",
+    "weight_buffer": "weight",
+    "output_buffer": "output",
+    "accumulator_buffer": "accumulator",
+}
 """A scratchpad level's component in `accel_models.hardware`; a shared one is built once, as input."""
 
 

@@ -49,7 +49,8 @@ def copied(study, tmp_path):
 @pytest.mark.parametrize("shared", [None, 512 * 1024])
 def test_on_timeloops_terms_our_model_counts_as_timeloop_does(timeloop, dataflow, shared):
     """Sizes that divide and no spilled partial sums: cycles and DRAM bytes are equal, energy is within 2%."""
-    design = Design(dataflow=dataflow, data_width="int16", shared_buffer=shared, buffering="buffet")
+    shape = {"dataflow": dataflow, "data_width": "int16", "shared_buffer": shared}
+    design = Design(**shape, buffering="buffet", fill="none")  # a second register a cell, in both
     workload = Workload([Gemm(128, 768, 768), Gemm(64, 64, 128, count=3)])
     theirs = evaluate(design, workload, backend="timeloop")
     ours = evaluate(*on_timeloops_terms(design, workload))
