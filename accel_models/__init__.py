@@ -16,6 +16,7 @@ from accel_models.flow import OUTSIDE, Flow, Read
 from accel_models.mapped import accesses, map_gemm
 from accel_models.mapping import Loops, Mapping
 from accel_models.mapping_cost import ActionEnergies, evaluate_mapping
+from accel_models.precision import Precision, Widths, stored_bits
 from accel_models.presets import PRESETS
 from accel_models.sources import Source, sources
 from accel_models.technology import TECHNOLOGIES, load_technology
@@ -40,8 +41,10 @@ __all__ = [
     "Move",
     "NonlinearUnits",
     "Operation",
+    "Precision",
     "Read",
     "Source",
+    "Widths",
     "Workload",
     "accesses",
     "compare",
@@ -53,4 +56,5 @@ __all__ = [
     "map_gemm",
     "needs",
     "sources",
+    "stored_bits",
 ]

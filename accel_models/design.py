@@ -8,7 +8,17 @@ from typing import Any
 
 from accel_models.checks import Choice, FloatRange, IntRange, Rule, refuse
 from accel_models.documents import read_document
-from accel_models.technology import DRAMS, PROCESS, check_clock, check_mac, check_sram, usual_clock
+from accel_models.technology import (
+    DRAMS,
+    FIXED,
+    PROCESS,
+    check_cell,
+    check_clock,
+    check_mac,
+    check_sram,
+    usual_clock,
+)
+from accel_models.technology.form import SCALABLE
 from accel_models.technology.parts import NONE, PARTS, check_part
 
 KIB = 1024
@@ -58,6 +68,8 @@ class Design:
             (Pellauer et al., ASPLOS 2019; Timeloop's assumption); "single": whole capacity, transfers do not
             overlap with computing.
         data_width: Format of the operands of matrix products.
+        cell: How the array's cells take narrower operands (`Gemm.a_bits`, `b_bits`): "fixed", as their own;
+            "subword", 8-bit cells that split into narrower ones; or "bitserial". See `accel_models.cells`.
         elementwise_bits: Width of stored words, which element-wise work, lookups, sums and moves use: 8 or
             16, at least the operands'; none: the operands' own format. Wider words are narrowed on their way
             into the input scratchpad.
@@ -116,6 +128,7 @@ class Design:
     banks: int = _field(1, IntRange(1, 1024))
     buffering: str = _field("double", Choice(("double", "buffet", "single")))
     data_width: str = _field("int8", Choice(("int8", "int16", "fp16", "bf16", "fp32")))
+    cell: str = _field(FIXED, Choice((FIXED, *SCALABLE)))
     elementwise_bits: int | None = _field(None, IntRange(8, 16, "bits", optional=True))
     accumulator_bits: int = _field(32, Choice((16, 32, 48)))
     clock: float = _field(None, FloatRange(1e6, 1e10, "Hz", optional=True))
@@ -143,6 +156,7 @@ class Design:
         if vars(self)["clock"] is None:
             object.__setattr__(self, "clock", usual_clock(self.technology))
         check_clock(self.technology, self.clock)
+        check_cell(self.technology, self.cell, self.data_width)
         check_part(self.part, self.technology, self.data_width)
         check_mac(self.technology, self.data_width, self.accumulator_bits)
         check_mac(self.technology, self.elementwise_width, self.accumulator_bits)

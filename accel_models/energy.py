@@ -14,7 +14,7 @@ def energy_parts(counts: Counts, seconds: FloatArray, h: Hardware) -> dict[str, 
     and its interface draw whatever is moved.
     """
     parts = {
-        "mac": ((counts["macs"] - counts["sum_adds"]) * h.mac_pj + counts["sum_adds"] * h.sum_pj) * PICO,
+        "mac": (counts["mac_work"] * h.mac_pj + counts["sum_adds"] * h.sum_pj) * PICO,
         "hadamard": counts["multiply_adds"] * h.hadamard_pj * PICO,
         "register": counts["register_bits"] * h.register_pj * PICO,
     }

@@ -9,10 +9,10 @@ import numpy as np
 from accel_models.checks import refuse
 from accel_models.counting import table_bytes
 from accel_models.fpga import missing
-from accel_models.hardware import Hardware
+from accel_models.hardware import Hardware, with_widths
 from accel_models.systolic import Shape, granules
 from accel_models.table import DesignTable, FloatArray
-from accel_models.technology import highest_clock
+from accel_models.technology import FIXED, check_cell, highest_clock
 from accel_models.technology.parts import NONE, check_part
 from accel_models.workload import Gemm, Lookup, Workload
 
@@ -33,7 +33,7 @@ def needs(workload: Workload) -> dict[str, Any]:
 def reasons(workload: Workload, t: DesignTable, h: Hardware) -> list[str]:
     """Return a line a design: why it cannot run the workload, or an empty string."""
     found: list[str] = t.refused.tolist()
-    for check in (_clock, _part, _tiles, _tables, _addressing):
+    for check in (_clock, _cell, _part, _tiles, _tables, _addressing):
         for row, reason in check(workload, t, h).items():
             found[row] = found[row] or reason
     return found
@@ -46,6 +46,17 @@ def _clock(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:  
     for row in np.flatnonzero(t["clock"] > most):
         allowed = f"at most {most[row]:.4g} Hz, what {t.show('technology', int(row))} reaches"
         found[int(row)] = str(refuse("clock", f"{t['clock'][row]:g}", allowed))
+    return found
+
+
+def _cell(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:  # noqa: ARG001 - one signature
+    """Scalable cells must be of the operands' width, in a process that has figures."""
+    found = {}
+    for row in np.flatnonzero(~t.is_("cell", FIXED)).tolist():
+        try:
+            check_cell(*(t.show(name, row) for name in ("technology", "cell", "data_width")))
+        except ValueError as error:
+            found[row] = str(error)
     return found
 
 
@@ -64,10 +75,14 @@ def _part(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:  #
 
 def _tiles(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:
     """The scratchpads must hold the operands and the result of one fold, twice if double-buffered."""
-    gemms = list({(op.m, op.n, op.k): op for op in workload.operations if isinstance(op, Gemm)}.values())
+    gemms = list(
+        {
+            (op.m, op.n, op.k, op.a_bits, op.b_bits): op for op in workload.operations if isinstance(op, Gemm)
+        }.values()
+    )
     if not gemms:
         return {}
-    need = np.array([_least_bytes(op, t, h) for op in gemms])  # (gemms, 3, designs)
+    need = np.array([_least_bytes(op, t, with_widths(h, t, op)) for op in gemms])  # (gemms, 3, designs)
     share = np.where(t.is_("buffering", "double"), 2.0, 1.0)
     found = {}
     shared, sizes = need.sum(axis=1) * share, need * share
@@ -82,8 +97,9 @@ def _tiles(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:
 
 def _least_bytes(op: Gemm, t: DesignTable, h: Hardware) -> FloatArray:
     m, n, k = (np.full(t.size, float(size)) for size in (op.m, op.n, op.k))
+    k, word = np.ceil(k / h.products), np.maximum(h.a_step, h.b_step)
     unit = granules(Shape(m, n, k, t["rows"], t["cols"], t.is_("dataflow", "ws"), t.is_("dataflow", "os")))
-    return np.array([unit.m * unit.k * h.word, unit.k * unit.n * h.word, unit.m * unit.n * h.partial])
+    return np.array([unit.m * unit.k * word, unit.k * unit.n * word, unit.m * unit.n * h.partial])
 
 
 def _too_small(t: DesignTable, field: str, row: int, need: FloatArray, gemms: Sequence[Gemm]) -> str:

@@ -1,15 +1,17 @@
 """What follows from a design alone: capacities, energy an action, leakage and area; one array a figure."""
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_models import fpga, prices
+from accel_models import cells, fpga, prices
 from accel_models.design import elementwise_width
 from accel_models.table import BoolArray, DesignTable, FloatArray, options
-from accel_models.technology import check_mac, check_sram, dram_pj_per_byte, load_technology
+from accel_models.technology import FIXED, check_mac, check_sram, dram_pj_per_byte, load_technology
+from accel_models.workload import Gemm
 
 BUFFERS = ("input", "weight", "output", "parameter", "accumulator")
 ROW_BYTES = 8
@@ -25,7 +27,11 @@ class Hardware:
     """What the model needs of each design, arrays (designs,).
 
     Attributes:
-        word: Bytes of an operand.
+        word: Bytes of an operand, where a GEMM says no other (`with_widths`).
+        products: Products a cell and cycle, a step of K.
+        a_step: Bytes of A that a step takes, in the array and the input scratchpad.
+        b_step: Bytes of B.
+        mac_energy: Energy of a multiply-add over that of one of the design's own operands.
         element: Bytes of a stored word, which element-wise work uses.
         partial: Bytes of a partial sum.
         usable: Bytes that tiles can fill of the input, weight and output scratchpads; a shared one in each.
@@ -50,6 +56,10 @@ class Hardware:
     """
 
     word: FloatArray
+    products: FloatArray
+    a_step: FloatArray
+    b_step: FloatArray
+    mac_energy: FloatArray
     element: FloatArray
     partial: FloatArray
     usable: tuple[FloatArray, FloatArray, FloatArray]
@@ -87,12 +97,13 @@ def derive(t: DesignTable) -> Hardware:
     register, adder = _cell(t, "register"), _cell(t, "adder")
     lanes = _lanes(t)
     register_bits, hadamard_bits = 8 * (2 * word + partial), 8 * (2 * element + partial)
+    scalable, scaled = ~t.is_("cell", FIXED), _scalable(t)
     volts = prices.voltage(t)
     sram, copies = {name: _sram(t, name, lanes) for name in BUFFERS}, _copies(t)
     address_bits = np.minimum(lanes, copies) * _levels(t) * 8 * element
     built = {name: copies if name == "parameter" else 1.0 for name in BUFFERS}
-    cells = t["rows"] * t["cols"]
-    adding = np.where(t.is_("dataflow", "is"), cells, t["rows"]) * (element > word)
+    count = t["rows"] * t["cols"]
+    adding = np.where(t.is_("dataflow", "is"), count, t["rows"]) * (element > word)
 
     def of_cells(figure: int) -> FloatArray:
         """Area or leakage of the array: the cells that do element-wise work are as wide as stored words.
@@ -103,8 +114,9 @@ def derive(t: DesignTable) -> Hardware:
         narrow = mac[figure] + register_bits * register[figure]
         wider = wide[figure] + hadamard_bits * register[figure]
         path = 8 * (element - word) * register[figure] + 8 * partial * MULTIPLEXER * adder[figure]
-        filled = cells * prices.second_register(t, word, partial) * register[figure]
-        return np.asarray((cells - lanes) * narrow + lanes * wider + adding * path + filled)
+        filled = count * prices.second_register(t, word, partial) * register[figure]
+        more = count * np.where(scalable, scaled[figure] - narrow, 0.0)
+        return np.asarray((count - lanes) * narrow + lanes * wider + adding * path + filled + more)
 
     area = {
         "array": of_cells(1) * 1e-6,
@@ -119,6 +131,10 @@ def derive(t: DesignTable) -> Hardware:
         leak_uw = leak_uw + figures[3] * built[name] * 1e3
     return Hardware(
         word=word,
+        products=np.ones(t.size),
+        a_step=word,
+        b_step=word,
+        mac_energy=np.ones(t.size),
         element=element,
         partial=partial,
         usable=(usable := _usable(t)),
@@ -126,7 +142,7 @@ def derive(t: DesignTable) -> Hardware:
         sums=np.where(apart, _accumulators(t, usable[2], partial, element), usable[2]),
         read_pj={name: figures[0] * volts**2 for name, figures in sram.items()},
         write_pj={name: figures[1] * volts**2 for name, figures in sram.items()},
-        mac_pj=mac[0] * volts**2,
+        mac_pj=np.where(scalable, scaled[0], mac[0]) * volts**2,
         hadamard_pj=wide[0] * volts**2,
         sum_pj=adder[0] * 8 * partial * volts**2,
         register_pj=register[0] * volts**2,
@@ -138,9 +154,26 @@ def derive(t: DesignTable) -> Hardware:
         resources=fpga.resources(t, lanes, copies, _levels(t), bits),
         lanes=lanes,
         copies=copies,
-        register_bits=register_bits,
+        register_bits=np.where(scalable, 0.0, register_bits),  # those of scalable cells are in their figures
         hadamard_bits=hadamard_bits,
     )
+
+
+def with_widths(h: Hardware, t: DesignTable, gemm: Gemm) -> Hardware:
+    """Return the figures for a GEMM with widths of its own."""
+    if gemm.a_bits is None and gemm.b_bits is None and gemm.z_bits is None:
+        return h
+    own = 8 * h.word
+    a, b = (own if bits is None else np.full(t.size, float(bits)) for bits in (gemm.a_bits, gemm.b_bits))
+    products, changed = cells.products(t, a, b, own), copy(h)
+    vars(changed).update(  # frozen for its readers; a copy may also be a view of some figures (`distinct`)
+        products=products,
+        a_step=a / 8 * products,
+        b_step=b / 8 * products,
+        mac_energy=cells.energy(t, a, b, own),
+        element=h.element if gemm.z_bits is None else np.full(t.size, gemm.z_bits / 8),
+    )
+    return changed
 
 
 def accumulator_bytes(t: DesignTable) -> FloatArray:
@@ -243,6 +276,18 @@ def _cell(t: DesignTable, kind: str) -> Figures:
         )
 
     return figure("pj"), figure("area_um2"), figure("leak_uw")
+
+
+def _scalable(t: DesignTable) -> Figures:
+    """Return pJ of a product of the cell's own widths, area and leakage of scalable cells; 0 if fixed."""
+    found = np.zeros((3, t.size))
+    for cell in options("cell")[1:]:
+        for technology in options("technology"):
+            where = t.is_("cell", cell) & t.is_("technology", technology)
+            if where.any() and cell in load_technology(technology).scalable:
+                own = load_technology(technology).scalable[cell]
+                found[:, where] = [[own.pj["8x8"]], [own.area_um2], [own.leak_uw]]
+    return found[0], found[1], found[2]
 
 
 def _sram(

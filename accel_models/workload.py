@@ -18,6 +18,7 @@ from accel_models.flow import Flow
 _SIZE = IntRange(1, 10**9)
 _ELEMENTS = IntRange(1, 10**12)
 _SEGMENTS = IntRange(1, 65536)
+_OPERAND_BITS = IntRange(2, 16, "bits", optional=True)
 _TABLE_WIDTH = IntRange(2, 32, "bits", optional=True)
 ADDRESSING = ("shift", "dyadic", "exponent", "comparator")
 _ADDRESSING = Choice(ADDRESSING)
@@ -47,6 +48,10 @@ class Gemm:
         wide: Whether A is stored words as they are, not operands narrowed to the array's width. With n = 1
             it is a sum or mean: its words go past narrower multipliers to the adders. With more columns they
             are taken digit by digit.
+        a_bits: Width of A in the array and the input scratchpad; none: the design's.
+        b_bits: Width of B, in DRAM too; none: the design's.
+        z_bits: Width of the stored words that A comes from DRAM as and the result goes there as; none: the
+            design's.
     """
 
     kind: ClassVar[str] = "gemm"
@@ -59,8 +64,13 @@ class Gemm:
     wide: bool = False
     taps: int = 1
     a_skipped: int = 0
+    a_bits: int | None = None
+    b_bits: int | None = None
+    z_bits: int | None = None
 
     def __post_init__(self) -> None:
+        for field in ("a_bits", "b_bits", "z_bits"):
+            _OPERAND_BITS.check(f"gemm.{field}", getattr(self, field))
         for field in ("m", "n", "k", "count", "taps"):
             _SIZE.check(f"gemm.{field}", getattr(self, field))
         if self.a_distinct is not None:
@@ -198,7 +208,7 @@ class Workload:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
-        operations = [{"kind": op.kind, **asdict(op)} for op in self.operations]
+        operations = [{"kind": op.kind, **_plain(op)} for op in self.operations]
         for item, flow in zip(operations, self.flow or (), strict=False):
             item["flow"] = flows.to_plain(flow)
         return {"batch": self.batch, "operations": operations}
@@ -227,6 +237,12 @@ class Workload:
             return cls.from_dict(parse_json(read_text(path)))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+
+
+def _plain(operation: Operation) -> dict[str, Any]:
+    """Return an operation's values; widths that a GEMM leaves to the design are left out."""
+    left = [name for name in ("a_bits", "b_bits", "z_bits") if getattr(operation, name, 0) is None]
+    return {name: value for name, value in asdict(operation).items() if name not in left}
 
 
 def _operation(item: Any) -> Operation:

@@ -16,6 +16,7 @@ COUNTS = {
     "compute_cycles": "cycles that the array works",
     "stall_cycles": "cycles that it waits for DRAM",
     "macs": "multiply-accumulates of GEMMs, sums of stored words among them",
+    "mac_work": "the same but for sums that bypass multipliers, in energy of one of the design's widths",
     "sum_adds": "sums of stored words that bypass narrower multipliers",
     "multiply_adds": "element-wise multiply-adds",
     "sram_reads_a": "words of A from scratchpad to array",

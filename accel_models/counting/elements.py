@@ -83,6 +83,7 @@ def elements_of(
     added = np.where(row_sum, words, 0.0)
     counts = {
         "macs": added,
+        "mac_work": added * (h.element <= h.word),
         "sum_adds": added * (h.element > h.word),
         "multiply_adds": multiply_adds,
         "sram_reads_a": added,

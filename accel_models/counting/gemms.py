@@ -45,6 +45,15 @@ class Mapped(NamedTuple):
     folds: Granules
     passes: Passes
 
+    def take(self, rows: Sequence[int]) -> "Mapped":
+        """Return the mappings of some of the GEMMs."""
+        return Mapped(
+            Tiles._make(values[rows] for values in self.tiles),
+            Granules._make(values[rows] for values in self.parts),
+            Granules._make(values[rows] for values in self.folds),
+            Passes._make(values[rows] for values in self.passes),
+        )
+
 
 def count_gemms(
     gemms: Sequence[Gemm], ends: Sequence[str], t: DesignTable, h: Hardware, given: Mapped | None = None
@@ -65,22 +74,24 @@ def count_gemms(
         bytes_of(s, mapped.tiles, mapped.parts, rows),
         s.m * s.n,
     )
-    crossing_a, crossing_z = _crossing(rows.a_words * products, z * products, ends, t, h)
+    macs = column([gemm.m * gemm.n * gemm.k for gemm in gemms], t)
+    crossing_a, crossing_z = _crossing(rows.a_words * h.products * products, z * products, ends, t, h)
     sums = _sums(moved.reads_z, moved.writes_z, p, z, h)
     spilled, result, arrives = (p.z - 1) * bytes_.sums, crossing_z * bytes_.z, p.a * rows.a_words
     tiles, row_tiles = _result_tiles(s, mapped, h, t.shared)
     counts = {
         "compute_cycles": array_cycles(s, mapped.folds, mapped.parts, p.loads, timing),
-        "macs": s.m * s.n * s.k,
-        "sram_reads_a": moved.reads_a,
-        "sram_reads_b": moved.reads_b,
+        "macs": macs,
+        "mac_work": macs * h.mac_energy,
+        "sram_reads_a": moved.reads_a * h.products,
+        "sram_reads_b": moved.reads_b * h.products,
         "sram_writes_z": moved.writes_z,
-        "input_read": moved.reads_a * h.word,
-        "input_write": arrives * h.word,
-        "weight_read": moved.reads_b * h.word,
-        "weight_write": p.b * s.k * s.n * h.word,
+        "input_read": moved.reads_a * h.a_step,
+        "input_write": arrives * h.a_step,
+        "weight_read": moved.reads_b * h.b_step,
+        "weight_write": p.b * s.k * s.n * h.b_step,
         **sums,
-        "register_bits": s.m * s.n * s.k * h.register_bits,
+        "register_bits": macs * h.register_bits,
         "dram_reads": crossing_a * p.a * bytes_.a + p.b * bytes_.b + spilled,
         "dram_writes": result + spilled,
         "result_writes": result,
@@ -88,7 +99,7 @@ def count_gemms(
         "row_tiles": row_tiles,
         "issued": p.tiles,
     }
-    counts["output_read"] = sums["output_read"] + (1 - crossing_a) * arrives * h.element
+    counts["output_read"] = sums["output_read"] + (1 - crossing_a) * arrives * h.products * h.element
     counts = {name: value * products for name, value in counts.items()}
     first = first_tile(s, mapped.parts, bytes_) / t["dram_bandwidth"] + t["dram_latency"]
     begins = column([end in ("first", "both") for end in ends[: len(gemms)]], t) * t.is_("start", "empty")
@@ -106,13 +117,17 @@ def work_of(gemms: Sequence[Gemm], t: DesignTable, h: Hardware) -> Work:
         return np.array([[getattr(gemm, name)] for gemm in gemms], dtype=np.float64)
 
     a_words = np.array([[(g.a_distinct or g.m * g.k) + g.a_skipped] for g in gemms], dtype=np.float64)
-    columns = (sizes("m"), sizes("n"), sizes("k"), t["rows"], t["cols"])
+    steps = np.ceil(sizes("k") / h.products)  # of K: products of one cell and cycle are one step
+    columns = (sizes("m"), sizes("n"), steps, t["rows"], t["cols"])
     flags = (t.is_("dataflow", "ws"), t.is_("dataflow", "os"))
     s = Shape._make(flat(values) for values in (*columns, *flags))
     unit, f = granules(s), folds(s)
     rows = Rows._make(
         flat(values)
-        for values in (t["dram_burst"], a_words, sizes("taps"), h.element, h.word, h.element, h.partial)
+        for values in (
+            *(t["dram_burst"], a_words / h.products, sizes("taps")),
+            *(h.products * h.element, h.b_step, h.element, h.partial),
+        )
     )
     timing = Timing._make(
         flat(values) for values in (t.is_("fill", "serial"), t.is_("fill", "overlapped"), t["load_cycles"])
@@ -127,7 +142,13 @@ def work_of(gemms: Sequence[Gemm], t: DesignTable, h: Hardware) -> Work:
     )
     room = (h.usable[0], h.usable[1], h.sums, t.shared, h.apart)
     problem = Problem(
-        unit.m * f.m, s.n, s.k, *passes, flat(h.word), flat(h.partial), *(flat(values) for values in room)
+        unit.m * f.m,
+        s.n,
+        s.k,
+        *passes,
+        flat(np.maximum(h.a_step, h.b_step)),
+        flat(h.partial),
+        *(flat(values) for values in room),
     )
     return Work(s, unit, f, problem, rows, timing, prices)
 
@@ -139,13 +160,15 @@ def _prices(s: Shape, t: DesignTable, h: Hardware, flat: Flat) -> Prices:
     z_pj = flat(np.where(h.apart, *z))
     kept = np.where(
         s.ws,
-        s.k * s.n * flat(h.word * h.read_pj["weight"]),
-        np.where(s.os, s.m * s.n * flat(2 * h.partial) * z_pj, s.m * s.k * flat(h.word * h.read_pj["input"])),
+        s.k * s.n * flat(h.b_step * h.read_pj["weight"]),
+        np.where(
+            s.os, s.m * s.n * flat(2 * h.partial) * z_pj, s.m * s.k * flat(h.a_step * h.read_pj["input"])
+        ),
     )
     return Prices(
         rate=flat(t["dram_bandwidth"] / t["clock"]),
         dram=flat(h.dram_pj),
-        a=flat(h.write_pj["input"] * h.word / h.element),
+        a=flat(h.write_pj["input"] * h.a_step / (h.products * h.element)),
         b=flat(h.write_pj["weight"]),
         z=z_pj,
         block=kept,
@@ -191,7 +214,7 @@ def _result_tiles(s: Shape, mapped: Mapped, h: Hardware, shared: BoolArray) -> t
     operands' tiles where it is shared.
     """
     unit, p, rows = granules(s), mapped.passes, mapped.parts.m
-    operands = np.where(shared, (rows * unit.k + unit.k * s.n) * h.word, 0.0)
+    operands = np.where(shared, unit.k * (rows * h.a_step + s.n * h.b_step), 0.0)
     whole = (p.a == 1) & (rows * s.n * h.partial + operands <= h.usable[2])
     least = ceil_div(s.m * s.n * h.partial, h.usable[2])
     once = np.where(p.z == 1, 1.0, 0.0)

@@ -8,7 +8,7 @@ A process of one's own is a file of the same form, named by its path wherever a 
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 
 from accel_models.checks import Choice, refuse
 from accel_models.documents import parse_toml, read_text
-from accel_models.technology.form import CLOCK, check_form
+from accel_models.technology.form import CLOCK, WIDTHS, check_form
 
 TECHNOLOGIES = ("45nm", "28nm", "22nm", "7nm", "fpga28", "fpga16")
 FloatArray = NDArray[np.float64]
 USUAL_HZ = 1e9
+FIXED = "fixed"
+CELL_BITS = 8
+"""Width of a subword or bitserial cell."""
 _SRAM_FIGURES = ("read_pJ", "write_pJ", "area_mm2", "leak_mW")
 
 
@@ -108,11 +111,25 @@ class Clock:
 
 
 @dataclass(frozen=True, eq=False)
+class Scalable:
+    """A cell whose operands can be narrower: area (um2) and leakage (uW), pJ a product by widths ("8x4").
+
+    Its registers are in all of these.
+    """
+
+    area_um2: float
+    leak_uw: float
+    pj: dict[str, float]
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
 class Technology:
     """One process: MACs by "format-accumulator bits", a register bit, an adder bit and SRAM macros.
 
     clock: None where the file does not say: figures then hold at any clock.
     wire_pj: pJ a bit and millimetre between macros; 0 where the file does not say.
+    scalable: Cells for several widths, by name ("subword", "bitserial").
     """
 
     name: str
@@ -123,6 +140,7 @@ class Technology:
     sram: Sram
     clock: Clock | None = None
     wire_pj: float = 0.0
+    scalable: dict[str, Scalable] = field(default_factory=dict)
 
 
 def _clock(values: dict[str, Any] | None) -> Clock | None:
@@ -131,6 +149,11 @@ def _clock(values: dict[str, Any] | None) -> Clock | None:
 
 def _cell(values: dict[str, Any]) -> Cell:
     return Cell(values["pJ"], values["area_um2"], values["leak_uW"], values["source"])
+
+
+def _scalable(values: dict[str, Any]) -> Scalable:
+    energies = {name: values[name] for name in WIDTHS}
+    return Scalable(values["area_um2"], values["leak_uW"], energies, values["source"])
 
 
 def _sram(values: dict[str, Any]) -> Sram:
@@ -196,6 +219,7 @@ def load_technology(name: str) -> Technology:
         _sram(values["sram"]),
         _clock(values.get("clock")),
         values.get("wire", {}).get("pJ_per_bit_mm", 0.0),
+        {name: _scalable(cell) for name, cell in values.get("scalable", {}).items()},
     )
 
 
@@ -223,6 +247,22 @@ def check_clock(technology: str, clock: float) -> None:
     most = highest_clock(technology)
     if clock > most:
         raise refuse("clock", f"{clock:g}", f"at most {most:.4g} Hz, what {technology} reaches")
+
+
+def check_cell(technology: str, cell: str, data_width: str) -> None:
+    """Refuse a scalable cell that the process has no figures for, or of another width.
+
+    Raises:
+        ValueError: Naming the field.
+    """
+    if cell == FIXED:
+        return
+    if data_width != f"int{CELL_BITS}":
+        raise refuse(
+            "cell", cell, f"fixed with data_width = {data_width}: scalable cells are of int{CELL_BITS}"
+        )
+    if cell not in load_technology(technology).scalable:
+        raise refuse("cell", cell, f"fixed with technology = {technology}, which has no figures for it")
 
 
 def check_mac(technology: str, data_width: str, accumulator_bits: int) -> None:

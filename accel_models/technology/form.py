@@ -11,6 +11,8 @@ _FIGURE = FloatRange(0.0, 1e9)
 _CELL = ("pJ", "area_um2", "leak_uW")
 _SRAM = ("size_KiB", "read_pJ", "write_pJ", "area_mm2", "leak_mW")
 CLOCK = ("base_Hz", "base_V", "threshold_V", "alpha", "least_V", "most_V")
+WIDTHS = ("8x8", "8x4", "8x2", "4x4", "2x2")
+SCALABLE = ("subword", "bitserial")
 _MAC = re.compile(r"(int8|int16|int32|fp16|bf16|fp32)-(16|32|48)")
 
 
@@ -46,9 +48,23 @@ def _check_optional(values: Mapping[str, Any]) -> None:
         for field in fields:
             FloatRange(1e-12, 1e12).check(f"[{name}] {field}", table.get(field))
         _check_source(f"[{name}]", table)
+    _check_scalable(values.get("scalable", {}))
     clock = values.get("clock")
     if clock is not None:
         _check_voltages(clock)
+
+
+def _check_scalable(cells: Any) -> None:
+    fields = ("area_um2", "leak_uW", *WIDTHS)
+    if not isinstance(cells, Mapping) or set(cells) - set(SCALABLE):
+        raise refuse("[scalable]", cells, f"tables [scalable.{'] or [scalable.'.join(SCALABLE)}]")
+    for name, cell in cells.items():
+        where = f"[scalable.{name}]"
+        if not isinstance(cell, Mapping):
+            raise refuse(where, cell, f"a table of {', '.join(fields)} and source")
+        for field in fields:
+            FloatRange(1e-12, 1e9).check(f"{where} {field}", cell.get(field))
+        _check_source(where, cell)
 
 
 def _check_voltages(clock: Mapping[str, Any]) -> None:

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-ACCUMULATORS = (16, 32, 48)
+from accel_models.precision import STORED_BITS, SUMS
+
+ACCUMULATORS = SUMS
 """Widths of partial sums that an accelerator of `accel_models` can have."""
 FLOATS = ("fp32", "bf16", "fp16")
 SCALES = ("error", "range")
-MOST_WORD_BITS = 16
+MOST_WORD_BITS = STORED_BITS
 """Widest stored word: what a lookup's input may have, and what the emulation holds exactly."""
 
 

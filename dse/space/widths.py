@@ -13,13 +13,11 @@ from typing import Any
 
 import pandas as pd
 
+from accel_models import stored_bits
 from dse.errors import UserError
 
 WIDTHS = ("data_width", "elementwise_bits", "accumulator_bits")
 """Fields of a Design that decide what the network computes."""
-
-STORED = {"int8": 16}
-"""Bits of stored words, where they are not the operands' own: layer norms and softmaxes do not survive 8."""
 
 Widths = Mapping[str, Any]
 Least = Callable[[Widths], int]
@@ -43,7 +41,7 @@ def completed(design: Mapping[str, Any], least: Least) -> dict[str, Any]:
         ValueError: If an accumulator that is given, or any, can be overflowed; names the layer.
     """
     fields = dict(design)
-    fields["elementwise_bits"] = fields.get("elementwise_bits") or STORED.get(fields["data_width"])
+    fields["elementwise_bits"] = fields.get("elementwise_bits") or stored_bits(fields["data_width"])
     fields["accumulator_bits"] = least(widths(fields))
     return fields
 

@@ -90,10 +90,14 @@ def test_sources_list_what_a_design_rests_on() -> None:
     found = {
         item.component: item for item in sources(Design(data_width="fp16", dram="HBM2", technology="fpga28"))
     }
-    assert list(found) == ["mac fp16-32", "register bit", "adder bit", "sram", "dram HBM2"]
+    actions = ["mac fp16-32", "register bit", "adder bit", "sram", "dram HBM2"]
+    assert list(found) == [*actions, "dram channel HBM2", "clock"]
     assert "Horowitz" in found["mac fp16-32"].source
     assert "Kuon and Rose" in found["sram"].source
     assert found["dram HBM2"].figure == "50 pJ a byte"
+    fitted = sources(Design(part="xczu9eg", technology="fpga16", cell="subword"))
+    assert [item.component for item in fitted[-2:]] == ["cell subword", "part xczu9eg"]
+    assert all(item.source for item in fitted)
 
 
 def test_sram_figures_pass_through_the_listed_sizes() -> None:
