@@ -15,7 +15,7 @@ from approx.machine.checks import TABLES, gives_floats
 from approx.machine.choices import COUNTS, compares, guide, is_number
 from approx.machine.copies import COPIES
 from approx.machine.execution import Execution, in_type
-from approx.machine.gemm import GEMM
+from approx.machine.gemm import GEMM, Spread, spread
 from approx.machine.integer import IntegerUnits
 from approx.machine.move import MOVE
 from approx.machine.windows import axes_last, batched, each, windows
@@ -89,7 +89,8 @@ class FixedExecution(Execution):
 
     def _product(self, node: Mapping[str, Any], step: Step) -> Any:
         """A matrix product of integers, rounded by each output channel's shift."""
-        arguments = [self._operand(value, step, i) for i, value in enumerate(node["args"])]
+        arguments = [self._operand(value, step, i) for i, value in enumerate(node["args"]) if i != 1]
+        arguments.insert(1, self._weights(node, step))
         sums = GEMM[node["target"]](self.unit, *arguments, **node["kwargs"])
         word = step["word"]
         shift = np.array(step["fraction"], dtype=np.int64) - word["fraction"]
@@ -105,6 +106,15 @@ class FixedExecution(Execution):
             multiplier, limit = operand["multiplier"], 2 ** (operand["bits"] - 1) - 1
             return self.unit.rounded(argument, operand["shift"], limit, multiplier)
         return _constant(argument, operand)
+
+    def _weights(self, node: Mapping[str, Any], step: Step) -> Any:
+        """The second operand of a matrix product, a step for each output channel where it has several."""
+        operand = step["operands"].get("1")
+        if operand is None or not isinstance(operand.get("fraction"), list):
+            return self._operand(node["args"][1], step, 1)
+        weight = self._argument(node["args"][1])
+        layout = spread(node["target"], node["args"], weight.shape)
+        return _constant(weight, operand, layout)
 
     def _sum(self, node: Mapping[str, Any], step: Step) -> Any:
         """Rows, or windows, times a vector of ones; times 1/n and rounded."""
@@ -223,12 +233,11 @@ def _quantised(values: NDArray[Any], word: Mapping[str, int]) -> Any:
     return integers.view(Words) if integers.ndim else int(integers)
 
 
-def _constant(values: Any, operand: Mapping[str, Any]) -> Any:
-    """Weights, biases and numbers as integers, a step for each output channel where there are several."""
+def _constant(values: Any, operand: Mapping[str, Any], layout: Spread | None = None) -> Any:
+    """Weights, biases and numbers as integers; `layout` shapes steps of output channels to the weights."""
     numbers, limit = np.asarray(values, np.float64), 2 ** (operand["bits"] - 1) - 1
     factor = 2.0 ** np.array(operand["fraction"], np.float64) / operand["divisor"]
-    if factor.ndim:
-        factor = factor.reshape([-1] + [1] * (numbers.ndim - 1))
+    factor = factor if layout is None else layout(factor)
     return np.clip(np.rint(numbers * factor), -limit, limit).astype(np.int64)
 
 

@@ -144,6 +144,31 @@ def any_convolution(
     return convolution(unit, x, weight, bias, stride, padding, dilation, groups)
 
 
+Spread = Callable[[Array], Array]
+_TRANSPOSED = ("aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input")
+
+
+def spread(target: str, arguments: Sequence[Any], size: Sequence[int]) -> Spread:
+    """What shapes a number for each output channel, (N,), to the weights of a layer.
+
+    Args:
+        target: the op.
+        arguments: of the op.
+        size: of the weights: (N, ...), transposed (C, N / groups, ...).
+    """
+    general = target == "aten.convolution.default"
+    if not (target in _TRANSPOSED or (general and arguments[6])):
+        return lambda values: values.reshape([-1] + [1] * (len(size) - 1))
+    position = 8 if general else 6
+    groups = arguments[position] if len(arguments) > position else 1
+
+    def layout(values: Array) -> Array:
+        parts = np.repeat(values.reshape(groups, size[1]), size[0] // groups, axis=0)
+        return parts.reshape([size[0], size[1]] + [1] * (len(size) - 2))
+
+    return layout
+
+
 @gemm("aten.sum.dim_IntList")
 def total(unit: Units, x: Array, dims: Sequence[int] | None = None, keepdim: bool = False, **_: Any) -> Array:
     """Rows times a vector of ones."""

@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+/* Loops are compiled for each instruction set, and the widest that the CPU has is taken. WITHOUT_AVX512 builds what a CPU
+ * without it runs, to measure it on one that has it. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(WITHOUT_AVX512)
+#define CLONED __attribute__((target_clones("avx2", "default")))
+#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define CLONED __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define CLONED
@@ -279,26 +283,32 @@ static PyObject *py_products(PyObject *self, PyObject *args) {
     long long start, stop;
     const char *bytes;
     Py_ssize_t size;
+    const char *name;
     Product p;
     int done;
     (void)self;
-    if (!PyArg_ParseTuple(args, "KKKLLy#KKdd", &a, &b, &y, &start, &stop, &bytes, &size, &bias, &factor,
-                          &p.rounding.limit, &p.rounding.step))
+    if (!PyArg_ParseTuple(args, "KKKLLy#KKdds", &a, &b, &y, &start, &stop, &bytes, &size, &bias, &factor,
+                          &p.rounding.limit, &p.rounding.step, &name))
         return NULL;
     if (size != sizeof p.shape) return PyErr_Format(PyExc_ValueError, "not the shape of a product");
+    const Kernel *kernel = kernel_of(name);
+    const int floats = strcmp(name, "floats") == 0, doubles = strcmp(name, "doubles") == 0;
+    if (kernel == NULL && !floats && !doubles) return PyErr_Format(PyExc_ValueError, "%s: this CPU has it not", name);
     memcpy(&p.shape, bytes, sizeof p.shape);
     p.a = FLOATS(a), p.b = (const void *)(uintptr_t)b, p.y = FLOATS(y);
     p.bias = DOUBLES(bias), p.factor = DOUBLES(factor);
     Py_BEGIN_ALLOW_THREADS
-    done = products(&p, start, stop);
+    done = kernel == NULL ? depthwise(&p, start, stop, floats) : products(&p, kernel, start, stop);
     Py_END_ALLOW_THREADS
     if (!done) return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
 
 static PyObject *py_multiplies(PyObject *self, PyObject *args) {
-    (void)self, (void)args;
-    return PyBool_FromLong(have_dot_products());
+    const char *name;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+    return PyBool_FromLong(kernel_of(name) != NULL);
 }
 
 static PyMethodDef methods[] = {
@@ -309,8 +319,8 @@ static PyMethodDef methods[] = {
     {"softmax", py_softmax, METH_VARARGS, "Softmax over rows, exp and reciprocal by tables."},
     {"pack", py_pack, METH_VARARGS, "The right operand of `products`, packed."},
     {"blocks", py_blocks, METH_VARARGS, "Blocks of rows of all matrices, among which `products` can be divided."},
-    {"products", py_products, METH_VARARGS, "Matrix products of integers, rounded."},
-    {"multiplies", py_multiplies, METH_NOARGS, "Whether this CPU has what `products` needs."},
+    {"products", py_products, METH_VARARGS, "Matrix products of integers, rounded, by an instruction set or depthwise."},
+    {"multiplies", py_multiplies, METH_VARARGS, "Whether this CPU has an instruction set that `products` can use."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from approx.network.fixed.channels import Channels
 from approx.network.fixed.fuse import fuse
 from approx.network.fixed.plan import Constant, Narrow, Plan, Step
 from approx.network.fixed.rules import ACCUMULATING, BOUNDED, HADAMARD, POOLS, PRODUCTS, SUMS
@@ -26,6 +27,7 @@ from approx.network.fixed.steps import (
     FixedSum,
     Narrowed,
     Rounding,
+    Spread,
     kind_of,
 )
 from approx.network.fixed.words import Word
@@ -181,9 +183,9 @@ class _Writer:
         source, operand = arguments(node)[position], step.operands.get(position)
         with self.module.graph.inserting_before(here):
             if isinstance(operand, Constant):
-                behind = len(shape(source)) - 1
                 kept = _is_attribute(source)
-                integers = Constants(operand, torch.float32, values=False, kept=kept, axes=behind)
+                spread = self._spread(node, position)
+                integers = Constants(operand, torch.float32, values=False, kept=kept, spread=spread)
                 target = f"operands.{node.name}.argument{position}"
                 return self._call(target, integers, (here.args[position],))
             if not isinstance(operand, Narrow):
@@ -194,6 +196,14 @@ class _Writer:
                 target = f"narrowed.{source.name}.for{len(self.narrowed)}"
                 self.narrowed[key] = self._call(target, made, (here.args[position],))
             return self.narrowed[key]
+
+    @staticmethod
+    def _spread(node: fx.Node, position: int) -> Spread | None:
+        """How weights' channels lie; None of what is no layer's weights."""
+        if position == 0 or node.target in PRODUCTS:
+            return None
+        size = tuple(int(n) for n in shape(arguments(node)[position]))
+        return lambda values: Channels.of(node).spread(values, size)
 
     def _hadamard(self, node: fx.Node, step: Step, here: fx.Node) -> tuple[tuple[Any, ...], nn.Module]:
         given = list(here.args[:2])

@@ -1,8 +1,8 @@
 """Words in one pass on the CPU: what `emulate` does step by step in torch, to the same bits.
 
 Words and their integers are float32 tensors as there. Everything computes without gradients, and needs the
-package's C extension (`AVAILABLE`); matrix products need a CPU that adds products of 16-bit pairs too
-(`MULTIPLIES`, AVX-512 VNNI). Where one is missing, torch serves.
+package's C extension (`AVAILABLE`); matrix products need a CPU that multiplies pairs of 16-bit numbers too
+(`MULTIPLIES`: AVX-512 VNNI, else AVX2). Where one is missing, torch serves.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ try:
     from approx.network.fixed import _words
 
     AVAILABLE = True
-    MULTIPLIES = bool(_words.multiplies())
+    MULTIPLIES = bool(_words.multiplies("best"))
 except ImportError:
     AVAILABLE = MULTIPLIES = False
+INSTRUCTIONS = "best"
+"""The instruction set of matrix products: "avx512", "avx2", or the widest that the CPU has."""
 
 _OPS = {torch.ops.aten.add: 0, torch.ops.aten.sub: 1, torch.ops.aten.mul: 2}
 _MOST_AXES = 8
@@ -194,17 +196,19 @@ class Epilogue:
 
 
 class Packed:
-    """Weights (K, N), packed once for many products.
+    """Weights (groups, K, N), or (K, N) of one group, packed once for many products.
 
     Attributes:
         words: what the extension made of them.
-        sizes: K and N.
+        sizes: groups, K and N.
     """
 
     def __init__(self, weight: Tensor) -> None:
-        k, n = self.sizes = tuple(weight.shape)
-        self.words = torch.zeros((n + 15) // 16 * 16 * (k + k % 2), dtype=torch.int16)
-        _words.pack(weight.data_ptr(), self.words.data_ptr(), _shape(k=k, n=n, b=(0, 0, *weight.stride())))
+        weight = weight if weight.dim() == 3 else weight[None]
+        groups, k, n = self.sizes = (weight.shape[0], weight.shape[1], weight.shape[2])
+        self.words = torch.zeros((groups, (n + 15) // 16 * 16 * (k + k % 2)), dtype=torch.int16)
+        for own, words in zip(weight, self.words, strict=True):
+            _words.pack(own.data_ptr(), words.data_ptr(), _shape(k=k, n=n, b=(0, 0, *own.stride())))
 
 
 Units = tuple[float, float]
@@ -216,9 +220,10 @@ def product(
 ) -> Tensor:
     """Matrix products of integers, (..., M, K) times (..., K, N), rounded."""
     if isinstance(b, Packed):
-        y = a.new_empty((*a.shape[:-1], b.sizes[1]))
+        _, k, n = b.sizes
+        y = a.new_empty((*a.shape[:-1], n))
         a = a.reshape(-1, a.shape[-1])
-        shape = _shape(1, 1, len(a), *b.sizes, a=(0, 0, *a.stride()), cut=cut, packed=1, units=units)
+        shape = _shape(1, 1, len(a), k, n, a=(0, 0, *a.stride()), cut=cut, packed=1, units=units)
         _run(a, b.words, y, shape, epilogue)
         return y
     batch = _broadcast(a.shape[:-2], b.shape[:-2])
@@ -236,58 +241,6 @@ def _in_four_axes(x: Tensor) -> Tensor:
     return x[(None,) * (4 - x.dim())]
 
 
-@dataclass(frozen=True)
-class Windows:
-    """A convolution's window, each pair down and across."""
-
-    size: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-
-    def over(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of the result."""
-        down, across = (
-            (n + 2 * p - d * (w - 1) - 1) // s + 1
-            for n, w, s, p, d in zip(size, self.size, self.stride, self.padding, self.dilation, strict=True)
-        )
-        return down, across
-
-
-def weights_of_windows(weight: Tensor) -> Packed:
-    """The weights (O, C, h, w) of a convolution, packed."""
-    return Packed(weight.permute(2, 3, 1, 0).reshape(-1, weight.shape[0]))
-
-
-def convolution(
-    x: Tensor,
-    weight: Packed,
-    windows: Windows,
-    cut: tuple[int, int],
-    epilogue: Epilogue,
-    units: Units = (1.0, 1.0),
-) -> Tensor:
-    """A convolution of integers over two axes, rounded; x (B, C, H, W), the result's channels innermost."""
-    count, channels, *size = x.shape
-    down, across = windows.over((size[0], size[1]))
-    y = x.new_empty((count, down, across, weight.sizes[1]))
-    places = (*size, down, across, *windows.size, *windows.stride, *windows.padding, *windows.dilation)
-    image = (channels, *x.stride()[1:], *places)
-    numbers = _shape(
-        count,
-        1,
-        down * across,
-        *weight.sizes,
-        a=(x.stride(0), 0, 0, 0),
-        cut=cut,
-        packed=1,
-        image=image,
-        units=units,
-    )
-    _run(x, weight.words, y, numbers, epilogue)
-    return y.permute(0, 3, 1, 2)
-
-
 def _shape(
     outer: int = 1,
     inner: int = 1,
@@ -299,7 +252,7 @@ def _shape(
     b: tuple[int, ...] = (0, 0, 0, 0),
     cut: tuple[int, int] = (1, 2),
     packed: int = 0,
-    image: tuple[int, ...] = (0,) * 16,
+    image: tuple[int, ...] = (0,) * 23,
     units: Units = (1.0, 1.0),
 ) -> bytes:
     """The extension's `Shape`."""
@@ -307,12 +260,12 @@ def _shape(
     return struct.pack(f"{len(numbers)}q2d", *numbers, *units)
 
 
-def _run(a: Tensor, b: Tensor, y: Tensor, shape: bytes, epilogue: Epilogue) -> None:
+def _run(a: Tensor, b: Tensor, y: Tensor, shape: bytes, epilogue: Epilogue, way: str | None = None) -> None:
     pointers = a.data_ptr(), b.data_ptr(), y.data_ptr()
-    bias, factor, limit, step = epilogue.arguments()
+    numbers = *epilogue.arguments(), way or INSTRUCTIONS
 
     def part(start: int, stop: int) -> None:
-        _words.products(*pointers, start, stop, shape, bias, factor, limit, step)
+        _words.products(*pointers, start, stop, shape, *numbers)
 
     if y.numel():
         count = _words.blocks(shape)

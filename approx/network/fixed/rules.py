@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from approx.network.fixed.channels import CONVOLUTIONS, TRANSPOSED, Channels
+from approx.network.fixed.channels import terms as terms_of_layer
 from approx.network.fixed.narrow import narrow_for
 from approx.network.fixed.plan import Constant, Fractions, Narrow, Operand, Step, narrow_step, reciprocal
 from approx.network.fixed.planner import MASK_MARGIN, Planner, rule
@@ -16,8 +18,6 @@ from approx.network.nodes import arguments, aten, is_float, label, shape
 
 ALIGNMENT = 14
 """Most digits by which two words are shifted against each other to be added: 16-bit words fill 31 bits."""
-CONVOLUTIONS = (aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
-TRANSPOSED = (aten.conv_transpose1d.default, aten.conv_transpose2d.input, aten.conv_transpose3d.input)
 PRODUCTS = (aten.matmul.default, aten.mm.default, aten.bmm.default)
 SUMS = (aten.sum.dim_IntList, aten.mean.dim)
 POOLS = (aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
@@ -52,14 +52,13 @@ BOUNDED = (
 def layer(p: Planner, node: fx.Node) -> Step:
     """Narrowed activations times weights with a step for each output channel; a bias starts the sums."""
     x, weight = arguments(node)[0], arguments(node)[1]
-    by_channel = isinstance(weight, fx.Node) and weight.op == "get_attr" and not _is_transposed(node)
-    if not by_channel:
+    if not (isinstance(weight, fx.Node) and weight.op == "get_attr"):
         return product(p, node)
     word = p.word_of(x)
     if word is None:
         raise ValueError(f"{label(node)}: its input is the host's")
     narrow = narrow_for(word, p.edge(x), p.numerics, free=True)
-    values = p.tensor(weight).double().flatten(1)
+    values = Channels.of(node).rows(p.tensor(weight).double())
     operand, fraction = _weights(p, word, narrow, values.abs().amax(1).tolist())
     limit = word.limit if narrow is None else 2 ** (narrow.bits - 1) - 1
     integers = _integers(values, operand)
@@ -74,10 +73,6 @@ def layer(p: Planner, node: fx.Node) -> Step:
     # What training may make of the weights: no integer of theirs grows beyond its bits
     largest = values.shape[1] * limit * (2 ** (operand.bits - 1) - 1) + 2 * math.ceil(float(start.max()))
     return Step(p.word(node), operands, fraction, largest=largest)
-
-
-def _is_transposed(node: fx.Node) -> bool:
-    return node.target in TRANSPOSED or (node.target is aten.convolution.default and bool(arguments(node)[6]))
 
 
 def _bias(node: fx.Node) -> fx.Node | None:
@@ -139,10 +134,7 @@ def product(p: Planner, node: fx.Node) -> Step:
 
 def _terms(node: fx.Node) -> int:
     """K of a matrix product: the terms of one output."""
-    a, b = arguments(node)[0], arguments(node)[1]
-    if node.target in (*PRODUCTS, aten.linear.default):
-        return int(shape(a)[-1])
-    return math.prod(int(n) for n in shape(b)[1:])
+    return int(shape(arguments(node)[0])[-1]) if node.target in PRODUCTS else terms_of_layer(node)
 
 
 # Sums

@@ -5,6 +5,7 @@ Each computes exactly and rounds its result once; without gradients by `native`,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from approx.network.fixed import native
 from approx.network.fixed.plan import Constant, Narrow, Step
 from approx.network.fixed.rules import POOLS, PRODUCTS, terms_of_window
 from approx.network.fixed.table import site_values
+from approx.network.fixed.windows import Filters, Windows, convolution, windows_of
 from approx.network.fixed.words import Word, rounded, to_word
 from approx.network.nodes import aten
 from approx.network.site import SiteModule
 
+Spread = Callable[[Tensor], Tensor]
 _EXACT = 2.0**24
 """float32 holds every integer up to this."""
 
@@ -43,18 +46,19 @@ class Constants(nn.Module):
         kind: the type to give them in.
         values: give the words' values instead of the integers.
         kept: they are always the same tensor, so that they are rounded once.
-        axes: axes behind the output channels.
+        spread: shapes what each output channel has of its own to the numbers.
     """
 
     factor: Tensor
     step: Tensor
 
     def __init__(
-        self, operand: Constant, kind: torch.dtype, *, values: bool, kept: bool, axes: int = 0
+        self, operand: Constant, kind: torch.dtype, *, values: bool, kept: bool, spread: Spread | None = None
     ) -> None:
         super().__init__()
         self.limit, self.kind, self.kept = 2 ** (operand.bits - 1) - 1, kind, kept
-        factor = 2.0 ** _a_channel(operand.fraction, axes) / operand.divisor
+        factor = 2.0 ** torch.tensor(operand.fraction, dtype=torch.float64) / operand.divisor
+        factor = spread(factor) if spread is not None and factor.dim() else factor
         self.register_buffer("factor", factor, persistent=False)
         self.register_buffer("step", 1.0 / factor if values else torch.ones_like(factor), persistent=False)
         self._last: tuple[Any, Tensor] | None = None
@@ -71,12 +75,6 @@ class Constants(nn.Module):
 
     def _rounded(self, x: Tensor) -> Tensor:
         return rounded(x.double(), self.factor, self.limit, self.step).to(self.kind)
-
-
-def _a_channel(fraction: Any, axes: int) -> Tensor:
-    """Fractions in float64, shaped to broadcast over the axes behind the output channels."""
-    digits = torch.tensor(fraction, dtype=torch.float64)
-    return digits.reshape([-1] + [1] * axes) if digits.dim() else digits
 
 
 class FixedLayer(nn.Module):
@@ -97,10 +95,11 @@ class FixedLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.target, self.word, self.kind = target, step.word, kind_of(step)
-        self.units = units
+        self.units, self._largest = units, step.largest
         self._range = native.Range(*(2 ** (b - 1) - 1 for b in bits))
-        self._weights: tuple[Tensor, native.Packed | None] | None = None
-        factor = 2.0 ** (step.word.fraction - _a_channel(step.fraction, axes))
+        self._weights: tuple[Tensor, native.Packed | Filters | None] | None = None
+        digits = step.word.fraction - torch.tensor(step.fraction, dtype=torch.float64)
+        factor = 2.0 ** (digits.reshape([-1] + [1] * axes) if digits.dim() else digits)
         self.register_buffer("factor", factor, persistent=False)
 
     def forward(self, a: Tensor, b: Tensor, bias: Tensor | None = None, *rest: Any) -> Tensor:
@@ -119,35 +118,38 @@ class FixedLayer(nn.Module):
         if not native.MULTIPLIES or graded or not native.handles(a, b):
             return None
         if self.target in PRODUCTS:
-            cut = self._range.cut(a.shape[-1])
-            batched = a.dim() > 1 and b.dim() > 1
-            if cut is None or not batched:
-                return None
-            return native.product(a, b, cut, self._epilogue(bias, b.shape[-1]), self.units)
-        weights, windows = self._packed(b), self._windows(a, b, *rest)
-        cut = None if weights is None else self._range.cut(weights.sizes[0])
-        if weights is None or cut is None or (windows is None and self.target is not aten.linear.default):
-            return None
-        epilogue = self._epilogue(bias, weights.sizes[1])
-        if windows is None:
-            return native.product(a, weights, cut, epilogue, self.units)
-        return native.convolution(a, weights, windows, cut, epilogue, self.units)
+            return self._product(a, b)
+        if self.target is aten.linear.default:
+            return self._linear(a, b, bias)
+        windows = None if a.dim() != b.dim() else windows_of(self.target, b, rest)
+        return None if windows is None else self._convolution(a, b, bias, windows)
 
-    def _packed(self, b: Tensor) -> native.Packed | None:
+    def _product(self, a: Tensor, b: Tensor) -> Tensor | None:
+        cut = self._range.cut(a.shape[-1])
+        if cut is None or a.dim() < 2 or b.dim() < 2:
+            return None
+        return native.product(a, b, cut, self._epilogue(None, b.shape[-1]), self.units)
+
+    def _linear(self, a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor | None:
+        cut = self._range.cut(b.shape[-1])
+        packed = None if cut is None else self._packed(b, lambda w: native.Packed(w.T))
+        if cut is None or not isinstance(packed, native.Packed):
+            return None
+        return native.product(a, packed, cut, self._epilogue(bias, b.shape[0]), self.units)
+
+    def _convolution(self, a: Tensor, b: Tensor, bias: Tensor | None, windows: Windows) -> Tensor | None:
+        cut = self._range.cut(b[0].numel())
+        packed = None if cut is None else self._packed(b, lambda w: Filters(w, windows.groups))
+        if cut is None or not isinstance(packed, Filters):
+            return None
+        epilogue = self._epilogue(bias, b.shape[0])
+        return convolution(a, packed, windows, cut, epilogue, self.units, largest=self._largest)
+
+    def _packed(self, b: Tensor, pack: Callable[[Tensor], native.Packed | Filters]) -> Any:
         """Weights as the native product takes them; None if training diverged and left them NaN."""
         if self._weights is None or self._weights[0] is not b:
-            pack = native.weights_of_windows if b.dim() == 4 else lambda w: native.Packed(w.T)
             self._weights = b, pack(b * self.units[1]) if bool(b.isfinite().all()) else None
         return self._weights[1]
-
-    def _windows(self, x: Tensor, weight: Tensor, *rest: Any) -> native.Windows | None:
-        """The windows of a convolution over two axes without groups; None of anything else."""
-        defaults: tuple[Any, ...] = ((1, 1), (0, 0), (1, 1), 1)
-        stride, padding, dilation, groups = (*rest, *defaults[len(rest) :])
-        if self.target is not aten.conv2d.default or groups != 1 or x.dim() != 4:
-            return None
-        pairs = [(int(n[0]), int(n[-1])) for n in (weight.shape[2:], stride, padding, dilation)]
-        return native.Windows(*pairs)
 
     def _epilogue(self, bias: Tensor | None, channels: int) -> native.Epilogue:
         factor = self.factor.flatten().expand(channels).contiguous()

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from approx.network import Approximation, Numerics, convert
 from approx.network.fixed import native
-from approx.network.fixed.native import Epilogue, Packed, Range, Windows
+from approx.network.fixed.native import Epilogue, Packed, Range
+from approx.network.fixed.windows import Filters, Windows, convolution
 from approx.network.fixed.words import Word
 
 aten = torch.ops.aten
@@ -64,12 +65,22 @@ def test_a_lookup_finds_the_entry_of_every_word() -> None:
     assert torch.equal(native.lookup(every[order] * word.step, entries, 2.0**12, word.limit), entries[order])
 
 
+@pytest.fixture(params=["avx512", "avx2"])
+def instructions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every instruction set that matrix products are written for and this CPU has."""
+    name: str = request.param
+    if not native._words.multiplies(name):
+        pytest.skip(f"this CPU has no {name}")
+    monkeypatch.setattr(native, "INSTRUCTIONS", name)
+    return name
+
+
 @multiplies
 @pytest.mark.parametrize("limits", [(127, 127), (32767, 127), (32767, 32767), (2047, 511)])
 @pytest.mark.parametrize("sizes", [(5, 7, 3), (64, 16, 64), (33, 1200, 17), (4, 64, 32), (1, 1, 1)])
 @pytest.mark.parametrize("batch", [(), (2, 3), (2, 1, 3)])
 def test_products_are_exact(
-    limits: tuple[int, int], sizes: tuple[int, int, int], batch: tuple[int, ...]
+    limits: tuple[int, int], sizes: tuple[int, int, int], batch: tuple[int, ...], instructions: str
 ) -> None:
     torch.manual_seed(0)
     (m, k, n), (left, right) = sizes, limits
@@ -86,21 +97,59 @@ def test_products_are_exact(
 
 @multiplies
 @pytest.mark.parametrize("limit", [127, 32767])
-@pytest.mark.parametrize("window", [(1, 1), (3, 3), (7, 5)])
+@pytest.mark.parametrize(
+    ("size", "window", "groups"),
+    [
+        ((15, 16), (1, 1), 1),
+        ((15, 16), (3, 3), 2),
+        ((15, 16), (7, 5), 6),
+        ((30,), (3,), 1),
+        ((30,), (4,), 6),
+        ((30,), (1,), 3),
+        ((6, 7, 8), (3, 2, 1), 1),
+        ((6, 7, 8), (3, 3, 3), 6),
+    ],
+)
 @pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 1, 1), (2, 3, 1), (1, 2, 2), (2, 0, 1)])
 def test_convolutions_are_exact(
-    limit: int, window: tuple[int, int], stride: int, padding: int, dilation: int
+    limit: int,
+    size: tuple[int, ...],
+    window: tuple[int, ...],
+    groups: int,
+    stride: int,
+    padding: int,
+    dilation: int,
+    instructions: str,
 ) -> None:
     torch.manual_seed(0)
-    x, weight = integers(limit, 3, 5, 15, 16), integers(limit, 18, 5, *window)
+    if any(d * (w - 1) + 1 > n + 2 * p for n, w, p, d in zip(size, window, [padding] * 3, [dilation] * 3)):
+        pytest.skip("the window is larger than the image")
+    x, weight = integers(limit, 2, 6, *size), integers(limit, 18, 6 // groups, *window)
     bias, factor = integers(10**6, 18).double(), torch.full((18,), 2.0**-15).double()
-    windows = Windows(window, *((n, n) for n in (stride, padding, dilation)))
-    sums = torch.conv2d(x.double(), weight.double(), bias, stride, padding, dilation)
-    cut, packed = Range(limit, limit).cut(weight[0].numel()), native.weights_of_windows(weight)
+    op = (torch.conv1d, torch.conv2d, torch.conv3d)[len(size) - 1]
+    sums = op(x.double(), weight.double(), bias, stride, padding, dilation, groups)
+    terms = weight[0].numel()
+    cut, windows = Range(limit, limit).cut(terms), Windows.of(window, stride, padding, dilation, groups)
     assert cut is not None
-    for layout in (x, x.contiguous(memory_format=torch.channels_last)):
-        found = native.convolution(layout, packed, windows, cut, Epilogue(bias, factor, 32767, 1.0))
+    for layout in (x, x.movedim(1, -1).contiguous().movedim(-1, 1)):
+        epilogue, filters = Epilogue(bias, factor, 32767, 1.0), Filters(weight, groups)
+        found = convolution(layout, filters, windows, cut, epilogue, largest=limit**2 * terms)
         assert torch.equal(found, exact(sums, 2.0**-15, 32767, 1.0))
+
+
+@multiplies
+@pytest.mark.parametrize("limit", [127, 32767])
+@pytest.mark.parametrize("channels", [1, 15, 16, 64, 100])
+def test_a_convolution_of_every_channel_alone_is_exact(limit: int, channels: int) -> None:
+    torch.manual_seed(0)
+    x, weight = integers(limit, 2, channels, 5, 6), integers(limit, channels, 1, 3, 3)
+    factor, largest = torch.full((channels,), 2.0**-15).double(), limit**2 * 9
+    windows, cut = Windows.of((3, 3), 1, 1, 1, channels), Range(limit, limit).cut(9)
+    assert cut is not None
+    epilogue = Epilogue(None, factor, 32767, 1.0)
+    found = convolution(x, Filters(weight, channels), windows, cut, epilogue, largest=largest)
+    sums = torch.conv2d(x.double(), weight.double(), None, 1, 1, 1, channels)
+    assert torch.equal(found, exact(sums, 2.0**-15, 32767, 1.0))
 
 
 class Mixed(nn.Module):
@@ -134,6 +183,8 @@ def test_torch_gives_the_same_bits_where_the_extension_or_the_cpu_cannot_serve(
         return result
 
     fast = run()
+    monkeypatch.setattr(native, "INSTRUCTIONS", "avx2")
+    assert not native.MULTIPLIES or torch.equal(run(), fast)
     monkeypatch.setattr(native, "MULTIPLIES", False)
     assert torch.equal(run(), fast)
     monkeypatch.setattr(native, "AVAILABLE", False)
