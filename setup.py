@@ -17,7 +17,9 @@ operator = Extension(
 words = Extension(
     "approx.network.fixed._words",
     sources=["approx/network/fixed/_words.c"],
-    depends=[f"approx/network/fixed/_{name}.h" for name in ("products", "shape", "pack", "dots", "depthwise")],
+    depends=[
+        f"approx/network/fixed/_{name}.h" for name in ("products", "shape", "pack", "dots", "depthwise")
+    ],
     extra_compile_args=["-O3"],
     libraries=["m"],
     define_macros=[("Py_LIMITED_API", "0x030B0000")],

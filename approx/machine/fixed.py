@@ -149,7 +149,9 @@ class FixedExecution(Execution):
         """A move or a maximum: all that joins in is brought to the result's word."""
         guides, word = guide(node["target"]), step["word"]
         arguments = [
-            self._argument(value)
+            self._operand(value, step, i)
+            if str(i) in step["operands"]
+            else self._argument(value)
             if i == guides
             else self._in_word(float(value) if is_number(node["target"], i, value) else value, word)
             for i, value in enumerate(node["args"])

@@ -9,6 +9,8 @@ from approx.machine.units import Units
 from approx.machine.words import Words, plain
 
 Integers = NDArray[np.int64]
+_WIDEST = 62
+"""Shifts beyond this give what it gives: 0, or a saturated word."""
 
 
 class IntegerUnits(Units):
@@ -95,12 +97,15 @@ class IntegerUnits(Units):
             multiplier: an integer.
         """
         scaled = _integers(x) * multiplier
-        right, left = np.maximum(shift, 0), np.maximum(np.negative(shift), 0)
-        floor = (scaled << left) >> right
-        rest = (scaled << left) - (floor << right)
+        right, left = np.clip(shift, 0, _WIDEST), np.clip(np.negative(shift), 0, _WIDEST)
+        floor = scaled >> right
+        rest = scaled - (floor << right)
         half = (np.int64(1) << right) >> 1
         up = (rest > half) | ((rest == half) & (floor & 1 == 1))
-        return _words(np.clip(np.where(right > 0, floor + up, floor), -limit, limit))
+        shifted = (
+            np.clip(scaled, -(limit >> left) - 1, (limit >> left) + 1) << left
+        )  # saturates before it overflows
+        return _words(np.clip(np.where(right > 0, floor + up, shifted), -limit, limit))
 
     def whole_part(self, x: Any, fraction: int, how: str) -> Words:
         """Whole numbers of integers with digits after the point; `how` is ceil, floor, round or trunc."""

@@ -10,11 +10,12 @@ from torch import fx, nn
 
 from accel_models import Workload
 from approx.cpwl import CpwlTable, Density, fit, get_function
+from approx.network import softmaxes
 from approx.network.alike import with_shared_ranges
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.calibrate import Histogram, calibrated_domain, undefined
 from approx.network.call import ExampleInputs, split
-from approx.network.fixed import Edge, Plan, Recorder, build, emulation
+from approx.network.fixed import Edge, Plan, Recorder, build, can_be_masked, emulation
 from approx.network.fixed.table import quantised
 from approx.network.fuse import fuse
 from approx.network.half import in_half_precision
@@ -23,6 +24,8 @@ from approx.network.program import MatrixProgram
 from approx.network.site import Site
 from approx.network.tracing import trace
 
+PADDED = 4
+"""Calibration batches that run once more with padding, where their masks hid nothing."""
 KEPT = 2
 """Number formats whose emulation is kept, for a search that goes to and fro between them."""
 
@@ -140,6 +143,7 @@ class ConvertedModule(nn.Module):
             self._run(recorder, batches)
             self._edges = with_shared_ranges(self.program.graph_module.graph, recorder.edges)
             self._histograms = {name: m.histogram for name, m in modules.items() if m.histogram is not None}
+            self._widen()
         finally:
             for module in modules.values():
                 module.histogram = None
@@ -164,18 +168,32 @@ class ConvertedModule(nn.Module):
         self.set_approximation(present)
         self.set_numerics(numerics)
 
+    def _widen(self) -> None:
+        """Let ranges and domains hold what a mask that calibration did not see can make of a softmax."""
+        graph = self.program.graph_module.graph
+        for target in softmaxes.widen(graph, can_be_masked(graph), self._edges):
+            site: Any = self.program.graph_module.get_submodule(target)
+            histogram = self._histograms.get(site.name)
+            if histogram is not None and histogram.span() is not None:
+                histogram.lowest = min(histogram.lowest, 1.0)
+
     @torch.no_grad()
     def _run(self, recorder: Recorder, batches: Iterable[ExampleInputs]) -> None:
-        count, call = 0, self.program.call
-        state = self._state()
-        for count, batch in enumerate(batches, start=1):  # noqa: B007 - the count outlives the loop
+        """Run the batches; the first ones once more with padding, where masks hid nothing."""
+        first: list[list[Any]] = []
+        call, state = self.program.call, self._state()
+        for batch in batches:
             inputs = [*call.inputs(*split(batch)), *state]
+            first += [list(inputs)] if len(first) < PADDED else []
             results = recorder.run(*inputs, enable_io_processing=False)
             for position, new in zip(call.written, results[len(results) - len(call.written) :], strict=True):
                 inputs[position] = new  # one batch after another, as calls are; what is given stays as it is
             state = inputs[len(inputs) - len(state) :]
-        if count == 0:
+        if not first:
             raise ValueError("calibration = no batch: must hold at least one")
+        recorder.hides = recorder.never_masked()
+        for leaves in first if recorder.hides else []:
+            recorder.run(*leaves, enable_io_processing=False)
 
     def set_approximation(self, approximation: Approximation, numerics: Numerics | None = None) -> None:
         """Give every site the table that `approximation` asks for; nothing is traced or compiled again.

@@ -11,6 +11,9 @@ from approx.network.host import on_host
 from approx.network.nodes import is_float
 from approx.network.site import SiteModule
 
+aten = torch.ops.aten
+_ELEMENTWISE = {aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor}
+
 
 class _Rounded(nn.Module):
     """An instruction on operands in half precision, its result rounded to it."""
@@ -22,12 +25,29 @@ class _Rounded(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the op gives, computed in float32."""
         rounded = [_rounded(x, self.kind) for x in args]
-        return _rounded(self.op(*rounded, **kwargs), self.kind)
+        result = self.op(*rounded, **kwargs)
+        return _rounded(_finite(result, rounded) if self.op in _ELEMENTWISE else result, self.kind)
+
+
+def _finite(result: Tensor, operands: list[Any]) -> Tensor:
+    """A sum or product that finite numbers give, finite."""
+    tensors = [x for x in operands[:2] if isinstance(x, Tensor)]
+    infinite = result.isinf()
+    for x in tensors:
+        infinite = infinite & x.isfinite()
+    largest = torch.finfo(result.dtype).max
+    return torch.where(infinite, result.clamp(-largest, largest), result)
 
 
 def _rounded(x: Any, kind: torch.dtype) -> Any:
-    """Numbers rounded to those of a kind, in their own type; autograd rounds gradients alike."""
-    return x.to(kind).to(x.dtype) if isinstance(x, Tensor) and x.is_floating_point() else x
+    """Numbers rounded to those of a kind, in their own type; autograd rounds gradients alike.
+
+    What is finite stays so: a mask of -3.4e38 becomes the least number of the kind.
+    """
+    if not (isinstance(x, Tensor) and x.is_floating_point()):
+        return x
+    largest = torch.finfo(kind).max
+    return torch.where(x.isinf(), x, x.clamp(-largest, largest)).to(kind).to(x.dtype)
 
 
 KINDS = {"bf16": torch.bfloat16, "fp16": torch.float16}

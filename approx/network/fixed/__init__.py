@@ -7,9 +7,9 @@ norms, sums and element-wise work stay floats, so that it says nothing of the wo
 """
 
 from approx.network.fixed.build import build
-from approx.network.fixed.edges import Edge, Recorder
+from approx.network.fixed.edges import Edge, Recorder, can_be_masked
 from approx.network.fixed.emulate import emulation
 from approx.network.fixed.plan import Plan, Step
 from approx.network.fixed.words import Word
 
-__all__ = ["Edge", "Plan", "Recorder", "Step", "Word", "build", "emulation"]
+__all__ = ["Edge", "Plan", "Recorder", "Step", "Word", "build", "can_be_masked", "emulation"]

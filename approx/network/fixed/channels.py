@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, fx
 
@@ -51,7 +52,9 @@ class Channels:
 
 
 def _named(node: fx.Node, name: str, position: int, default: int) -> int:
-    found = arguments(node)[position] if len(arguments(node)) > position else node.kwargs.get(name, default)
+    found: Any = (
+        arguments(node)[position] if len(arguments(node)) > position else node.kwargs.get(name, default)
+    )
     return int(found)
 
 

@@ -115,8 +115,18 @@ class _Writer:
         elif self._keeps_word(node, step):
             return
         else:
-            made = Rounding(node.target, step.word)
+            given, made = self._bounded(step, here), Rounding(node.target, step.word)
         self._replace(node, here, made, given)
+
+    @staticmethod
+    def _bounded(step: Step, here: fx.Node) -> tuple[Any, ...]:
+        """The arguments, numbers among them rounded to words of their own where they have such."""
+        numbers = {
+            i: Constants(operand, torch.float64, values=True, kept=False)(here.args[i]).item()
+            for i, operand in step.operands.items()
+            if isinstance(operand, Constant)
+        }
+        return tuple(numbers.get(i, argument) for i, argument in enumerate(here.args))
 
     def _keeps_word(self, node: fx.Node, step: Step) -> bool:
         """Whether all that the op chooses or moves has the result's word already."""

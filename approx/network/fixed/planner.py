@@ -10,16 +10,21 @@ from typing import Any
 from torch import Tensor, fx
 
 from approx.cpwl import get_function
+from approx.network import softmaxes
 from approx.network.calibrate import calibrated_domain
 from approx.network.fixed.accumulators import Need
-from approx.network.fixed.edges import Edge
+from approx.network.fixed.demand import Demands
+from approx.network.fixed.edges import MASKED, Edge, can_be_masked
 from approx.network.fixed.plan import Constant, Plan, Step
+from approx.network.fixed.ranges import ABSORBING, LARGEST, Range, Ranges, reads_inputs_alone
 from approx.network.fixed.words import Word
 from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
+from approx.network.masks import Bounds
 from approx.network.nodes import arguments, aten, is_float, label
 from approx.network.numerics import Numerics
 from approx.network.site import SiteModule
+from approx.network.softmaxes import shift_at
 
 MASK_MARGIN = 16.0
 """How far below every other score a masked one lies: exp(-16) is less than half a step of a 16-bit word."""
@@ -60,6 +65,9 @@ class Planner:
 
     def __init__(self, program: fx.GraphModule, edges: Mapping[str, Edge], numerics: Numerics) -> None:
         self.program, self.edges, self.numerics = program, edges, numerics
+        self.ranges, self.maskable = Ranges(edges), can_be_masked(program.graph)
+        self.scores = softmaxes.scores(program.graph)
+        self.demands = Demands(program.graph, self.ranges, self.maskable, self._tails)
         self.steps: dict[str, Step] = {}
         self.needs: list[Need] = []
         self._unrounded: dict[str, int] = {}
@@ -89,49 +97,70 @@ class Planner:
 
     # Formats
 
-    def edge(self, node: fx.Node) -> Edge:
-        """The calibrated range of a value.
+    def range(self, node: fx.Node) -> Range:
+        """What a value can be.
 
         Raises:
-            ValueError: there is none.
+            ValueError: nothing is known of it.
         """
-        edge = self.edges.get(node.name)
-        if edge is None:
+        found = self.ranges.of(node)
+        if found is None:
             raise ValueError(
                 f"data = {self.numerics.data}: the range of {label(node)} is unknown: must be calibrated; "
                 "convert with calibration batches"
             )
-        return edge
+        return found
+
+    def edge(self, node: fx.Node) -> Edge:
+        """What calibration saw of a value; nothing of one that it did not see."""
+        return self.edges.get(node.name, Edge())
 
     def word(self, node: fx.Node) -> Word:
-        """The stored word of a value: the finest that holds its range."""
-        edge = self.edge(node)
-        low, high = (edge.lowest, edge.highest) if edge.seen else (0.0, 0.0)
-        if edge.masked:
-            low -= MASK_MARGIN + self.span_of_sums(node)
-        low, high = self._needed_by_site(node, low, high)
+        """The stored word of a value: the finest that holds what its readers tell apart of its range."""
+        low, high = self.reach(node)
         of_masks = node.op == "call_function" and not is_computed(node)
         return Word.holding(self.numerics.word_bits, max(abs(low), abs(high)), whole=of_masks)
 
-    def span_of_sums(self, node: fx.Node) -> float:
-        """The widest range of masked scores that a value is yet added to: what masks must outdo them all."""
-        spans = [0.0]
-        for user in node.users:
-            edge = self.edges.get(user.name)
-            if user.target is aten.add.Tensor and edge is not None and edge.masked and edge.seen:
-                spans.append(edge.highest - edge.lowest)
-            if _key(user) == "move":
-                spans.append(self.span_of_sums(user))
-        return max(spans)
+    def reach(self, node: fx.Node) -> Bounds:
+        """The least and the largest number that the word of a value must hold."""
+        found, (least, most) = self.range(node), self.demands.on(node)
+        low, high = (found.low, found.high) if found.known else (0.0, 0.0)
+        if self._is_masked(node):
+            return self._lowest_masked(node, low, least), min(high, max(most, low))
+        return max(low, min(least, high)), min(high, max(most, low))
 
-    def _needed_by_site(self, node: fx.Node, low: float, high: float) -> tuple[float, float]:
-        """The range without what only a constant tail of the one site that reads it would serve."""
-        users = list(node.users)
-        if len(users) != 1 or users[0].op != "call_module":
-            return low, high
-        module: Any = self.program.get_submodule(str(users[0].target))
-        left, right = _constant_tails(module, (low, high))
-        return max(low, min(left, high)), min(high, max(right, low))
+    def _is_masked(self, node: fx.Node) -> bool:
+        """Whether a mask makes numbers of a value that calibration need not have seen."""
+        shift = shift_at(node)
+        scores = node if shift is None else shift.scores
+        return scores in self.maskable and (scores in self.scores or self.range(node).depth < 0)
+
+    def _lowest_masked(self, node: fx.Node, low: float, least: float) -> float:
+        """How far down a word must reach so that what is masked is told from what is not."""
+        if not math.isfinite(least):
+            inputs = node.op == "placeholder" or reads_inputs_alone(node)
+            depth = max(self.range(node).depth, -LARGEST)
+            return min(low, depth) if inputs else low - (MASK_MARGIN if depth else 0.0)
+        if node.target in (aten.add.Tensor, aten.sub.Tensor) and shift_at(node) is None:
+            return min(least, self._lowest_sum(node))
+        return least
+
+    def _lowest_sum(self, node: fx.Node) -> float:
+        """The least sum where a mask leaves the scores that it is added to as they differ; else 0."""
+        parts = [a for a in node.args[:2] if isinstance(a, fx.Node) and self.ranges.of(a) is not None]
+        if len(parts) < 2:
+            return 0.0
+        adds = node.target is aten.add.Tensor
+        depths = (
+            self.range(parts[0]).depth,
+            self.range(parts[1]).depth if adds else -self.range(parts[1]).high,
+        )
+        if not ABSORBING < min(depths) <= MASKED:
+            return 0.0
+        (low, _), (other, high) = (self.reach(a) for a in parts)
+        lows = low, other if adds else -high
+        masks = (depth <= MASKED for depth in depths)  # a mask saturates where its word ends
+        return sum(-holding(-n) if mask else n for n, mask in zip(lows, masks, strict=True))
 
     def word_of(self, value: Any) -> Word | None:
         """The word of an argument; None for what is no planned value: the host's numbers and Python's."""
@@ -144,11 +173,18 @@ class Planner:
     def magnitude(self, value: Any) -> float:
         """The largest magnitude of an argument that is no planned value."""
         if not isinstance(value, fx.Node):
-            return abs(float(value))
+            return min(abs(float(value)), LARGEST)
         if value.op == "get_attr":
-            return float(self.tensor(value).abs().max())
-        edge = self.edge(value)
-        return edge.magnitude + (MASK_MARGIN if edge.masked else 0.0)
+            return self._magnitude_of_constant(value)
+        return max(map(abs, self.reach(value)))
+
+    def _magnitude_of_constant(self, node: fx.Node) -> float:
+        """The largest magnitude of a parameter or constant; of a mask's, what its readers tell apart."""
+        tensor, (least, most) = self.tensor(node).double(), self.demands.on(node)
+        if tensor.numel() == 0:
+            return 0.0
+        low, high = max(float(tensor.min()), least), min(float(tensor.max()), most)
+        return min(max(abs(low), abs(high)), LARGEST)
 
     def tensor(self, node: fx.Node) -> Tensor:
         """The parameter or constant that a node reads."""
@@ -166,12 +202,21 @@ class Planner:
         self.needs.append(Need(label(node), terms, math.ceil(magnitude)))
         return self.needs[-1].magnitude
 
+    def _tails(self, node: fx.Node, seen: Bounds) -> Bounds:
+        module: Any = self.program.get_submodule(str(node.target))
+        return _constant_tails(module, seen)
+
     def unrounded(self, node: fx.Node, terms: int) -> None:
         """Let a product go to the accumulators of the sums that read it."""
         self._unrounded[node.name] = terms
 
 
-def _constant_tails(module: SiteModule, seen: tuple[float, float]) -> tuple[float, float]:
+def holding(magnitude: float) -> float:
+    """The least power of two that is not less than a magnitude."""
+    return 2.0 ** math.ceil(math.log2(magnitude)) if magnitude > 0 else 0.0
+
+
+def _constant_tails(module: SiteModule, seen: Bounds) -> Bounds:
     """Where the site's function is constant to the left, and to the right; infinite where it is not.
 
     One step of margin, so that an input that saturates there is served by the tail.
@@ -179,10 +224,11 @@ def _constant_tails(module: SiteModule, seen: tuple[float, float]) -> tuple[floa
     table = module.table
     if table is None:
         function = get_function(module.function)
-        left, right = calibrated_domain(function, seen)
+        left, right = calibrated_domain(function, seen if function.exact else (-math.inf, math.inf))
         flat = [isinstance(tail, tuple) and tail[0] == 0 for tail in (function.left, function.right)]
     else:
         left, right = float(table.knots[0]), float(table.knots[-1])
         flat = [table.left[0] == 0, table.right[0] == 0]
-    margin = (right - left) / 64
+    margin = (min(right, seen[1]) - max(left, seen[0])) / 64
+    margin = margin if math.isfinite(margin) and margin > 0 else 0.0
     return (left - margin if flat[0] else -math.inf), (right + margin if flat[1] else math.inf)

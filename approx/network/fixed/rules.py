@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from approx.network.fixed.channels import CONVOLUTIONS, TRANSPOSED, Channels
 from approx.network.fixed.channels import terms as terms_of_layer
 from approx.network.fixed.narrow import narrow_for
 from approx.network.fixed.plan import Constant, Fractions, Narrow, Operand, Step, narrow_step, reciprocal
-from approx.network.fixed.planner import MASK_MARGIN, Planner, rule
+from approx.network.fixed.planner import Planner, rule
 from approx.network.fixed.words import Word
 from approx.network.nodes import arguments, aten, is_float, label, shape
+from approx.network.softmaxes import shift_at
 
 ALIGNMENT = 14
 """Most digits by which two words are shifted against each other to be added: 16-bit words fill 31 bits."""
@@ -230,7 +232,7 @@ def add(p: Planner, node: fx.Node) -> Step:
         argument = arguments(node)[position]
         word = p.word_of(argument)
         if word is None:
-            constant = _addend(p, node, argument, min(max(*known, result.fraction), min(known) + ALIGNMENT))
+            constant = p.constant(argument, min(max(*known, result.fraction), min(known) + ALIGNMENT))
             operands[position] = constant
             word = Word(constant.bits, _one(constant.fraction))
         words.append(word)
@@ -251,17 +253,6 @@ def _within_reach(words: list[Word], operands: dict[int, Operand]) -> list[Word]
             operands[position] = Narrow(word.bits, 1, excess)
         shortened.append(Word(word.bits, min(word.fraction, most)))
     return shortened
-
-
-def _addend(p: Planner, node: fx.Node, argument: Any, finest: int) -> Constant:
-    """A constant's word; a mask's reaches below the least score by the margin, whatever is added to it."""
-    if isinstance(argument, fx.Node) and argument.op != "get_attr":
-        edge, mask = p.edge(node), p.edges.get(argument.name)
-        if edge.masked and edge.seen and mask is not None:
-            reach = edge.highest - edge.lowest + MASK_MARGIN + mask.magnitude
-            word = Word.holding(p.numerics.word_bits, reach)
-            return Constant(word.bits, min(word.fraction, finest))
-    return p.constant(argument, finest)
 
 
 def _one(fraction: Fractions) -> int:
@@ -286,7 +277,6 @@ def site(p: Planner, node: fx.Node) -> Step:
 
 @rule(
     aten.clamp.default,
-    aten.clamp_min.default,
     aten.clamp_max.default,
     aten.maximum.default,
     aten.minimum.default,
@@ -298,6 +288,21 @@ def site(p: Planner, node: fx.Node) -> Step:
 def choose(p: Planner, node: fx.Node) -> Step:
     """One of the words given; bounds and words of other steps are rounded to the first one's."""
     return move(p, node)
+
+
+@rule(aten.clamp_min.default)
+def least(p: Planner, node: fx.Node) -> Step:
+    """A lower bound; of a softmax's peak, one that lies above what is hidden and below any score that is not.
+
+    The bound is a number lower than any word reaches. With a bit less it saturates half way down.
+    """
+    step = move(p, node)
+    peak = arguments(node)[0]
+    shifts = (shift_at(user) for user in node.users)
+    hides = any(s is not None and s.bounded is node and p.range(s.scores).hides for s in shifts)
+    if not hides or p.word_of(peak) != step.word:
+        return step
+    return replace(step, operands={1: Constant(step.word.bits - 1, step.word.fraction)})
 
 
 @rule("move")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from approx.network.fixed import native
@@ -66,7 +65,8 @@ def windows_of(target: Any, weight: Tensor, rest: Sequence[Any]) -> Windows | No
     """The windows of a convolution with some arguments after its bias; None of a transposed one."""
     size = weight.shape[2:]
     if target in CONVOLUTIONS:
-        return Windows.of(size, *rest)
+        named = dict(zip(("stride", "padding", "dilation", "groups"), rest, strict=False))
+        return Windows.of(size, **named)
     if target is aten.convolution.default and not rest[3]:
         return Windows.of(size, *rest[:3], int(rest[5]))
     return None
@@ -145,5 +145,3 @@ def convolution(
     native._run(whole, filters.words, y, shape, epilogue, way)
     result = y.movedim(-1, 1)
     return result.reshape(count, filters.channels, *out[_AXES - axes :]) if axes < _AXES else result
-
-

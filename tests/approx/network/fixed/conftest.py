@@ -60,7 +60,7 @@ def same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Conv
 
 @pytest.fixture
 def agrees(same_bits: Callable[[ConvertedModule, Inputs], Tensor]) -> Callable[..., ConvertedModule]:
-    """Holds a network, exact, with 32 segments, in int16 and in int8, to the limits; all ways to one result."""
+    """Holds a network, exact, with 32 segments, in int16 and in int8, to the limits, in every way alike."""
 
     def check(
         network: nn.Module, inputs: Inputs, others: Inputs | None = None, **limits: float

@@ -122,7 +122,7 @@ def test_convolutions_are_exact(
     instructions: str,
 ) -> None:
     torch.manual_seed(0)
-    if any(d * (w - 1) + 1 > n + 2 * p for n, w, p, d in zip(size, window, [padding] * 3, [dilation] * 3)):
+    if any(dilation * (w - 1) + 1 > n + 2 * padding for n, w in zip(size, window, strict=True)):
         pytest.skip("the window is larger than the image")
     x, weight = integers(limit, 2, 6, *size), integers(limit, 18, 6 // groups, *window)
     bias, factor = integers(10**6, 18).double(), torch.full((18,), 2.0**-15).double()
