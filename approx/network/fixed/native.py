@@ -262,10 +262,11 @@ def _shape(
 
 def _run(a: Tensor, b: Tensor, y: Tensor, shape: bytes, epilogue: Epilogue, way: str | None = None) -> None:
     pointers = a.data_ptr(), b.data_ptr(), y.data_ptr()
-    numbers = *epilogue.arguments(), way or INSTRUCTIONS
+    bias, factor, limit, step = epilogue.arguments()
+    used = way or INSTRUCTIONS
 
     def part(start: int, stop: int) -> None:
-        _words.products(*pointers, start, stop, shape, *numbers)
+        _words.products(*pointers, start, stop, shape, bias, factor, limit, step, used)
 
     if y.numel():
         count = _words.blocks(shape)

@@ -17,6 +17,8 @@ _AXES = 3
 _LARGEST_FLOAT = 2**24
 PANEL = 16
 """Columns of a panel of the native product."""
+_DEFAULTS: tuple[Any, ...] = (1, 0, 1, 1)
+"""Stride, padding, dilation and groups."""
 Three = tuple[int, int, int]
 
 
@@ -65,10 +67,10 @@ def windows_of(target: Any, weight: Tensor, rest: Sequence[Any]) -> Windows | No
     """The windows of a convolution with some arguments after its bias; None of a transposed one."""
     size = weight.shape[2:]
     if target in CONVOLUTIONS:
-        named = dict(zip(("stride", "padding", "dilation", "groups"), rest, strict=False))
-        return Windows.of(size, **named)
+        stride, padding, dilation, groups = (*rest, *_DEFAULTS[len(rest) :])
+        return Windows.of(size, stride, padding, dilation, groups)
     if target is aten.convolution.default and not rest[3]:
-        return Windows.of(size, *rest[:3], int(rest[5]))
+        return Windows.of(size, rest[0], rest[1], rest[2], int(rest[5]))
     return None
 
 
