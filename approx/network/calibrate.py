@@ -14,6 +14,8 @@ from approx.cpwl import Density, Function
 _REACHED = 2.0**-20
 """How close to its asymptote a function counts as having reached it: 1e-6, a float32 ulp at 8."""
 _MERGED = 8
+_NARROWEST = 1e-3
+"""Share of its position that a domain has to each side at least, where all inputs were nearly one number."""
 _CODES = 1 << 16
 _FINITE = 0x7F80  # bfloat16 code of infinity: codes below it are the finite non-negative numbers
 _ZERO = _FINITE  # where 0 lies among the ordered edges
@@ -110,10 +112,10 @@ def calibrated_domain(function: Function, seen: tuple[float, float]) -> tuple[fl
     seen = _defined(function, seen)
     low = max(seen[0], _reached(function, function.left, -1.0))
     high = min(seen[1], _reached(function, function.right, 1.0))
-    if low < high:
+    middle = 0.5 * (low + high) if low < high else min(max(seen[0], low), high)
+    if high - low > _NARROWEST * abs(middle):
         return low, high
-    middle = min(max(seen[0], low), high)
-    margin = max(abs(middle) * 1e-3, 1e-6)
+    margin = max(abs(middle) * _NARROWEST, 1e-6)
     return middle - margin, middle + margin
 
 

@@ -17,6 +17,7 @@ from approx.network.calibrate import Histogram, calibrated_domain, undefined
 from approx.network.call import ExampleInputs, split
 from approx.network.fixed import Edge, Plan, Recorder, build, can_be_masked, emulation
 from approx.network.fixed.table import quantised
+from approx.network.floors import floors
 from approx.network.fuse import fuse
 from approx.network.half import in_half_precision
 from approx.network.numerics import Numerics
@@ -144,6 +145,7 @@ class ConvertedModule(nn.Module):
             self._edges = with_shared_ranges(self.program.graph_module.graph, recorder.edges)
             self._histograms = {name: m.histogram for name, m in modules.items() if m.histogram is not None}
             self._widen()
+            self._rise()
         finally:
             for module in modules.values():
                 module.histogram = None
@@ -176,6 +178,15 @@ class ConvertedModule(nn.Module):
             histogram = self._histograms.get(site.name)
             if histogram is not None and histogram.span() is not None:
                 histogram.lowest = min(histogram.lowest, 1.0)
+
+    def _rise(self) -> None:
+        """Let domains begin above a floor that only rows of one value lie on."""
+        for node in floors(self.program.graph_module):
+            source: Any = node.args[0]
+            site: Any = self.program.graph_module.get_submodule(str(node.target))
+            edge, histogram = self._edges[source.name], self._histograms.get(site.name)
+            if histogram is not None and histogram.lowest < edge.above <= histogram.highest:
+                histogram.lowest = edge.above
 
     @torch.no_grad()
     def _run(self, recorder: Recorder, batches: Iterable[ExampleInputs]) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from approx.network import softmaxes
+from approx.network.floors import above, floors
 from approx.network.calibrate import Histogram
 from approx.network.choices import selects
 from approx.network.host import is_computed, on_host
@@ -46,6 +47,7 @@ class Edge:
         lowest: least number seen, masked scores left out.
         highest: largest number seen.
         masked: the least masked score that was seen, 0 if none was.
+        above: least number above the floor of an inverse that reads the value, where it has one.
         histogram: counts of the numbers, for operands of matrix products.
         steps: what `narrow` found from the histogram; every plan asks the same.
     """
@@ -53,6 +55,7 @@ class Edge:
     lowest: float = float("inf")
     highest: float = float("-inf")
     masked: float = 0.0
+    above: float = float("inf")
     histogram: Histogram | None = field(default=None, repr=False)
     steps: dict[tuple[float, ...], float] = field(default_factory=dict, repr=False, compare=False)
 
@@ -96,6 +99,7 @@ class Recorder(fx.Interpreter):
 
     def __init__(self, program: fx.GraphModule) -> None:
         super().__init__(program)
+        self._floors = floors(program)
         self._shifts = list(softmaxes.shifts(program.graph))
         self.edges: dict[str, Edge] = {}
         self.hides: dict[str, int] = {}
@@ -108,8 +112,22 @@ class Recorder(fx.Interpreter):
         if isinstance(value, Tensor) and value.dtype is not torch.bool and not value.is_complex():
             if n.name not in self.edges:
                 self.edges[n.name] = Edge(histogram=Histogram() if n.name in self._operands else None)
-            self.edges[n.name].update(value, n in self._masked, noted=not self.hides)
+            self.edges[n.name].update(self._counting(n, value), n in self._masked, noted=not self.hides)
         return _padded(value, self.hides[n.name]) if n.name in self.hides else value
+
+    def _counting(self, n: fx.Node, value: Tensor) -> Tensor:
+        """The numbers that count: those of an inverse that does not read its floor, and what it reads."""
+        if n not in self._floors:
+            return value
+        source: Any = n.args[0]
+        read, edge = self.env[source], self.edges[source.name]
+        counts = above(read, self._floors[n])
+        if counts is None:  # it is no floor
+            edge.above = -float("inf")
+        if counts is None or not bool(counts.any()):
+            return value
+        edge.above = min(edge.above, float(read[counts].min()))
+        return value[counts]
 
     def never_masked(self) -> dict[str, int]:
         """Scores of softmaxes that a mask can hide and none has, with their softmax's axis."""

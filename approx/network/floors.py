@@ -1,0 +1,55 @@
+"""Floors: the least number that an inverse reads, and the rows that lie on it.
+
+A norm's variance plus eps is eps itself where a row is of one value: what the inverse root is there does not
+matter, as it multiplies zeros. Tables and words that reached 1e6 for such rows would serve no other row.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor, fx
+
+from approx.network.nodes import aten
+from approx.network.site import SiteModule
+
+_INVERSES = ("rsqrt", "reciprocal")
+_NOTHING = 2.0**-16
+"""Share of the floor by which a number must lie above it to count: what is less gives 0.4% of a row's size."""
+
+
+def floors(program: fx.GraphModule) -> dict[fx.Node, float]:
+    """The floor of what each inverse reads, by the inverse's node; of those that have one."""
+    modules = dict(program.named_modules())
+    found: dict[fx.Node, float] = {}
+    for node in program.graph.nodes:
+        site = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(site, SiteModule) and site.function in _INVERSES:
+            floor = _floor(node.args[0], modules)
+            if floor is not None and floor > 0:
+                found[node] = floor
+    return found
+
+
+def _floor(node: Any, modules: dict[str, Any]) -> float | None:
+    """The number that a value cannot be below, if all that is added to it or bounded by it is not negative."""
+    if not isinstance(node, fx.Node):
+        return None
+    if node.target in (aten.add.Tensor, aten.add.Scalar, aten.clamp_min.default, aten.clamp.default):
+        bound = node.args[1] if len(node.args) > 1 else None
+        return float(bound) if isinstance(bound, int | float) else None
+    site = modules.get(str(node.target)) if node.op == "call_module" else None
+    if isinstance(site, SiteModule) and site.function == "sqrt":
+        floor = _floor(node.args[0], modules)
+        return None if floor is None or floor < 0 else math.sqrt(floor)
+    return None
+
+
+def above(x: Tensor, floor: float) -> Tensor | None:
+    """Where numbers lie above their floor; None where some lie below it, so that it is none."""
+    if bool((x < floor * (1 - _NOTHING)).any()):
+        return None
+    return x > floor * (1 + _NOTHING)
+
+
