@@ -16,7 +16,7 @@ from approx.machine.choices import COUNTS, compares, guide, is_number
 from approx.machine.copies import COPIES
 from approx.machine.execution import Execution, in_type
 from approx.machine.gemm import GEMM, Spread, spread
-from approx.machine.integer import IntegerUnits
+from approx.machine.integer import IntegerUnits, reciprocal
 from approx.machine.move import MOVE
 from approx.machine.windows import axes_last, batched, each, windows
 from approx.machine.words import Words, plain
@@ -124,8 +124,11 @@ class FixedExecution(Execution):
         layout = _rows if node["target"] in _SUMS else _windows
         rows, shape = layout(node["target"], x, *rest, **named)
         sums = self.unit.product(rows, np.ones((rows.shape[-1], 1), np.int64)) if rows.shape[-1] > 1 else rows
-        shift = step["shift"] + self._fraction(node["args"][0], step, 0) - step["word"]["fraction"]
-        result = self.unit.rounded(sums, shift, _limit(step["word"]), step["multiplier"])
+        multiplier, shift = step["multiplier"], step["shift"]
+        if multiplier == 0:  # of the terms that there are
+            multiplier, shift = reciprocal(rows.shape[-1])
+        shift += self._fraction(node["args"][0], step, 0) - step["word"]["fraction"]
+        result = self.unit.rounded(sums, shift, _limit(step["word"]), multiplier)
         return result.reshape(shape)
 
     def _hadamard(self, node: Mapping[str, Any], step: Step) -> Any:

@@ -9,8 +9,17 @@ from approx.machine.units import Units
 from approx.machine.words import Words, plain
 
 Integers = NDArray[np.int64]
+RECIPROCAL_BITS = 15
 _WIDEST = 62
 """Shifts beyond this give what it gives: 0, or a saturated word."""
+
+
+def reciprocal(n: int) -> tuple[int, int]:
+    """(multiplier, shift), multiplier 2^-shift nearest to 1/n in 15 bits; (1, log2 n) for a power of two."""
+    if n & (n - 1) == 0:
+        return 1, n.bit_length() - 1
+    shift = RECIPROCAL_BITS - 1 + n.bit_length()
+    return round(2**shift / n), shift
 
 
 class IntegerUnits(Units):

@@ -11,12 +11,13 @@ from typing import Any
 
 from torch import Tensor, fx
 
-from approx.network.nodes import aten
+from approx.network.instructions import INSTRUCTIONS, Kind
+from approx.network.nodes import aten, is_float
 from approx.network.site import SiteModule
 
 _INVERSES = ("rsqrt", "reciprocal")
 _NOTHING = 2.0**-16
-"""Share of the floor by which a number must lie above it to count: what is less gives 0.4% of a row's size."""
+"""Share of the floor by which a number must lie above it to count: below, a row is 0.4% of its size."""
 
 
 def floors(program: fx.GraphModule) -> dict[fx.Node, float]:
@@ -33,12 +34,16 @@ def floors(program: fx.GraphModule) -> dict[fx.Node, float]:
 
 
 def _floor(node: Any, modules: dict[str, Any]) -> float | None:
-    """The number that a value cannot be below, if all that is added to it or bounded by it is not negative."""
+    """The number that a value cannot be below, if what it is added to is not negative."""
     if not isinstance(node, fx.Node):
         return None
     if node.target in (aten.add.Tensor, aten.add.Scalar, aten.clamp_min.default, aten.clamp.default):
         bound = node.args[1] if len(node.args) > 1 else None
         return float(bound) if isinstance(bound, int | float) else None
+    known = INSTRUCTIONS.get(node.target)
+    if node.op == "call_function" and known is not None and known.kind is Kind.MOVE:
+        sources = [n for n in node.all_input_nodes if is_float(n.meta.get("val"))]
+        return _floor(sources[0], modules) if len(sources) == 1 else None
     site = modules.get(str(node.target)) if node.op == "call_module" else None
     if isinstance(site, SiteModule) and site.function == "sqrt":
         floor = _floor(node.args[0], modules)
@@ -51,5 +56,3 @@ def above(x: Tensor, floor: float) -> Tensor | None:
     if bool((x < floor * (1 - _NOTHING)).any()):
         return None
     return x > floor * (1 + _NOTHING)
-
-

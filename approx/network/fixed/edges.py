@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, fx
 
 from approx.network import softmaxes
-from approx.network.floors import above, floors
 from approx.network.calibrate import Histogram
 from approx.network.choices import selects
+from approx.network.floors import above, floors
 from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
 from approx.network.nodes import aten, is_float, reads_input
@@ -47,17 +47,17 @@ class Edge:
         lowest: least number seen, masked scores left out.
         highest: largest number seen.
         masked: the least masked score that was seen, 0 if none was.
-        above: least number above the floor of an inverse that reads the value, where it has one.
         histogram: counts of the numbers, for operands of matrix products.
         steps: what `narrow` found from the histogram; every plan asks the same.
+        above: least number above the floor of an inverse that reads the value, where it has one.
     """
 
     lowest: float = float("inf")
     highest: float = float("-inf")
     masked: float = 0.0
-    above: float = float("inf")
     histogram: Histogram | None = field(default=None, repr=False)
     steps: dict[tuple[float, ...], float] = field(default_factory=dict, repr=False, compare=False)
+    above: float = field(default=float("inf"), repr=False, compare=False)
 
     def update(self, x: Tensor, may_be_masked: bool, noted: bool = True) -> None:
         """See some numbers; masked scores among them are `noted`, or left out."""

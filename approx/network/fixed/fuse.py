@@ -90,6 +90,8 @@ def _softmax(module: fx.GraphModule, result: fx.Node) -> None:
 def _dot(module: fx.GraphModule, total: fx.Node) -> None:
     """Match the sum of a product that nothing else reads."""
     product = _operands(total)[0] if _over_last(module, total) else None
+    if product is not None and module.get_submodule(str(total.target)).is_free:
+        return
     hadamard = _step(module, product, FixedHadamard, aten.mul.Tensor)
     a, b = _operands(product) if hadamard is not None else (None, None)
     if product is None or a is None or b is None or len(product.users) != 1:

@@ -21,7 +21,6 @@ from typing import Any
 
 from approx.network.fixed.words import Word
 
-RECIPROCAL_BITS = 15
 MULTIPLIER_BITS = 8
 Fractions = int | tuple[int, ...]
 
@@ -58,7 +57,8 @@ class Step:
         word: of its result.
         operands: what becomes of its arguments, by position, where they do not go in as they are.
         fraction: of its accumulators, one or one for each output channel; matrix products only.
-        multiplier, shift: a sum's factor multiplier 2^-shift: 1/n of a mean.
+        multiplier, shift: a sum's factor multiplier 2^-shift: 1/n of a mean; multiplier 0: of the terms that
+            there are.
         largest: magnitude that the exact result can reach, in its finest units.
         rounds: whether the result is rounded to its word; a product that only sums read need not be.
     """
@@ -104,14 +104,6 @@ def _fractions(value: Any) -> Any:
 
 Plan = Mapping[str, Step]
 """The step of every node that holds numbers which depend on an input, by its name."""
-
-
-def reciprocal(n: int) -> tuple[int, int]:
-    """(multiplier, shift) of 15 bits with multiplier 2^-shift nearest to 1/n; (1, 0) for 1."""
-    if n & (n - 1) == 0:
-        return 1, n.bit_length() - 1
-    shift = RECIPROCAL_BITS - 1 + n.bit_length()
-    return round(2**shift / n), shift
 
 
 def narrowing(word: Word, bits: int, step: float) -> Narrow:

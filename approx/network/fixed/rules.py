@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from approx.machine.integer import reciprocal
 from approx.network.fixed.channels import CONVOLUTIONS, TRANSPOSED, Channels
 from approx.network.fixed.channels import terms as terms_of_layer
 from approx.network.fixed.narrow import narrow_for
-from approx.network.fixed.plan import Constant, Fractions, Narrow, Operand, Step, narrow_step, reciprocal
+from approx.network.fixed.plan import Constant, Fractions, Narrow, Operand, Step, narrow_step
 from approx.network.fixed.planner import Planner, rule
 from approx.network.fixed.words import Word
 from approx.network.nodes import arguments, aten, is_float, label, shape
@@ -152,19 +153,28 @@ def total(p: Planner, node: fx.Node) -> Step:
         constant = p.constant(x, 62)
         operands[0], word = constant, Word(constant.bits, _one(constant.fraction))
     largest = terms * word.limit if x.name in p._unrounded else p.need(node, terms, float(terms * word.limit))
-    multiplier, shift = reciprocal(terms) if node.target is aten.mean.dim else (1, 0)
+    multiplier, shift = (1, 0) if node.target is not aten.mean.dim else _inverse(node, terms)
     return Step(p.word(node), operands, None, multiplier, shift, largest)
+
+
+def _dims(node: fx.Node) -> list[int]:
+    """The axes that a sum adds up."""
+    dims: Any = arguments(node)[1] if len(arguments(node)) > 1 else None
+    dims = [dims] if isinstance(dims, int) else dims
+    return list(dims or range(len(shape(arguments(node)[0]))))
 
 
 def _summed(node: fx.Node) -> int:
     """Terms of each sum; of a free size, as many as the largest in the trace."""
     sizes = list(shape(arguments(node)[0]))
-    dims: Any = arguments(node)[1] if len(arguments(node)) > 1 and arguments(node)[1] else range(len(sizes))
-    dims = [dims] if isinstance(dims, int) else dims
-    summed = [sizes[d] for d in dims]
-    if not all(isinstance(n, int) for n in summed) and node.target is aten.mean.dim:
-        raise ValueError(f"{label(node)}: a mean over a free size has no fixed-point form")
+    summed = [sizes[d] for d in _dims(node)]
     return math.prod(int(n) for n in summed)
+
+
+def _inverse(mean: fx.Node, terms: int) -> tuple[int, int]:
+    """1/n as multiplier and shift; (0, 0) where n is free."""
+    sizes = list(shape(arguments(mean)[0]))
+    return reciprocal(terms) if all(isinstance(sizes[d], int) for d in _dims(mean)) else (0, 0)
 
 
 @rule(*POOLS)

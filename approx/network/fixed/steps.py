@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from approx.machine.integer import reciprocal
 from approx.network.fixed import native
 from approx.network.fixed.plan import Constant, Narrow, Step
 from approx.network.fixed.rules import POOLS, PRODUCTS, terms_of_window
@@ -163,7 +164,7 @@ class FixedSum(nn.Module):
     def __init__(self, target: Any, step: Step, source: Word) -> None:
         super().__init__()
         self.target, self.word, self.kind = target, step.word, kind_of(step)
-        self.units = 2.0**source.fraction
+        self.units, self.is_free = 2.0**source.fraction, step.multiplier == 0
         self.factor = step.multiplier * 2.0 ** (step.word.fraction - step.shift)
 
     @property
@@ -174,7 +175,11 @@ class FixedSum(nn.Module):
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Of words' values."""
         sums = (self._windows if self.target in POOLS else self._sums)(x, *args, **kwargs)
-        return rounded(sums.double(), *self.rounding).float()
+        if not self.is_free:
+            return rounded(sums.double(), *self.rounding).float()
+        multiplier, shift = reciprocal(max(x.numel(), 1) // max(sums.numel(), 1))
+        factor = multiplier * 2.0 ** (self.word.fraction - shift)
+        return rounded(sums.double(), factor, *self.rounding[1:]).float()
 
     def _sums(self, x: Tensor, dims: Any = None, keepdim: bool = False, **_: Any) -> Tensor:
         return torch.sum(x.to(self.kind), dims or list(range(x.dim())), keepdim)
