@@ -6,6 +6,7 @@ from approx.network.convert import ConvertedModule, convert
 from approx.network.legalize import UnsupportedOperator
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
+from approx.network.quality import QualityWarning
 from approx.network.saving import load
 from approx.network.site import Site
 from approx.network.tracing import trace
@@ -16,6 +17,7 @@ __all__ = [
     "ConvertedModule",
     "MatrixProgram",
     "Numerics",
+    "QualityWarning",
     "Site",
     "TableSpec",
     "UnsupportedOperator",

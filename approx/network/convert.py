@@ -22,6 +22,7 @@ from approx.network.fuse import fuse
 from approx.network.half import in_half_precision
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
+from approx.network.quality import Quality
 from approx.network.site import Site
 from approx.network.tracing import trace
 
@@ -87,6 +88,7 @@ class ConvertedModule(nn.Module):
         self.numerics = Numerics()
         self.plan: Plan = {}
         self.accumulator: int | None = None
+        self._quality = Quality()
         self._edges: dict[str, Edge] = {}
         self._histograms: dict[str, Histogram] = {}
         self._fitted: dict[tuple[str, TableSpec, float], CpwlTable] = {}
@@ -102,6 +104,7 @@ class ConvertedModule(nn.Module):
         """
         call = self.program.call
         inputs = [*call.inputs(args, kwargs), *self._state()]
+        self._quality.compare(self)
         results = self.graph_module(*inputs)
         count = len(results) - len(call.written)
         with torch.no_grad():
@@ -141,7 +144,7 @@ class ConvertedModule(nn.Module):
             module.histogram = Histogram()
         recorder = Recorder(self.program.graph_module)
         try:
-            self._run(recorder, batches)
+            samples = self._run(recorder, batches)
             self._edges = with_shared_ranges(self.program.graph_module.graph, recorder.edges)
             self._histograms = {name: m.histogram for name, m in modules.items() if m.histogram is not None}
             self._widen()
@@ -149,6 +152,7 @@ class ConvertedModule(nn.Module):
         finally:
             for module in modules.values():
                 module.histogram = None
+        self._quality.keep(samples, self.program.graph_module)
         unseen = [name for name, histogram in self._histograms.items() if histogram.span() is None]
         if unseen:
             warnings.warn(
@@ -189,8 +193,8 @@ class ConvertedModule(nn.Module):
                 histogram.lowest = edge.above
 
     @torch.no_grad()
-    def _run(self, recorder: Recorder, batches: Iterable[ExampleInputs]) -> None:
-        """Run the batches; the first ones once more with padding, where masks hid nothing."""
+    def _run(self, recorder: Recorder, batches: Iterable[ExampleInputs]) -> list[Any]:
+        """Run the batches, the first once more with padding where masks hid nothing; return the first."""
         first: list[list[Any]] = []
         call, state = self.program.call, self._state()
         for batch in batches:
@@ -205,6 +209,7 @@ class ConvertedModule(nn.Module):
         recorder.hides = recorder.never_masked()
         for leaves in first if recorder.hides else []:
             recorder.run(*leaves, enable_io_processing=False)
+        return first[0]
 
     def set_approximation(self, approximation: Approximation, numerics: Numerics | None = None) -> None:
         """Give every site the table that `approximation` asks for; nothing is traced or compiled again.
@@ -272,6 +277,14 @@ class ConvertedModule(nn.Module):
                 known = plan, widths, emulation(self.program.graph_module, plan, widths.__getitem__)
         self._emulations = dict([*self._emulations.items(), (numerics, known)][-KEPT:])
         self._run_as(known[2], numerics, plan, accumulator)
+
+    def unfused(self) -> fx.GraphModule:
+        """What runs, every step by itself."""
+        program = self.program.graph_module
+        if self.plan:
+            widths = {site.name: self.table_bits(site) for site in self.program.sites}
+            return emulation(program, self.plan, widths.__getitem__, fused=False)
+        return program if self.numerics.data == "fp32" else in_half_precision(program, self.numerics.data)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "ConvertedModule":
         self._emulations.clear()  # what is not run now would stay on its device

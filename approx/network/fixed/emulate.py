@@ -34,13 +34,16 @@ from approx.network.fixed.words import Word
 from approx.network.nodes import arguments, aten, is_float, shape
 
 
-def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]) -> fx.GraphModule:
+def emulation(
+    program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int], *, fused: bool = True
+) -> fx.GraphModule:
     """A copy of the program, over the same parameters and sites, that computes as the plan says.
 
     Args:
         program: the program.
         plan: how it computes.
         bits_of: width of the table of a site, by the site's name.
+        fused: make softmaxes and sums of products one step.
     """
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
@@ -53,7 +56,8 @@ def emulation(program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int]
             writer.write(node)
     words = [node for node in program.graph.nodes if node.name in plan and is_float(node.meta.get("val"))]
     _without_signs_of_zero(module.graph, {copied[node] for node in words})
-    fuse(module)
+    if fused:
+        fuse(module)
     module.graph.eliminate_dead_code()
     module.delete_all_unused_submodules()
     module.recompile()
