@@ -1,7 +1,7 @@
-"""Quality: how far a converted network is from its exact conversion on calibration data, and where that begins.
+"""Quality: how far a network is from its exact conversion on calibration data, and where that begins.
 
-A network in numbers that do not hold it would run without complaint and give noise. The first time that it runs
-in some numbers, a few calibration samples run too, and a `QualityWarning` says if their outputs are far off.
+A network in numbers that do not hold it would run without complaint and give noise. The first time that it
+runs in some numbers, a few calibration samples run too, and a `QualityWarning` says if they come out far off.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approx.machine.integer import IntegerUnits
+from approx.machine.integer import IntegerUnits, reciprocal
 from approx.machine.words import plain
-from approx.network.fixed.plan import narrow_step, narrowing, reciprocal
+from approx.network.fixed.plan import narrow_step, narrowing
 from approx.network.fixed.table import rounded_shift
 from approx.network.fixed.words import Word, integers, rounded, to_word
 
