@@ -47,7 +47,8 @@ def _joined(edges: list[Edge]) -> Edge:
     counted = [edge.histogram for edge in edges if edge.histogram is not None]
     histogram = _summed(counted) if len(counted) == len(edges) else None
     lowest, highest = min(edge.lowest for edge in edges), max(edge.highest for edge in edges)
-    return Edge(lowest, highest, any(edge.masked for edge in edges), histogram)
+    masked, above = min(edge.masked for edge in edges), min(edge.above for edge in edges)
+    return Edge(lowest, highest, masked, histogram, above=above)
 
 
 def _summed(parts: list[Histogram]) -> Histogram:
