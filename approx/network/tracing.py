@@ -22,6 +22,7 @@ from approx.network.guards import examples_of, input_sizes
 from approx.network.instructions import Sizes
 from approx.network.legalize import Legalized, legalize
 from approx.network.program import MatrixProgram
+from approx.network.rules.refusals import ROUNDED
 from approx.network.single import same_program
 
 BATCH = "batch"
@@ -42,6 +43,7 @@ def trace(model: nn.Module, example_inputs: ExampleInputs, dynamic_shapes: Any =
         UnsupportedOperator: an op has no rule, or torch.export cannot trace the model.
         ValueError: the inputs do not fit the model, or `dynamic_shapes` frees what the model fixes.
     """
+    _check_activations(model)
     arguments = Arguments.of(inspect.signature(model.forward), example_inputs)
     if dynamic_shapes is not None:
         axes = stated_axes(arguments, dynamic_shapes)
@@ -50,6 +52,15 @@ def trace(model: nn.Module, example_inputs: ExampleInputs, dynamic_shapes: Any =
         check_free(stated)
         return traced.program(_named_batch(stated) or traced.batch(), stated=stated)
     return _with_batch_found(model, arguments)
+
+
+def _check_activations(model: nn.Module) -> None:
+    """Refuse modules that fake-quantise activations; those of weights are called `weight_fake_quant`."""
+    for name, module in model.named_modules():
+        if hasattr(module, "fake_quant_enabled") and "weight" not in name.rpartition(".")[2]:
+            raise UnsupportedOperator(
+                f"module {name or 'the model itself'} ({type(module).__name__}): {ROUNDED}"
+            )
 
 
 def _with_batch_found(model: nn.Module, arguments: Arguments) -> MatrixProgram:

@@ -11,8 +11,18 @@ _ORDER = "no tournament gives its result; sort, topk, argmax, max and min are su
 _PLACES = "where it reads or writes depends on computed values; indices made from integers are supported"
 _CHANCE = "it draws random numbers; a model that is deterministic in eval mode would be supported"
 _PACKED = "packed sequences have no fixed shape; a padded batch would be supported"
+ROUNDED = (
+    "it rounds activations to a grid that training chose; the network without fake-quantised activations, "
+    'in approx.Numerics("int8"), which rounds every value, would be supported'
+)
 
 _REASONS = {
+    ROUNDED: (
+        aten.fake_quantize_per_tensor_affine.default,
+        aten.fake_quantize_per_tensor_affine.tensor_qparams,
+        aten.fake_quantize_per_channel_affine.default,
+        aten.fused_moving_avg_obs_fake_quant.default,
+    ),
     _ORDER: (aten.mode.default,),
     _PLACES: (
         aten.grid_sampler_2d.default,
