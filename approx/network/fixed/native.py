@@ -22,7 +22,7 @@ try:
 
     AVAILABLE = True
     MULTIPLIES = bool(_words.multiplies("best"))
-except ImportError:
+except (ImportError, TypeError):  # not built, or from sources of another version
     AVAILABLE = MULTIPLIES = False
 INSTRUCTIONS = "best"
 """The instruction set of matrix products: "avx512", "avx2", or the widest that the CPU has."""
