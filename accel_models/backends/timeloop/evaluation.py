@@ -10,7 +10,7 @@ from accel_models.backends.timeloop.architecture import buffers
 from accel_models.backends.timeloop.errors import TimeloopError
 from accel_models.backends.timeloop.front_end import FrontEnd, find
 from accel_models.backends.timeloop.mapping import choose, padding
-from accel_models.backends.timeloop.report import Counted, report
+from accel_models.backends.timeloop.report import Counted, is_product, report
 from accel_models.backends.timeloop.run import Outcome, run
 from accel_models.backends.timeloop.specs import Budget
 from accel_models.backends.timeloop.stats import parse
@@ -87,7 +87,7 @@ def evaluate(
     model = evaluate_one(design, workload)
     mode = "timeloop-mapper" if mapper else "timeloop-model"
     needs = (mode, "accelergy") if source == "accelergy" else (mode,)
-    gemms = {(op.m, op.n, op.k): op for op in workload.operations if isinstance(op, Gemm)}
+    gemms = {(op.m, op.n, op.k): op for op in workload.operations if is_product(op)}
     if not gemms:
         return replace(
             model, backend="timeloop", notes=("the workload has no GEMM, so that Timeloop had no work",)

@@ -1,13 +1,14 @@
 """A CostReport from Timeloop's counts of GEMMs and the analytic model's cost of everything else."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from accel_models.backends.timeloop.stats import Level, Traffic
 from accel_models.backends.timeloop.tables import ROLES
 from accel_models.cost import CostReport
 from accel_models.hardware import BITS
-from accel_models.workload import Gemm
+from accel_models.schedule import chained
+from accel_models.workload import Gemm, Operation
 
 PICO = 1e-12
 Sizes = tuple[int, int, int]
@@ -55,7 +56,7 @@ def report(model: CostReport, counted: dict[Sizes, Counted], *, mapper: bool, ta
     rows = _rows(model.layer_columns)
     operations = model.workload.operations
     layers = [
-        _gemm(model, row, counted[op.m, op.n, op.k], watts) if isinstance(op, Gemm) else row
+        _gemm(model, op, row, counted[op.m, op.n, op.k], watts) if is_product(op) else row
         for op, row in zip(operations, rows, strict=True)
     ]
     parts = {name: sum(row[f"energy_{name}_j"] for row in layers) for name in model.energy_parts}
@@ -89,9 +90,21 @@ def _rows(columns: Columns) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _gemm(model: CostReport, row: dict[str, Any], found: Counted, watts: dict[str, float]) -> dict[str, Any]:
-    """Return the row of a GEMM's layer with Timeloop's figures, all its `count` products."""
-    design, products, word = model.design, row["count"], BITS[model.design.data_width] / 8
+def is_product(op: Operation) -> TypeGuard[Gemm]:
+    """Return whether Timeloop counts an operation: sums of stored words are element-wise work."""
+    return isinstance(op, Gemm) and not chained(op)
+
+
+def _gemm(
+    model: CostReport, op: Gemm, row: dict[str, Any], found: Counted, watts: dict[str, float]
+) -> dict[str, Any]:
+    """Return the row of a GEMM's layer with Timeloop's figures, all its `count` products.
+
+    Stored words on cells of operands are as many products as they have operands' widths.
+    """
+    design, word = model.design, BITS[model.design.data_width] / 8
+    digits = -(-BITS[design.elementwise_width] // BITS[design.data_width]) if op.wide else 1
+    products = op.count * digits
     cycles = products * found.cycles
     dram = [found.traffic("DRAM", matrix) for matrix in _BY_MATRIX]
     energy = dict.fromkeys(model.energy_parts, 0.0) | {
@@ -104,7 +117,7 @@ def _gemm(model: CostReport, row: dict[str, Any], found: Counted, watts: dict[st
         energy["accumulator"], energy["output"] = energy["output"], 0.0
     joules = {name: products * pj * PICO for name, pj in energy.items()}
     joules |= {name: power * cycles / design.clock for name, power in watts.items()}
-    work = row["m"] * row["n"] * row["k"] * products
+    work = op.m * op.n * op.k * products
     return row | {
         "cycles": float(cycles),
         "compute_cycles": float(products * found.compute_cycles),
@@ -135,7 +148,7 @@ def _levels(model: CostReport, counted: dict[Sizes, Counted]) -> Columns:
     """Return the columns of CostReport.levels."""
     rows = []
     for (m, n, k), found in counted.items():
-        shapes = [op for op in model.workload.operations if isinstance(op, Gemm)]
+        shapes = [op for op in model.workload.operations if is_product(op)]
         products = sum(op.count for op in shapes if (op.m, op.n, op.k) == (m, n, k))
         for level in found.levels.values():
             for matrix, traffic in level.matrices.items():
@@ -152,7 +165,7 @@ def _levels(model: CostReport, counted: dict[Sizes, Counted]) -> Columns:
 def _notes(model: CostReport, counted: dict[Sizes, Counted], *, mapper: bool, tables: str) -> tuple[str, ...]:
     """Say what is not Timeloop's, and where its conventions are not the model's."""
     design, word = model.design, BITS[model.design.data_width]
-    gemms = [op for op in model.workload.operations if isinstance(op, Gemm)]
+    gemms = [op for op in model.workload.operations if is_product(op)]
     most = max(found.padding for found in counted.values())
     figures = "Accelergy's plug-ins" if tables == "accelergy" else f"this toolkit's {design.technology} file"
     notes = [
@@ -161,7 +174,7 @@ def _notes(model: CostReport, counted: dict[Sizes, Counted], *, mapper: bool, ta
         "lookups, Hadamard products, moves and leakage by the analytic model: Timeloop has no such work, and "
         "charges the leakage of scratchpads only",
     ]
-    if any(not isinstance(op, Gemm) for op in model.workload.operations) and tables == "accelergy":
+    if any(not is_product(op) for op in model.workload.operations) and tables == "accelergy":
         notes.append("their energy, and the area of parameter buffer and addressing, by this toolkit's file")
     if most > 0:
         notes.append(f"loops must divide, so that up to {most:.1%} of a GEMM's multiply-adds are padding")

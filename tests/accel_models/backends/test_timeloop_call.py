@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,16 @@ def test_energy_of_a_gemm_is_the_recorded_runs(timeloop: Any) -> None:
         layer[f"energy_{name}_j"] for name in ("mac", "register", "input", "weight", "output", "dram")
     )
     assert counted == pytest.approx(8448.59e-15 * 512**3, rel=1e-4)  # the file's own total
+
+
+def test_stored_words_are_taken_digit_by_digit(timeloop: Any) -> None:
+    design = replace(DESIGN, data_width="int8", elementwise_bits=16)
+    plain, wide = Gemm(512, 512, 512), Gemm(512, 512, 512, wide=True)
+    cycles = [evaluate(design, Workload([op]), backend="timeloop").cycles for op in (plain, wide)]
+    assert cycles == [524288, 2 * 524288]
+    sums = Workload([plain, Gemm(512, 1, 512, wide=True)])  # of rows: element-wise work
+    found, model = evaluate(design, sums, backend="timeloop"), evaluate(design, sums)
+    assert found.layers.iloc[1].equals(model.layers.iloc[1])
 
 
 def test_the_mapper_runs_with_its_budget(timeloop: Any) -> None:
