@@ -121,7 +121,7 @@ class Program:
             elif leaf != (traced := argument(constants[str(i)])):
                 label = self._call["labels"][i]
                 raise ValueError(f"{label} = {leaf!r}: must be {traced!r}, which the program was traced with")
-        self._sizes.check([array.shape for array in arrays])
+        self._sizes.check([array.shape for array in arrays], self._call["sizes"]["served"])
         return arrays
 
     def _leaves(self, results: Iterator[Any]) -> Iterator[Any]:

@@ -118,11 +118,14 @@ class InputSizes:
             except KeyError:
                 raise _refused(text) from None
 
-    def check(self, given: Sequence[Sequence[int]]) -> dict[str, int]:
+    def check(
+        self, given: Sequence[Sequence[int]], calibrated: Mapping[str, Sequence[int]] | None = None
+    ) -> dict[str, int]:
         """The free sizes of some inputs, by their name.
 
         Args:
             given: the shape of each input.
+            calibrated: the least and the largest of free sizes for which tables and words were made.
 
         Raises:
             ValueError: a size is none that the program serves; names the input, the size and what is allowed.
@@ -138,6 +141,12 @@ class InputSizes:
                     free[want], places[want] = int(size), f"{name}.shape[{axis}]"
         self._check_sizes(given, free, places)
         self._check_conditions(free, places)
+        for name, (low, high) in (calibrated or {}).items():
+            if not low <= free[name] <= high:
+                raise ValueError(
+                    f"{places[name]} = {free[name]}: must be from {low} to {high}, for which the tables and "
+                    "words are made; an example and calibration batches of other sizes widen it"
+                )
         return free
 
     def allow(self, free: Mapping[str, int]) -> bool:

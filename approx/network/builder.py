@@ -17,6 +17,7 @@ from approx.cpwl import get_function, split_name
 from approx.network.host import is_computed
 from approx.network.nodes import aten, dtype, is_float, module_path, reads_input, shape, source_line
 from approx.network.site import SiteModule
+from approx.network.size_nodes import with_size_nodes
 
 _ARITHMETIC = {
     aten.add.Tensor,
@@ -58,6 +59,10 @@ class Builder:
         Integers that meet floats in arithmetic become floats first, by the host.
         """
         args = self._as_floats(args) if target in _ARITHMETIC else args
+        try:
+            args, kwargs = with_size_nodes((args, kwargs), self.graph, self.op)
+        except ValueError as error:
+            raise self.refusal(f"{error}; a fixed size would be supported") from None
         node = self.graph.call_function(target, args, kwargs)
         values = fx.node.map_arg((args, kwargs), lambda n: n.meta["val"])
         with self.fake_mode, enable_python_dispatcher():  # else C++ composites fix free sizes

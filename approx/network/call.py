@@ -1,7 +1,7 @@
 """How a network is called: arguments as a flat list of tensors, and results back in their containers."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any
 
@@ -171,14 +171,24 @@ class Call:
     state: tuple[str, ...] = ()
     written: tuple[int, ...] = ()
 
-    def inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    def inputs(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        calibrated: Mapping[str, Sequence[int]] | None = None,
+    ) -> list[torch.Tensor]:
         """The tensors that the program reads, of the model's own arguments.
+
+        Args:
+            args: by position.
+            kwargs: by name.
+            calibrated: the least and the largest of free sizes, by their names.
 
         Raises:
             ValueError: an argument, a container, a constant or a size is none that the program serves.
         """
         tensors = self.arguments.called_with(args, kwargs)
-        self.sizes.check([tensor.shape for tensor in tensors])
+        self.sizes.check([tensor.shape for tensor in tensors], calibrated)
         return tensors
 
 

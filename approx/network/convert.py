@@ -71,6 +71,7 @@ class ConvertedModule(nn.Module):
     Attributes:
         program: the matrix program that runs.
         state: buffers that the model writes, which calls read and change.
+        calibrated_sizes: the least and the largest of free sizes, but for the batch, that calibration had.
         approximation: the tables it runs with.
         numerics: the number formats it runs in.
         plan: the integers of every instruction, in fixed point; else empty.
@@ -89,6 +90,7 @@ class ConvertedModule(nn.Module):
         self.plan: Plan = {}
         self.accumulator: int | None = None
         self._quality = Quality()
+        self.calibrated_sizes: dict[str, tuple[int, int]] = {}
         self._edges: dict[str, Edge] = {}
         self._histograms: dict[str, Histogram] = {}
         self._fitted: dict[tuple[str, TableSpec, float], CpwlTable] = {}
@@ -103,7 +105,7 @@ class ConvertedModule(nn.Module):
             ValueError: an argument, a container, a size, a number or a text that the program does not serve.
         """
         call = self.program.call
-        inputs = [*call.inputs(args, kwargs), *self._state()]
+        inputs = [*call.inputs(args, kwargs, self.served_sizes()), *self._state()]
         self._quality.compare(self)
         results = self.graph_module(*inputs)
         count = len(results) - len(call.written)
@@ -111,6 +113,29 @@ class ConvertedModule(nn.Module):
             for position, new in zip(call.written, results[count:], strict=True):
                 inputs[position].copy_(new)
         return call.returned.filled(results[:count])
+
+    def _note_sizes(self, inputs: list[torch.Tensor]) -> None:
+        """Note the least and the largest of every free size that counts no inferences."""
+        program = self.program
+        free = program.call.sizes.check([x.shape for x in inputs[: len(program.call.sizes.shapes)]])
+        counting = {program.names[symbol] for symbol in program.batch}
+        for name, size in free.items():
+            if name not in counting:
+                low, high = self.calibrated_sizes.get(name, (size, size))
+                self.calibrated_sizes[name] = min(low, size), max(high, size)
+
+    def served_sizes(self) -> dict[str, tuple[int, int]]:
+        """The least and the largest of free sizes, but for the batch, that tables and words were made for.
+
+        Sums grow with what they run over: tables hold on the calibrated range, and the sums of fixed point
+        have the terms of the example.
+        """
+        if self.approximation.is_exact and not self.plan:
+            return {}
+        program = self.program
+        examples = {program.names[symbol]: size for symbol, size in program.examples.items()}
+        sizes = self.calibrated_sizes.items()
+        return {n: (low, min(high, examples[n]) if self.plan else high) for n, (low, high) in sizes}
 
     def states(self) -> dict[str, torch.Tensor]:
         """Present values of the buffers that the model writes, by their names in the model."""
@@ -143,6 +168,7 @@ class ConvertedModule(nn.Module):
         for module in modules.values():
             module.histogram = Histogram()
         recorder = Recorder(self.program.graph_module)
+        self.calibrated_sizes = {}
         try:
             samples = self._run(recorder, batches)
             self._edges = with_shared_ranges(self.program.graph_module.graph, recorder.edges)
@@ -200,6 +226,7 @@ class ConvertedModule(nn.Module):
         for batch in batches:
             inputs = [*call.inputs(*split(batch)), *state]
             first += [list(inputs)] if len(first) < PADDED else []
+            self._note_sizes(inputs)
             results = recorder.run(*inputs, enable_io_processing=False)
             for position, new in zip(call.written, results[len(results) - len(call.written) :], strict=True):
                 inputs[position] = new  # one batch after another, as calls are; what is given stays as it is

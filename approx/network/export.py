@@ -24,6 +24,7 @@ from approx.network.caches import holds_cache
 from approx.network.call import Arguments, Returned, with_known_containers
 from approx.network.experts import make_dense
 from approx.network.expressions import no_special_sizes
+from approx.network.layout import layout_unasked
 from approx.network.refused import refused_by_export
 
 Axes = Sequence[Mapping[int, Any]]
@@ -69,7 +70,7 @@ def export(
     returned: list[Returned] = []
     _let_call_be_flat(private, arguments, returned, axes if joined and axes is not None else [])
     shapes = None if axes is None else tuple(dict.fromkeys(free, Dim.AUTO) or None for free in axes)
-    with no_special_sizes(), warnings.catch_warnings(), _quiet():
+    with no_special_sizes(), layout_unasked(), warnings.catch_warnings(), _quiet():
         warnings.filterwarnings(
             "ignore", "The tensor attributes .* were assigned during export"
         )  # torch's own RNNs

@@ -20,6 +20,7 @@ from approx.network.export import Exported, export
 from approx.network.expressions import Names, no_special_sizes
 from approx.network.guards import examples_of, input_sizes
 from approx.network.instructions import Sizes
+from approx.network.layout import layout_unasked
 from approx.network.legalize import Legalized, legalize
 from approx.network.program import MatrixProgram
 from approx.network.rules.refusals import ROUNDED
@@ -97,7 +98,7 @@ def _attempt(
 def _traced(model: nn.Module, arguments: Arguments, axes: FreeAxes, joined: bool = False) -> "_Traced":
     exported = export(model, at_least_two(arguments, axes), axes, joined)
     exported.shape_env.frozen = False  # what rules decide by a free size is a guard as well
-    with no_special_sizes():
+    with no_special_sizes(), layout_unasked():
         legal = legalize(exported)
     return _Traced(model, exported, legal, chosen_sizes(legal.graph_module.graph))
 
@@ -197,7 +198,7 @@ class _Traced:
         )
         sizes = replace(sizes, conditions=(*sizes.conditions, *conditions(list(stated), names)))
         if self._is_that_of_one(sizes, batch, names, examples):
-            sizes = _also_one(sizes, ordered, names)
+            sizes = _also_one(sizes, ordered, names, examples)
         call = Call(
             self.exported.arguments, self.exported.returned, sizes, self.legal.state, self.legal.written
         )
@@ -223,9 +224,11 @@ def _first(tensor: torch.Tensor, node: fx.Node, batch: frozenset[sympy.Symbol]) 
     return tensor
 
 
-def _also_one(sizes: InputSizes, batch: list[sympy.Symbol], names: Names) -> InputSizes:
-    """The sizes with a batch of one among them, whatever the conditions say of others."""
-    single = {names[s]: 1 for s in batch}
-    one = " and ".join(f"{name} == 1" for name in single)
+def _also_one(
+    sizes: InputSizes, batch: list[sympy.Symbol], names: Names, examples: dict[sympy.Symbol, int]
+) -> InputSizes:
+    """The sizes with a batch of one among them, whatever the conditions say of it."""
+    single = {names[s]: 1 if s in batch else size for s, size in examples.items()}
+    one = " and ".join(f"{names[s]} == 1" for s in batch)
     conditions = [c if holds(c, single) else f"({one}) or {c}" for c in sizes.conditions]
     return replace(sizes, conditions=tuple(conditions))

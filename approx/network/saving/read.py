@@ -65,6 +65,7 @@ def _rebuilt(document: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -
     _check_kinds(graph_module, document)
     converted = ConvertedModule(program, {path: tensors[key] for path, key in called["state"].items()})
     converted._histograms = reader.histograms
+    converted.calibrated_sizes = {n: (int(low), int(high)) for n, (low, high) in stated["calibrated"].items()}
     converted.approximation = Approximation(**document["approximation"])
     _remember_fits(converted)
     converted._edges = {name: reader.edge(stated) for name, stated in document.get("edges", {}).items()}

@@ -16,7 +16,6 @@ from approx.network.convert import ConvertedModule
 from approx.network.expressions import Names
 from approx.network.fixed.table import saved_table
 from approx.network.nodes import module_path
-from approx.network.program import MatrixProgram
 from approx.network.saving.arguments import by_position, encode, kwargs_json, op_name
 from approx.network.saving.constants import with_known_ops
 from approx.network.saving.sizes import value_json
@@ -97,7 +96,7 @@ def _call(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[
         "labels": list(arguments.labels),
         "constants": _constants(arguments.leaves),
         "returned": {str(i): encode(value) for i, value in call.returned.constants.items()},
-        "sizes": _sizes(program),
+        "sizes": _sizes(converted),
         "state": {path: _state(path, value, tensors) for path, value in converted.states().items()},
         "written": list(call.written),
     }
@@ -109,12 +108,15 @@ def _constants(leaves: tuple[Any, ...]) -> dict[str, Any]:
     return {str(i): encode(leaf) for i, leaf in fixed.items()}
 
 
-def _sizes(program: MatrixProgram) -> dict[str, Any]:
+def _sizes(converted: ConvertedModule) -> dict[str, Any]:
+    program = converted.program
     return {
         "free": {name: program.examples[symbol] for symbol, name in program.names.items()},
         "batch": sorted(program.names[symbol] for symbol in program.batch),
         "fixed_batch": program.fixed_batch,
         "conditions": list(program.call.sizes.conditions),
+        "calibrated": converted.calibrated_sizes,
+        "served": converted.served_sizes(),
     }
 
 

@@ -255,6 +255,8 @@ HOST: dict[str, list[Call]] = {
     "sum.default": [(i(2, 3),)],
     "sum.dim_IntList": [(i(2, 3), [1]), (i(2, 3), [0], True)],
     "sym_size.int": [(f(2, 3), 1)],
+    "eye.default": [(3,)],
+    "new_full.default": [(f(2, 3), [2], 0.5)],
     "sym_numel.default": [(f(2, 3),)],
     "to.device": [(i(2, 3), torch.device("cpu"), torch.float32)],
     "to.dtype": [(i(2, 3), torch.float32), (i(2, 3), torch.bool)],

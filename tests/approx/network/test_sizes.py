@@ -11,7 +11,7 @@ from torch import nn
 from torch.export import Dim
 
 from approx import machine
-from approx.network import Approximation, ConvertedModule, convert, load, trace
+from approx.network import Approximation, ConvertedModule, Numerics, convert, load, trace
 
 
 class Function(nn.Module):
@@ -195,6 +195,27 @@ def test_axes_that_are_said_to_be_free_are(case: str, free: dict[int, Any], tmp_
         torch.testing.assert_close(torch.from_numpy(program.run(arrays)), got, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("batch", [1, 2, 20])
+def test_what_kernels_ask_of_a_batch_is_no_condition(batch: int) -> None:
+    layers = (nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3, groups=8), nn.Flatten())
+    model = nn.Sequential(*layers, nn.Linear(72, 4)).eval()
+    converted = convert(model, (rnd(batch, 3, 10, 10),), Approximation.exact())
+    assert converted.program.call.sizes.conditions == ("batch >= 1",)
+    assert all(right_or_refused(model, converted, (rnd(other, 3, 10, 10),)) for other in (1, 3, 40))
+
+
+def test_what_the_model_asks_after_a_kernel_did_is_one() -> None:
+    def asked(m: Any, x: torch.Tensor) -> torch.Tensor:
+        y = m.a(x).contiguous()
+        return y * 2 if x.shape[0] == 1 or x.shape[0] >= 16 else y
+
+    model = Function(asked, a=nn.Conv2d(3, 4, 3)).eval()
+    for batch in (2, 20):
+        converted = convert(model, (rnd(batch, 3, 8, 8),), Approximation.exact())
+        served = [right_or_refused(model, converted, (rnd(other, 3, 8, 8),)) for other in (1, 3, 40)]
+        assert served == [False, batch == 2, batch == 20]
+
+
 def halves() -> tuple[nn.Module, ConvertedModule]:
     model = Function(lambda m, x: m.a(x).view(x.shape[0], x.shape[1] // 2, 16), a=nn.Linear(8, 8)).eval()
     x = rnd(2, 6, 8)
@@ -230,6 +251,34 @@ def test_a_refusal_names_the_input_the_size_and_what_is_allowed(
         load(tmp_path / "saved")(torch.zeros(shape))
     with pytest.raises(ValueError, match=message):
         machine.load(tmp_path / "saved").run({"args_0": torch.zeros(shape).numpy()})
+
+
+@pytest.mark.parametrize(("data", "largest"), [("fp32", 8), ("int16", 6), ("int8", 6)])
+def test_tables_and_words_serve_the_sizes_that_they_were_made_for(
+    data: str, largest: int, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = Function(scores, a=nn.Linear(8, 24)).eval()
+    free = ({0: Dim("batch"), 1: Dim("length")},)
+    batches = [(rnd(64, length, 8),) for length in (4, 8)]
+    converted = convert(model, (rnd(2, 6, 8),), Approximation(32), batches, Numerics(data), free)
+    converted.save(tmp_path / "saved")
+    program = machine.load(tmp_path / "saved")
+    runs = (converted, load(tmp_path / "saved"), lambda x: program.run({"args_0": x.numpy()}))
+    for length in (3, largest + 1):
+        for run in runs:
+            with pytest.raises(
+                ValueError, match=rf"shape\[1\] = {length}: must be from 4 to {largest}, for which"
+            ):
+                run(rnd(3, length, 8))
+    for length in (4, largest):
+        x = rnd(3, length, 8)
+        with torch.no_grad():
+            got, want = converted(x), model(x)
+        assert float((got - want).abs().max() / want.abs().max()) < {"int8": 0.15}.get(data, 2e-2)
+        torch.testing.assert_close(torch.from_numpy(program.run({"args_0": x.numpy()})), got)
+    converted.set_approximation(Approximation.exact(), Numerics())
+    assert right_or_refused(model, converted, (rnd(2, 9, 8),))
 
 
 @pytest.mark.parametrize(
