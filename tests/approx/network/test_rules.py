@@ -50,7 +50,7 @@ SITES: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
     "average of more than all": (lambda x: F.avg_pool2d(x, 20, ceil_mode=True), {}),
     "average past the end": (lambda x: F.avg_pool2d(x, 3, 2, ceil_mode=True), {}),
     "average without the padding": (lambda x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), {}),
-    "average of one axis past the end": (lambda x: F.avg_pool1d(x[0], 3, 2, 1, ceil_mode=True), {}),
+    "average of one axis past the end": (lambda x: F.avg_pool1d(x[:, 0], 3, 2, 1, ceil_mode=True), {}),
     "average by another divisor": (lambda x: F.avg_pool2d(x, 2, divisor_override=3), {}),
     "mean of all": (lambda x: x.mean() + x, {}),
     "smallest": (lambda x: x.amin(-1), {}),
