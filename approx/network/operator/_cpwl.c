@@ -1,8 +1,9 @@
 /* The CPWL operator in one pass, and the two compositions of it that networks spend their time in; see native.py.
  *
  * Every function works on elements (or rows) start..stop-1 of dense float32 arrays given by address, without the
- * interpreter's lock. x86-64 takes eight elements at a time with AVX2 and FMA, and with AVX-512 sixteen for tables that fit into
- * registers; other machines take the scalar path, to the same index and within one unit in the last place.
+ * interpreter's lock. x86-64 takes eight elements at a time with AVX2 and FMA, their pairs loaded one by one or, with AVX-512,
+ * gathered, or sixteen for tables held in AVX-512 registers: a map says which way, after a trial (native.py). Other machines
+ * take the scalar path, to the same index and within one unit in the last place.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -32,7 +33,11 @@ typedef struct {
     int64_t cell_count;
     float origin, scale;
     int axis, crowded;
+    int way;
 } Map;
+
+/* How a table is looked up. A way that the machine lacks, or the table does not fit, is WAY_PAIRS. */
+enum { WAY_PAIRS, WAY_GATHERS, WAY_REGISTERS };
 
 /* What the axis that is cut into cells measures. Bits of positive floats, read as integers, ascend with the number and are
  * a logarithmic axis; negative numbers are negative integers, below all of them. Ranks are that on both sides of 0. */
@@ -167,8 +172,10 @@ static int have_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_
 static void find_lines(const float *x, int32_t *line, int64_t count, const Map *map) {
     int64_t i = 0;
 #ifdef HAVE_AVX2_PATH
-    if (count >= FEW && fits_registers(map) && have_avx512())
+    if (count >= FEW && map->way == WAY_REGISTERS)
         i = lines_avx512(x, line, count, map);
+    else if (map->way == WAY_GATHERS)
+        i = lines_by_gathers(x, line, count, map);
     else if (!map->crowded && have_avx2())
         i = lines_avx2(x, line, count, map);
 #endif
@@ -176,19 +183,21 @@ static void find_lines(const float *x, int32_t *line, int64_t count, const Map *
 }
 
 /* y = slope * x + intercept of given lines. */
-static void apply(const float *x, float *y, const int32_t *line, int64_t count, const Line *lines) {
+static void apply(const float *x, float *y, const int32_t *line, int64_t count, const Line *lines, int way) {
     int64_t i = 0;
 #ifdef HAVE_AVX2_PATH
-    if (have_avx2()) i = apply_avx2(x, y, line, count, lines);
+    if (way == WAY_GATHERS) i = apply_by_gathers(x, y, line, count, lines);
+    else if (have_avx2()) i = apply_avx2(x, y, line, count, lines);
 #endif
     for (; i < count; i++) y[i] = fmaf(lines[line[i]].slope, bounded(x[i]), lines[line[i]].intercept);
 }
 
 /* The gradient to x of given lines. */
-static void scale(const float *gradient, float *to_x, const int32_t *line, int64_t count, const Line *lines) {
+static void scale(const float *gradient, float *to_x, const int32_t *line, int64_t count, const Line *lines, int way) {
     int64_t i = 0;
 #ifdef HAVE_AVX2_PATH
-    if (have_avx2()) i = scale_avx2(gradient, to_x, line, count, lines);
+    if (way == WAY_GATHERS) i = scale_by_gathers(gradient, to_x, line, count, lines);
+    else if (have_avx2()) i = scale_avx2(gradient, to_x, line, count, lines);
 #endif
     for (; i < count; i++) to_x[i] = lines[line[i]].slope * gradient[i];
 }
@@ -200,12 +209,12 @@ static inline int64_t part(int64_t start, int64_t stop) { return stop - start < 
 static void forward(const float *x, float *y, int64_t start, int64_t stop, const Line *lines, const Map *map) {
     _Alignas(64) int32_t line[PART];
 #ifdef HAVE_AVX2_PATH
-    if (stop - start >= FEW && fits_registers(map) && have_avx512())
+    if (stop - start >= FEW && map->way == WAY_REGISTERS)
         start = forward_avx512(x, y, start, stop, lines, map);
 #endif
     for (; start < stop; start += PART) {
         find_lines(x + start, line, part(start, stop), map);
-        apply(x + start, y + start, line, part(start, stop), lines);
+        apply(x + start, y + start, line, part(start, stop), lines, map->way);
     }
 }
 
@@ -213,12 +222,12 @@ static void backward_input(const float *x, const float *gradient, float *to_x, i
                            const Line *lines, const Map *map) {
     _Alignas(64) int32_t line[PART];
 #ifdef HAVE_AVX2_PATH
-    if (stop - start >= FEW && fits_registers(map) && have_avx512())
+    if (stop - start >= FEW && map->way == WAY_REGISTERS)
         start = backward_avx512(x, gradient, to_x, start, stop, lines, map);
 #endif
     for (; start < stop; start += PART) {
         find_lines(x + start, line, part(start, stop), map);
-        scale(gradient + start, to_x + start, line, part(start, stop), lines);
+        scale(gradient + start, to_x + start, line, part(start, stop), lines, map->way);
     }
 }
 
@@ -352,20 +361,31 @@ static int64_t fill(const Map *map, Cell *cells) {
     return most;
 }
 
+/* The way that was asked for, if the machine and the table allow it. */
+static int possible(int way, const Map *map) {
+#ifdef HAVE_AVX2_PATH
+    if (way == WAY_REGISTERS && fits_registers(map) && have_avx512()) return way;
+    if (way == WAY_GATHERS && !map->crowded && have_avx512() && have_avx2()) return way;
+#endif
+    (void)way, (void)map;
+    return WAY_PAIRS;
+}
+
 /* A map travels through Python as bytes that hold the struct; the arrays it points to are the caller's to keep. */
 static PyObject *py_index(PyObject *self, PyObject *args) {
     unsigned long long knots, cells;
     long long count, cell_count;
-    int by_bits;
+    int by_bits, way;
     (void)self;
-    if (!PyArg_ParseTuple(args, "KLKLp", &knots, &count, &cells, &cell_count, &by_bits)) return NULL;
+    if (!PyArg_ParseTuple(args, "KLKLpi", &knots, &count, &cells, &cell_count, &by_bits, &way)) return NULL;
     const float *at = (const float *)(uintptr_t)knots;
     const int axis = !by_bits ? AXIS_VALUE : at[0] > 0.0f ? AXIS_BITS : AXIS_RANK;
     const float origin = coordinate(at[0], axis), width = coordinate(at[count - 1], axis) - origin;
     const float scale = width > 0.0f ? (float)(cell_count - 1) / width : 1.0f;
-    Map map = {at, count, (const Cell *)(uintptr_t)cells, cell_count, origin, scale, axis, 0};
+    Map map = {at, count, (const Cell *)(uintptr_t)cells, cell_count, origin, scale, axis, 0, WAY_PAIRS};
     map.crowded = fill(&map, (Cell *)(uintptr_t)cells) > 1;
-    return Py_BuildValue("y#i", (const char *)&map, (Py_ssize_t)sizeof map, map.crowded);
+    map.way = possible(way, &map);
+    return Py_BuildValue("y#ii", (const char *)&map, (Py_ssize_t)sizeof map, map.crowded, map.way);
 }
 
 static int map_of(const char *bytes, Py_ssize_t size, Map *map) {
@@ -464,7 +484,7 @@ static PyObject *py_layer_norm(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"index", py_index, METH_VARARGS, "Fill an index map; return it and whether a cell holds several knots."},
+    {"index", py_index, METH_VARARGS, "Fill an index map; return it, whether a cell holds several knots, and the way it is looked up."},
     {"forward", py_forward, METH_VARARGS, "y = slope * x + intercept."},
     {"backward_input", py_backward_input, METH_VARARGS, "Gradient to x."},
     {"backward_lines", py_backward_lines, METH_VARARGS, "Gradient to the lines, added to (4, lines, 2) in parts."},

@@ -1,6 +1,8 @@
 # Arrays travel as addresses; a map is the bytes that index() returned.
 
-def index(knots: int, count: int, cells: int, cell_count: int, by_bits: bool) -> tuple[bytes, int]: ...
+def index(
+    knots: int, count: int, cells: int, cell_count: int, by_bits: bool, way: int
+) -> tuple[bytes, int, int]: ...
 def forward(x: int, y: int, start: int, stop: int, lines: int, index: bytes) -> None: ...
 def backward_input(
     x: int, gradient: int, to_x: int, start: int, stop: int, lines: int, index: bytes

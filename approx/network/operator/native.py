@@ -5,6 +5,11 @@ each holds at most one knot, and a cell says how many knots lie below it and whe
 found by steps that rounding cannot put in the wrong order (a subtraction, a multiplication, a truncation), so
 that one comparison with the knot itself makes the index exact for every placement.
 
+Three ways lead to a line: pairs of the map and of the lines loaded one by one, the same gathered, or both
+searched and fetched in AVX-512 registers. Which is fastest depends on the number of segments and on the
+processor (Zen 4 loads pairs in half the time that it gathers them), so that each is tried, in about a
+millisecond for all, when a table of such a size is first mapped.
+
 Needs the package's C extension; where that was not built, `AVAILABLE` is False and `reference` serves.
 """
 
@@ -14,6 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -30,6 +36,13 @@ except ImportError:
 
 _CELLS = (256, 512, 1024, 2048, 4096)
 """Sizes of an index map, the least that separates the knots is taken; 4096 cells fill a first-level cache."""
+WAYS = ("pairs", "gathers", "registers")
+"""How a table is looked up, in the extension's order; it takes "pairs" where it cannot do as asked."""
+_CLASSES = (16, 32, 64, 128)
+"""Segments up to which tables are held in registers alike."""
+_TRIAL = 4096
+"""Elements of a trial: 2 microseconds or so, which are run a few times."""
+_ROUNDS = 12
 _COPIES = 4
 """Of the sums of the lines' gradients, among which the extension spreads its work."""
 _PARALLEL = 1 << 17
@@ -45,16 +58,20 @@ class IndexMap:
         cells: (C, 2) int32: bits of the cell's knot as float32 (NaN if it has none), knots below it.
         packed: the map as the extension takes it; points to `knots` and `cells`.
         crowded: some cell holds several knots, so that lookups step through them.
+        way: how the extension looks it up, one of `WAYS`.
     """
 
     knots: torch.Tensor
     cells: torch.Tensor
     packed: bytes
     crowded: bool
+    way: str
 
     @classmethod
-    def build(cls, knots: torch.Tensor) -> IndexMap | None:
+    def build(cls, knots: torch.Tensor, way: str | None = None) -> IndexMap | None:
         """Map ascending float32 `knots`; None where the extension is missing.
+
+        Without a `way` it is the one that was fastest in a trial of tables of this size on this machine.
 
         Cells are equal steps of the number itself or, where its knots span octaves, of the rank of its bits,
         which is a logarithmic axis.
@@ -64,18 +81,43 @@ class IndexMap:
         knots = knots.detach().to(device="cpu", dtype=torch.float32).contiguous()
         for by_bits, count in product((False, True), _CELLS):
             cells = torch.empty((count, 2), dtype=torch.int32)
-            packed, crowded = _cpwl.index(knots.data_ptr(), knots.numel(), cells.data_ptr(), count, by_bits)
+            asked = WAYS.index(way or "pairs")
+            arguments = knots.data_ptr(), knots.numel(), cells.data_ptr(), count, by_bits, asked
+            packed, crowded, taken = _cpwl.index(*arguments)
             if not crowded:
                 break
-        return cls(knots, cells, packed, bool(crowded))
+        built = cls(knots, cells, packed, bool(crowded), WAYS[taken])
+        if way is not None:
+            return built
+        best = fastest(next((n for n in _CLASSES if knots.numel() - 1 <= n), 0), bool(crowded))
+        return built if best == built.way else cls.build(knots, best)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> IndexMap | None:
         """Map a copy of the knots, as `packed` holds addresses."""
-        return IndexMap.build(self.knots.clone())
+        return IndexMap.build(self.knots.clone(), self.way)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Map anew where it is unpickled, for the same reason."""
         return IndexMap.build, (self.knots,)
+
+
+@lru_cache(maxsize=16)
+def fastest(segments: int, crowded: bool) -> str:
+    """The way that looks up tables of up to so many segments (0: of any) fastest here; tried once."""
+    knots = torch.linspace(-2.0, 2.0, (segments or 256) + 1)
+    if crowded:  # a knot beside each: no cell holds one alone
+        knots = torch.cat([knots[:1] - 1e-6, knots, knots[-1:] * 1e6]).sort().values
+    lines = torch.zeros((knots.numel() + 1, 2))
+    x = (torch.arange(_TRIAL) * 0.6180339887) % 1 * 4 - 2
+    y = torch.empty_like(x)
+    maps = {m.way: m for way in WAYS if (m := IndexMap.build(knots, way)) is not None}
+    spent = dict.fromkeys(maps, float("inf"))
+    for _ in range(_ROUNDS):
+        for way, index in maps.items():
+            start = perf_counter()
+            _cpwl.forward(x.data_ptr(), y.data_ptr(), 0, _TRIAL, lines.data_ptr(), index.packed)
+            spent[way] = min(spent[way], perf_counter() - start)
+    return min(spent, key=lambda way: spent[way])
 
 
 Table = tuple[torch.Tensor, IndexMap]

@@ -144,3 +144,36 @@ def test_threads_do_not_matter() -> None:
         torch.testing.assert_close(two, site(x), rtol=0, atol=0)
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="the extension was not built")
+@pytest.mark.parametrize("way", native.WAYS)
+@pytest.mark.parametrize("segments", [1, 2, 15, 16, 17, 32, 33, 48, 64, 65, 127, 128, 129, 256])
+def test_every_way_gives_the_same_values_and_gradients(way: str, segments: int) -> None:
+    module = SiteModule("gelu", "gelu")
+    module.set_table(fit("gelu", segments=segments))
+    index = IndexMap.build(module.knots, way)
+    assert index is not None
+    at = torch.cat([module.knots, torch.nextafter(module.knots, torch.tensor(-torch.inf))])
+    ends = torch.tensor([torch.inf, -torch.inf, 3e38, -3e38, 0.0])
+    x = torch.cat([torch.linspace(-9, 9, 501), at, ends])
+    results = []
+    for evaluate in (
+        lambda x: native.cpwl(x, module.lines, index),
+        lambda x: cpwl(x, module.knots, module.lines),
+    ):
+        given_x = x.clone().requires_grad_()
+        y = evaluate(given_x)
+        finite = torch.isfinite(given_x)
+        y[finite].sum().backward()
+        results.append((y.detach(), given_x.grad))
+    torch.testing.assert_close(results[0], results[1], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.skipif(not native.AVAILABLE, reason="the extension was not built")
+def test_a_map_takes_the_way_that_a_trial_found_fastest() -> None:
+    module = SiteModule("gelu", "gelu")
+    module.set_table(fit("gelu", segments=48))
+    assert module.index is not None
+    assert module.index.way == native.fastest(64, False)
+    assert native.fastest(64, False) in native.WAYS
