@@ -12,42 +12,31 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import optuna
-from optuna.trial import TrialState, create_trial
 
 import dse
-from dse.study import Study
+from dse.report import render
+from dse.results import Snapshot
 
 STUDY = Path(__file__).parent.parent / "studies" / "resnet_digits.toml"
 FLAGS = ("--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update")
 
 
-def long_study(folder: Path, trials: int) -> Study:
-    """Return a study of so many finished trials, in memory; every third hundred carries its workload."""
-    short = dse.run(STUDY, trials=6, out=folder)
-    done = [t for t in short.trials_in(TrialState.COMPLETE) if "workload" in t.user_attrs]
-    study = optuna.create_study(study_name=short.name, directions=short.optuna.directions)
-    for key, value in short.optuna.user_attrs.items():
-        study.set_user_attr(key, value)
+def long_study(folder: Path, trials: int) -> Snapshot:
+    """Return a study of so many finished trials, made from a short one."""
+    short = dse.run(STUDY, trials=6, out=folder).snapshot()
+    done = [own for own in short.records if own.workload]
     rng, made = np.random.default_rng(0), []
     for number in range(trials):
         like = done[number % len(done)]
         fidelity = float(1 - 10 ** -rng.uniform(0.5, 6))
-        per_watt = float(like.values[1] * rng.uniform(0.5, 1.2) * (1 - fidelity) ** 0.05)
-        attrs = like.user_attrs | {
-            "metrics": {**like.user_attrs["metrics"], "fidelity": fidelity, "throughput_per_watt": per_watt}
-        }
-        values = [fidelity, per_watt]
-        made.append(
-            create_trial(
-                params=like.params, distributions=like.distributions, values=values, user_attrs=attrs
-            )
-        )
-    study.add_trials(made)
-    return Study(folder, study, short.database)
+        per_watt = like.metrics["throughput_per_watt"] * rng.uniform(0.5, 1.2) * (1 - fidelity) ** 0.05
+        changed = {**like.metrics, "fidelity": fidelity, "throughput_per_watt": float(per_watt)}
+        made.append(replace(like, number=number, metrics=changed))
+    return Snapshot.of(folder, short.name, short.study, made)
 
 
 def opened(page: Path, chromium: str, runs: int = 5) -> float:
@@ -75,9 +64,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         study, page = long_study(Path(name), trials), Path(name) / "long.html"
         start = time.perf_counter()
-        study.report(page)
+        page.write_text(render(study))
         seconds = time.perf_counter() - start
-        print(f"{trials} trials, {len(study.pareto())} on the front: written in {seconds:.1f} s")
+        print(f"{trials} trials, {len(study.front)} on the front: written in {seconds:.1f} s")
         size = page.stat().st_size / 1e6
         print(f"{size:.2f} MB (bar 5)")
         chromium = shutil.which("chromium") or shutil.which("google-chrome")

@@ -58,7 +58,7 @@ def make():
 
 
 @pytest.fixture
-def file(tmp_path, small_networks):
+def file(tmp_path, small_networks, no_results):
     path = tmp_path / "small.toml"
     path.write_text(TEXT)
     return path
@@ -135,7 +135,7 @@ def test_options_that_it_cannot_use_are_refused(file, tmp_path, options, line):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dictionary_or_a_study_file_is_as_good_as_a_path(small_networks, tmp_path):
+def test_a_dictionary_or_a_study_file_is_as_good_as_a_path(small_networks, no_results, tmp_path):
     fields = {
         "name": "mine",
         "search": {"objectives": ["energy_j", "latency_s"]},
@@ -215,7 +215,7 @@ def test_a_known_design_that_cannot_run_is_one_line(small_networks, monkeypatch)
         HardwareStudy.of(read_file({"networks": [{"name": "bert-base"}], "reference": {}}))
 
 
-def test_a_tasks_hardware_alone_needs_no_score(tmp_path):
+def test_a_tasks_hardware_alone_needs_no_score(no_results, tmp_path):
     (tmp_path / "tiny_task.py").write_text(TASK)
     text = TEXT.partition("[[networks]]")[0] + '[task]\nname = "tiny_task:make"\n'
     (tmp_path / "t.toml").write_text(text)

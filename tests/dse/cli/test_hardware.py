@@ -29,21 +29,24 @@ def folder(networks, tmp_path):
     return tmp_path / "run"
 
 
-def test_it_prints_the_front_and_says_where_the_results_are(cli, file):
-    status, out, err = cli("run", file.name)
-    assert status == 0, err
-    assert "Pareto front of small" in out
-    assert err.startswith("2,430 designs evaluated; trials are choices of the front: ")
-    assert "Results in runs/small: report.html, pareto.png, trials.csv, " in err
-    assert err.rstrip().endswith("designs")
-
-
-def test_json_has_the_front_and_the_files(cli, file):
+def test_it_prints_the_front_as_json_and_says_where_the_results_are(cli, file):
     status, out, err = cli("run", file.name, "--json")
     assert status == 0, err
     told = json.loads(out)
     assert told["designs"] == 2430
     assert told["front"][0]["figures"]["throughput_per_watt"] > 0
+    assert "2,430 designs evaluated; trials are choices of the front: " in err
+    assert "Results in runs/small: report.html, pareto.png, trials.csv, " in err
+    assert err.rstrip().endswith("designs")
+
+
+def test_the_front_is_a_table_beside_the_known_design(networks):
+    from dse.cli.display import front_table
+
+    table = front_table(networks.snapshot(), 160)
+    named = list(table.columns[1].cells)
+    assert named[:2] == ["onesa", "onesa in 28nm"]
+    assert any(name.endswith(", knee") for name in named)
 
 
 @pytest.mark.parametrize(
