@@ -152,11 +152,12 @@ def _cut(work: Work, best: Choice, least: FloatArray, waits: BoolArray) -> None:
 
 
 def _widen(work: Work, best: Choice, everywhere: NDArray[np.intp]) -> None:
-    """Try tiles of whole bursts along N and K, where more than a tenth of what moves is gaps."""
+    """Try tiles of whole bursts along N and K, where traffic counts and more than a tenth of it is gaps."""
     p, s, rows = best.passes, work.shape, work.rows
     sums = 2 * (p.z - 1) * rows.sums
     asked = p.a * rows.a_words * rows.a + p.b * s.k * s.n * rows.b + s.m * s.n * (rows.z + sums)
-    index = everywhere[best.moved > asked * 1.1]
+    counts = (best.moved >= best.array * work.prices.rate) | work.prices.single | _of_energy(work)
+    index = everywhere[counts & (best.moved > asked * 1.1)]
     if index.size:
         part = work.take(index)
         n, k = (
