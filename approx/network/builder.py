@@ -73,7 +73,9 @@ class Builder:
         """The operands of arithmetic, integer tensors of the type that floats among them have."""
         tensors = [a for a in args if isinstance(a, fx.Node) and isinstance(a.meta.get("val"), torch.Tensor)]
         kinds = [dtype(a) for a in tensors if dtype(a).is_floating_point]
-        if not kinds or len(kinds) == len(tensors):
+        if tensors and not kinds and any(isinstance(a, float) for a in args):
+            kinds = [torch.get_default_dtype()]
+        if not kinds:
             return args
         mixed = [a for a in tensors if not (dtype(a).is_floating_point or dtype(a).is_complex)]
         return tuple(self.op(aten.to.dtype, a, kinds[0]) if a in mixed else a for a in args)
