@@ -53,10 +53,10 @@ def instruction_of(node: fx.Node) -> Instruction | None:
 def jumps(node: fx.Node) -> bool:
     """Whether a node's value jumps where its inputs cross a threshold."""
     jumping = node.target in (*COMPARISONS, *WHOLE, *_ORDERS) and not on_host(node)
-    return jumping and not _counts_periods(node)
+    return jumping and not counts_periods(node)
 
 
-def _counts_periods(node: fx.Node) -> bool:
+def counts_periods(node: fx.Node) -> bool:
     """Whether a whole number is a number of periods, after whose jump a periodic function is where it was."""
     readers = [user.args[1] for user in node.users if user.target is aten.mul.Tensor]
     return bool(readers) and all(factor in PERIOD for factor in readers)

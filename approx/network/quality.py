@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
-from approx.network.nodes import label
+from approx.network.choices import counts_periods
+from approx.network.nodes import arguments, label
 from approx.network.site import SiteModule
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 FAR = 0.3
 """Distance of the outputs, as a share of their size, from which on a warning is given."""
+ASTRAY = 0.05
+"""Error of an angle, in radians, from which on a warning is given."""
 SAMPLES = 8
 _BLAMED = 3
 _COPIES = re.compile(r"^(fixed_|rounded_|fused_)+")
@@ -73,14 +76,41 @@ class Quality:
                 QualityWarning,
                 stacklevel=3,
             )
+        self._compare_angles(converted, name)
 
-    def _blamed(self, converted: ConvertedModule) -> list[str]:
-        """Where the error grows most from what a node reads to what it gives."""
+    def _compare_angles(self, converted: ConvertedModule, name: str) -> None:
+        """Warn of a sine or cosine of many periods whose angle is off: its result is off by as much."""
+        program = converted.program.graph_module
+        counts = [node for node in program.graph.nodes if counts_periods(node)]
+        if not counts:
+            return
+        exact, given = self._both(converted)
+        for node in counts:
+            angle: Any = arguments(arguments(node)[0])[0]
+            if not {angle.name} <= exact.keys() & given.keys():
+                continue
+            off = float((given[angle.name].double() - exact[angle.name].double()).square().mean().sqrt())
+            if not off <= ASTRAY:
+                warnings.warn(
+                    f"in {name} the angle that {label(node)} reduces by its periods is {off:.2g} off on "
+                    "calibration data (root mean square), and its sine or cosine by as much: what the angle is "
+                    "computed from has too few bits for so many periods",
+                    QualityWarning,
+                    stacklevel=4,
+                )
+
+    def _both(self, converted: ConvertedModule) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+        """Every value of the exact conversion, and of the present one."""
         assert self.inputs is not None  # noqa: S101 - the caller has looked
         program = converted.program.graph_module
         with _true_functions(program):
             exact = _values(program, self.inputs)
-        given = _values(converted.unfused(), self.inputs)
+        return exact, _values(converted.unfused(), self.inputs)
+
+    def _blamed(self, converted: ConvertedModule) -> list[str]:
+        """Where the error grows most from what a node reads to what it gives."""
+        program = converted.program.graph_module
+        exact, given = self._both(converted)
         errors = {name: distance([given[name]], [exact[name]]) for name in exact.keys() & given.keys()}
         grown: list[tuple[float, str]] = []
         for node in program.graph.nodes:

@@ -65,3 +65,23 @@ def test_tables_that_are_too_small_are_blamed() -> None:
     network = convert(Waves().eval(), (x,), Approximation(2), calibration=[(x,)])
     with pytest.warns(QualityWarning, match=r"in fp32 .*begins at sin"):
         network(x)
+
+
+@torch.no_grad()
+def test_an_angle_that_is_too_coarse_for_its_periods_is_said_with_its_error() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(64, 4)
+    network = nn.Sequential(nn.Linear(4, 4), _Sine()).eval()
+    converted = convert(network, (x,), Approximation(segments=32), calibration=[(x,)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        converted.set_numerics(Numerics("int16"))
+        converted(x)
+    converted.set_numerics(Numerics("int8"))
+    with pytest.warns(QualityWarning, match=r"the angle that 1\.round reduces by its periods is 0\.[01]"):
+        converted(x)
+
+
+class _Sine(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.sin(30 * x)
