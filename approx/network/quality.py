@@ -93,8 +93,8 @@ class Quality:
             if not off <= ASTRAY:
                 warnings.warn(
                     f"in {name} the angle that {label(node)} reduces by its periods is {off:.2g} off on "
-                    "calibration data (root mean square), and its sine or cosine by as much: what the angle is "
-                    "computed from has too few bits for so many periods",
+                    "calibration data (root mean square), and its sine or cosine by as much: what the "
+                    "angle is computed from has too few bits for so many periods",
                     QualityWarning,
                     stacklevel=4,
                 )
