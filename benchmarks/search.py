@@ -37,8 +37,8 @@ import optuna
 from dse import storage
 from dse.evaluate import ConvertedNetwork, Figures, Job, ScoreCache, hold, score, score_key
 from dse.pareto import hypervolume, non_dominated
+from dse.search.bayes.acquisition import loss_of
 from dse.search.nested import enumeration
-from dse.search.promise import loss_of
 from dse.space import Space, Tables
 from dse.space.widths import completed, widths
 from dse.study import Study

@@ -28,7 +28,7 @@ from approx.folders import VARIABLE as CACHE
 from approx.tasks import Evaluator
 from dse.evaluate import ConvertedNetwork
 from dse.progress import Silent
-from dse.search.guide import Guide
+from dse.search.bayes.proposer import Proposer
 from dse.study import Study
 
 STUDY = Path(__file__).parent.parent / "studies" / "bert_digits.toml"
@@ -94,7 +94,7 @@ def run(folder: Path, trials: int) -> list[dict[str, float]]:
     watch.over(ConvertedModule, "set_approximation", "tables")
     watch.over(Evaluator, "score", "evaluation")
     watch.over(ConvertedNetwork, "quality", "other scoring")
-    watch.over(Guide, "propose", "search")
+    watch.over(Proposer, "propose", "search")
     watch.over(Designs, "evaluate", "hardware")
     laps = Laps(watch)
     dse.run(STUDY, trials=trials, out=folder, progress=laps)

@@ -12,10 +12,10 @@ from accel_models import Workload
 from dse.evaluate import Network
 from dse.metrics import HARDWARE, QUALITY
 from dse.record import TrialRecord
-from dse.search.additive import AdditiveLoss
+from dse.search.bayes.acquisition import loss_of
+from dse.search.bayes.additive import AdditiveLoss
 from dse.search.design_grid import Costs, Enumerated, Grid
 from dse.search.design_grid.enumeration import evaluated
-from dse.search.promise import loss_of
 from dse.space import Space
 from dse.space.widths import Widths, widths
 from dse.workloads import Runs

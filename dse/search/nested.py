@@ -18,9 +18,9 @@ from dse.evaluate import Network
 from dse.metrics import HARDWARE, QUALITY
 from dse.record import TrialRecord, read
 from dse.samplers import make
-from dse.search.branch import Branch
-from dse.search.choices import Choices
-from dse.search.guide import Guide
+from dse.search.bayes.branch import Branch
+from dse.search.bayes.choices import Choices
+from dse.search.bayes.proposer import Proposer
 from dse.search.hardware import Hardware
 from dse.space import Candidate, Space, Tables
 from dse.space.widths import Widths, chosen_widths, usable
@@ -69,7 +69,7 @@ class NestedSampler(BaseSampler):
         self._space, self._network, self._lock = space, network, threading.RLock()
         self._seed = space.config.search.seed if seed is None else seed
         self._rng = np.random.default_rng([self._seed, *stream])
-        self._guide = _guide(space, network, self._rng) if tables is None else None
+        self._proposer = _proposer(space, network, self._rng) if tables is None else None
         self._plain = [] if tables is None else space.plain()
         self._tables = make("tpe", self._seed, *stream) if tables is None else tables
         self._hardware = {_text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
@@ -88,15 +88,15 @@ class NestedSampler(BaseSampler):
         """Propose tables and widths with the best design for them; see `optuna.samplers.BaseSampler`."""
         with self._lock:
             self._catch_up(study)
-            proposed = self._guide.propose() if self._guide else None
+            proposed = self._proposer.propose() if self._proposer else None
             if proposed is not None:
                 tables, chosen = proposed
                 params = self._space.tables_params(tables) | self._space.widths_params(chosen)
             else:
                 params = self._sampled(study, trial)
             candidate = self._space.candidate(params)
-            if self._guide:
-                self._guide.expect(candidate.tables, chosen_widths(candidate.design))
+            if self._proposer:
+                self._proposer.expect(candidate.tables, chosen_widths(candidate.design))
             return params | self._best_design(candidate.tables, chosen_widths(candidate.design))
 
     def sample_independent(
@@ -172,11 +172,11 @@ class NestedSampler(BaseSampler):
             return
         self._learned.add(trial.number)
         self._plain = [own for own in self._plain if not own.items() <= trial.params.items()]
-        if self._guide is None:
+        if self._proposer is None:
             return
         own = read(trial)
         if own.tables and own.precision:
-            self._guide.learn(own.tables, own.precision, _told(own) if finished else None)
+            self._proposer.learn(own.tables, own.precision, _told(own) if finished else None)
 
 
 def _told(own: TrialRecord) -> dict[str, Any]:
@@ -184,14 +184,14 @@ def _told(own: TrialRecord) -> dict[str, Any]:
     return {**own.metrics, DIRECTION: own.direction}
 
 
-def _guide(space: Space, network: Network, rng: np.random.Generator) -> Guide:
+def _proposer(space: Space, network: Network, rng: np.random.Generator) -> Proposer:
     config = space.config
     costs = [figure for figure in config.figures if figure in HARDWARE]
     branches = [
         Branch(Choices(space, network, enumeration(space, network, chosen), costs), chosen, floor, rng)
         for floor, chosen in enumerate(usable(space.widths(), network.accumulator))
     ]
-    return Guide(branches, config.figures, config.limits, rng)
+    return Proposer(branches, config.figures, config.limits, rng)
 
 
 def _text(chosen: Widths) -> str:

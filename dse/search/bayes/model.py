@@ -1,8 +1,8 @@
 """The loss of tables and widths that were not scored yet.
 
-Shares of the loss that add up (`dse.search.additive`) say which combinations to look at, since their front
-against cost is found key by key. What each of these loses is told by where outputs moved
-(`dse.search.shifts`); of a network that does not say so, by the shares alone.
+Shares of the loss that add up (`additive`) say which combinations to look at, since their front against cost
+is found key by key. What each of these loses is told by where outputs moved (`output_shift_gp`); of a network
+that does not say so, by the shares alone.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.search.additive import AdditiveLoss
-from dse.search.choices import Choices
-from dse.search.foretold import Foretold
-from dse.search.kernel import Tables
-from dse.search.shifts import Shifts
+from dse.search.bayes.additive import AdditiveLoss
+from dse.search.bayes.choices import Choices
+from dse.search.bayes.kernel import Tables
+from dse.search.bayes.output_shift_gp import OutputShiftGP
+from dse.search.bayes.prediction import Prediction
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -55,7 +55,7 @@ class Model:
         tables = [
             Tables(own, choices.parts(key)) for key, own in zip(choices.specs, choices.curves, strict=True)
         ]
-        self._shifts = Shifts(tables, floors)
+        self._shifts = OutputShiftGP(tables, floors)
         self._tells = False
         self.fits = 0
 
@@ -76,7 +76,7 @@ class Model:
         """Draw the shares of each key's choices, and the floors."""
         return self._shares.draw(rng)
 
-    def predict(self, choices: Rows, floor: int) -> Foretold:
+    def predict(self, choices: Rows, floor: int) -> Prediction:
         """Return what is known of the losses of choices of tables.
 
         Args:

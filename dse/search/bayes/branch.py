@@ -9,11 +9,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.search.choices import Choice, Choices
-from dse.search.foretold import Foretold
-from dse.search.merging import merged
-from dse.search.model import Evaluations, Model
-from dse.search.promise import Hope
+from dse.search.bayes.acquisition import Acquisition
+from dse.search.bayes.choices import Choice, Choices
+from dse.search.bayes.model import Evaluations, Model
+from dse.search.bayes.pool import merged
+from dse.search.bayes.prediction import Prediction
 from dse.space.widths import Widths
 
 Array = NDArray[np.float64]
@@ -22,16 +22,15 @@ Rows = NDArray[np.intp]
 SAMPLE = 256
 """Choices next to the front that are looked at; and next to the best of these, in each round."""
 
-ROUNDS, BEST, LUCK = 2, 8, 3.0
-"""Rounds; how many are the best, for each addressing unit; standard deviations of luck they are hoped to
-have."""
+ROUNDS, BEST, BETA = 2, 8, 3.0
+"""Rounds; how many count as the best, for each addressing unit; and their UCB coefficient."""
 
 KEPT = 32
-"""Of the most promising so many, for each addressing unit, are looked at again the next time: a search from
+"""Of the most promising, for each addressing unit, how many are looked at again the next time: a search from
 what was best before goes farther than one from the front each time."""
 
 LEAST_LOSS = 5
-"""Of those with the least loss so many count as near to the front: chance decides which of them is first."""
+"""Of those with the least loss, how many count as near to the front: chance decides which is first."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class _View:
 
     choices: Rows
     units: Rows
-    losses: Foretold
+    losses: Prediction
 
     def __or__(self, other: _View) -> _View:
         """Return both, one after the other."""
@@ -62,8 +61,8 @@ class _View:
         return _View(self.choices[others], self.units[others], self.losses.only(others))
 
     def promising(self, most: int) -> Rows:
-        """Return those that lose least with luck, at most so many for each addressing unit."""
-        order = np.argsort(self.losses.lucky(LUCK))
+        """Return those of the lowest bounds, at most `most` for each addressing unit."""
+        order = np.argsort(self.losses.lower_bound(BETA))
         rows = [order[self.units[order] == unit][:most] for unit in np.unique(self.units)]
         return self.choices[np.concatenate(rows)] if rows else self.choices
 
@@ -138,7 +137,7 @@ class Branch:
         losses = np.array(list(self.scored.values()))
         return Evaluations(choices, losses, list(self._directions.values()))
 
-    def offers(self, model: Model, best: Sequence[Choice], hope: Hope) -> list[Offer]:
+    def offers(self, model: Model, best: Sequence[Choice], acquisition: Acquisition) -> list[Offer]:
         """Return choices that were not asked for, for each addressing unit that could be built.
 
         They are the unbeaten sums of shares of the loss, what differs from the best so far in one table, and
@@ -148,7 +147,7 @@ class Branch:
         Args:
             model: Says what they lose.
             best: Choices on the front.
-            hope: How their losses are looked at.
+            acquisition: How their losses are looked at.
         """
         if not self.scored or not self.choices.units:
             return []
@@ -157,19 +156,19 @@ class Branch:
             self._kept = self._view.promising(KEPT)
             self._due, self._fits = False, model.fits
         view = self._view
-        losses = np.exp(view.losses.lucky(hope.luck, hope.bold))
+        losses = np.exp(view.losses.lower_bound(acquisition.beta, acquisition.bold))
         served = [(unit, np.flatnonzero(view.units == i)) for i, unit in enumerate(self.choices.units)]
         return [
             Offer(view.choices[rows], self.choices.points(view.choices[rows], unit, losses[rows]))
             for unit, rows in served
         ]
 
-    def expected_points(self, model: Model, choice: Choice, hope: Hope) -> Iterator[Array]:
+    def expected_points(self, model: Model, choice: Choice, acquisition: Acquisition) -> Iterator[Array]:
         """Yield the points of a choice that is being scored, by its prediction: (designs, 1 + costs)."""
         rows = np.array([choice], np.intp)
         unit = int(self.choices.least_units(rows)[0])
         if unit < len(self.choices.units):
-            loss = np.exp(model.predict(rows, self.floor).lucky(hope.luck, hope.bold))
+            loss = np.exp(model.predict(rows, self.floor).lower_bound(acquisition.beta, acquisition.bold))
             yield self.choices.points(rows, self.choices.units[unit], loss)[0]
 
     def _looked_at(self, model: Model, best: Sequence[Choice]) -> _View:

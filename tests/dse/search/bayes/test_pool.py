@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.search import merging
-from dse.search.merging import merged
+from dse.search.bayes import pool
+from dse.search.bayes.pool import merged
 
 
 def _sum(values, choice):
@@ -33,6 +33,6 @@ def test_it_finds_what_trying_all_combinations_finds(keys, choices, seed):
 
 
 def test_more_than_it_keeps_are_thinned_evenly_with_both_ends(monkeypatch):
-    monkeypatch.setattr(merging, "MOST", 5)
+    monkeypatch.setattr(pool, "MOST", 5)
     found = merged([np.arange(100.0)[::-1]], [np.arange(100.0)], [np.ones(100, dtype=bool)])
     assert found[:, 0].tolist() == pytest.approx([0, 25, 50, 74, 99], abs=1)

@@ -6,9 +6,9 @@ import pytest
 
 from dse.metrics import HARDWARE, METRICS
 from dse.pareto import hypervolume, non_dominated
-from dse.search.branch import Branch
-from dse.search.choices import Choices
-from dse.search.guide import Guide
+from dse.search.bayes.branch import Branch
+from dse.search.bayes.choices import Choices
+from dse.search.bayes.proposer import Proposer
 from dse.search.nested import enumeration
 from dse.space import Space
 from dse.study_file import parse
@@ -33,30 +33,30 @@ parameter_buffer = [512, 1024]
 """
 
 
-def _guide(space, network, hardware, limits=(), seed=0):
+def _proposer(space, network, hardware, limits=(), seed=0):
     figures = space.config.figures
     choices = Choices(space, network, hardware, [figure for figure in figures if figure in HARDWARE])
     rng = np.random.default_rng(seed)
-    return Guide([Branch(choices, {}, 0, rng)], figures, limits, rng)
+    return Proposer([Branch(choices, {}, 0, rng)], figures, limits, rng)
 
 
 @pytest.fixture
 def guided(fake_network):
-    """Search with the guide alone; gives the tables it proposed and their points."""
+    """Search with the proposer alone; gives the tables it proposed and their points."""
 
     def search(seed, evaluations, text=TEXT, limits=()):
         config, network = parse(text), fake_network()
         space = Space(config, network.functions, network.sites)
         hardware = enumeration(space, network)
-        guide = _guide(space, network, hardware, limits, seed)
+        proposer = _proposer(space, network, hardware, limits, seed)
         found = []
-        while len(found) < evaluations and (proposed := guide.propose()) is not None:
+        while len(found) < evaluations and (proposed := proposer.propose()) is not None:
             tables, _ = proposed
             workload = network.workload(tables)
             row = hardware.best_rows(workload)[:1]
             rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
             figures = {**network.quality(tables, {}), "throughput_per_watt": rate}
-            guide.learn(tables, {}, figures)
+            proposer.learn(tables, {}, figures)
             found.append((tables, figures["kl_divergence"], rate))
         return space, network, hardware, found
 
@@ -113,10 +113,10 @@ def test_after_the_opening_it_keeps_to_a_limit_on_quality(guided):
 def test_a_choice_that_failed_is_not_proposed_again(fake_network):
     config, network = parse(TEXT), fake_network()
     space = Space(config, network.functions, network.sites)
-    guide = _guide(space, network, enumeration(space, network))
-    first, _ = guide.propose()
-    guide.learn(first, {}, None)
-    assert guide.propose()[0] != first
+    proposer = _proposer(space, network, enumeration(space, network))
+    first, _ = proposer.propose()
+    proposer.learn(first, {}, None)
+    assert proposer.propose()[0] != first
 
 
 def test_it_has_the_whole_front_after_half_of_all_evaluations(guided):
@@ -128,14 +128,14 @@ def test_it_has_the_whole_front_after_half_of_all_evaluations(guided):
 
 
 def test_the_model_is_fitted_to_each_evaluation_at_first_and_less_often_later(fake_network, monkeypatch):
-    monkeypatch.setattr("dse.search.guide.EACH", 12)
-    monkeypatch.setattr("dse.search.guide.WAITING", 6)
-    guide, score = _of_two_widths(fake_network(), 0)
+    monkeypatch.setattr("dse.search.bayes.proposer.EACH", 12)
+    monkeypatch.setattr("dse.search.bayes.proposer.WAITING", 6)
+    proposer, score = _of_two_widths(fake_network(), 0)
     fits = []
     for _ in range(40):
-        tables, chosen = guide.propose()
-        fits.append(guide._model.fits)
-        guide.learn(tables, chosen, score(tables, chosen))
+        tables, chosen = proposer.propose()
+        fits.append(proposer._model.fits)
+        proposer.learn(tables, chosen, score(tables, chosen))
     fitted_at = [number for number, (now, before) in enumerate(itertools.pairwise(fits), 1) if before > now]
     assert fitted_at == [*range(8, 18), 18, 20, 22, 24, 27, 30, 34, 38]
 
@@ -143,10 +143,10 @@ def test_the_model_is_fitted_to_each_evaluation_at_first_and_less_often_later(fa
 def test_it_ends_when_everything_was_asked_for(fake_network):
     config, network = parse(TEXT.replace("[2, 4, 8, 16, 32]", "[2, 8]")), fake_network()
     space = Space(config, network.functions, network.sites)
-    guide, asked = _guide(space, network, enumeration(space, network)), []
-    while (proposed := guide.propose()) is not None:
+    proposer, asked = _proposer(space, network, enumeration(space, network)), []
+    while (proposed := proposer.propose()) is not None:
         asked.append(str(proposed[0]))
-        guide.learn(proposed[0], {}, {**network.quality(proposed[0], {}), "throughput_per_watt": 1.0})
+        proposer.learn(proposed[0], {}, {**network.quality(proposed[0], {}), "throughput_per_watt": 1.0})
     assert len(set(asked)) == len(asked) == math.prod(len(space.specs(key)) for key in space.keys)
 
 
@@ -154,13 +154,13 @@ def test_a_network_that_tells_no_direction_is_searched_all_the_same(fake_network
     config, network = parse(TEXT), fake_network()
     space = Space(config, network.functions, network.sites)
     hardware = enumeration(space, network)
-    guide, found = _guide(space, network, hardware), []
+    proposer, found = _proposer(space, network, hardware), []
     for _ in range(30):
-        tables, _ = guide.propose()
+        tables, _ = proposer.propose()
         row = hardware.best_rows(network.workload(tables))[:1]
         rate = float(hardware.costs(network.workload(tables), row).throughput_per_watt.iloc[0])
         figures = {**network.quality(tables, {}), "throughput_per_watt": rate}
-        guide.learn(tables, {}, {name: figures[name] for name in figures if name != "direction"})
+        proposer.learn(tables, {}, {name: figures[name] for name in figures if name != "direction"})
         found.append((-np.log10(figures["kl_divergence"]), rate))
     every = _true_front(space, network, hardware)
     front = every[non_dominated(every)]
@@ -169,7 +169,7 @@ def test_a_network_that_tells_no_direction_is_searched_all_the_same(fake_network
 
 
 def _of_two_widths(network, seed):
-    """Return a guide for words of 8 and 16 bits, and what scores a proposal and tells guides of it."""
+    """Return a proposer for words of 8 and 16 bits, and what scores a proposal and tells proposers of it."""
     config = parse(TEXT.replace('data_width = "int16"', 'data_width = ["int8", "int16"]'))
     space = Space(config, network.functions, network.sites)
     costs = [figure for figure in config.figures if figure in HARDWARE]
@@ -186,15 +186,15 @@ def _of_two_widths(network, seed):
         rate = float(own.costs(network.workload(tables), row).throughput_per_watt.iloc[0])
         return {**network.quality(tables, chosen), "throughput_per_watt": rate}
 
-    return Guide(branches, config.figures, (), rng), score
+    return Proposer(branches, config.figures, (), rng), score
 
 
 def test_no_widths_are_left_out(fake_network):
-    guide, score = _of_two_widths(fake_network(), 0)
+    proposer, score = _of_two_widths(fake_network(), 0)
     counts = {"int8": 0, "int16": 0}
     for _ in range(48):
-        tables, chosen = guide.propose()
-        guide.learn(tables, chosen, score(tables, chosen))
+        tables, chosen = proposer.propose()
+        proposer.learn(tables, chosen, score(tables, chosen))
         counts[chosen["data_width"]] += 1
     assert min(counts.values()) >= 4 + 4  # of the opening, and every sixth of the others at least
 
@@ -209,15 +209,15 @@ def _apart(proposals):
 
 
 def test_what_is_being_scored_is_not_proposed_again_and_keeps_proposals_apart(fake_network):
-    guide, score = _of_two_widths(fake_network(), 0)
+    proposer, score = _of_two_widths(fake_network(), 0)
     under_way, apart = [], []
     for _ in range(60):
         while len(under_way) < 4:
-            under_way.append(guide.propose())
-            guide.expect(*under_way[-1])
+            under_way.append(proposer.propose())
+            proposer.expect(*under_way[-1])
         apart.append(_apart(under_way))
         tables, chosen = under_way.pop(0)
-        guide.learn(tables, chosen, score(tables, chosen))
+        proposer.learn(tables, chosen, score(tables, chosen))
     assert min(apart) >= 1  # of two functions
     assert np.mean(apart[8:]) > 1.0
 
@@ -225,13 +225,13 @@ def test_what_is_being_scored_is_not_proposed_again_and_keeps_proposals_apart(fa
 def test_one_at_a_time_expects_nothing_that_changes_a_proposal(fake_network):
     proposals = []
     for expects in (False, True):
-        guide, score = _of_two_widths(fake_network(), 0)
+        proposer, score = _of_two_widths(fake_network(), 0)
         proposed = []
         for _ in range(20):
-            tables, chosen = guide.propose()
+            tables, chosen = proposer.propose()
             if expects:
-                guide.expect(tables, chosen)
-            guide.learn(tables, chosen, score(tables, chosen))
+                proposer.expect(tables, chosen)
+            proposer.learn(tables, chosen, score(tables, chosen))
             proposed.append((tables, chosen))
         proposals.append(proposed)
     assert proposals[0] == proposals[1]

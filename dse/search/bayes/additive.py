@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag, cho_factor, cho_solve, solve_triangular
 from scipy.sparse import csr_array
 
-from dse.search.foretold import Foretold
+from dse.search.bayes.prediction import Prediction
 
 Array = NDArray[np.float64]
 
@@ -112,11 +112,11 @@ class AdditiveLoss:
         """Return the shares of each key's choices, and the floors, at the posterior's maximum."""
         return np.split(np.exp(self._mode), self._starts[1:])
 
-    def predict(self, choices: NDArray[np.intp], floor: int) -> Foretold:
+    def predict(self, choices: NDArray[np.intp], floor: int) -> Prediction:
         """Return what is known of the losses of choices (n, keys) with a floor."""
         full = np.column_stack([choices, np.full(len(choices), floor)])
         sums = np.logaddexp.reduce(self._mode[full + self._starts], axis=1)
-        return Foretold(sums, _noise(np.exp(sums)), np.zeros(len(sums)))
+        return Prediction(sums, _noise(np.exp(sums)), np.zeros(len(sums)))
 
     def draw(self, rng: np.random.Generator) -> list[Array]:
         """Draw from the posterior.

@@ -10,13 +10,13 @@ tables and widths,
 
     k(a, b) = sum over keys of [sum over parts of gain^2 errors of a's table . errors of b's table]
               + [same widths] (rounding^2 + sum over keys with equal tables of (own touch)^2
-                               + luck^2 exp(-sum of weights of unequal keys))
+                               + together^2 exp(-sum of weights of unequal keys))
 
 The first term says that a table moves outputs as its errors are, whatever the widths: in proportion to the
 gain of the inputs where it errs. An error of the exponential near 0 is another thing to a softmax than one
 far below, and to a first layer another than to a last, so ranges of inputs and sites have gains, about what
-the shares of the loss say of all (`dse.search.additive`). The other terms are what numbers of some widths do:
-always; with one table; and with all together, since a change of one table rounds everything behind it anew.
+the shares of the loss say of all (`additive`). The other terms are what numbers of some widths do: always;
+with one table; and with all together, since a change of one table rounds everything behind it anew.
 That last one is the weighted Hamming kernel of Hutter, Hoos and Leyton-Brown, LION 5, 2011. The parameters
 are those at the maximum of their posterior (Rasmussen and Williams, "Gaussian processes for machine
 learning", 2006, equations 2.25, 2.26, 5.8 and 5.9).
@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from dse.search.additive import LEAST
-from dse.search.foretold import Foretold
-from dse.search.kernel import Evidence, Kernel, Tables, regular
+from dse.search.bayes.additive import LEAST
+from dse.search.bayes.kernel import Evidence, Kernel, Tables, regular
+from dse.search.bayes.prediction import Prediction
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -42,7 +42,7 @@ NEAREST = 256
 front."""
 
 COVER = 4
-"""Of each table so many of its evaluations come before others: what was scored of it is not to be forgotten
+"""Evaluations of each table that come before others: what was scored of it is not to be forgotten
 where its share says too much."""
 
 GROWTH, LATER, LITTLE = 1.2, 2.0, 1.02
@@ -57,7 +57,7 @@ ALONG = 128
 """Directions in which losses are uncertain that are told apart, those of the greatest spread."""
 
 
-class Shifts:
+class OutputShiftGP:
     """Predicts losses from where outputs moved.
 
     Args:
@@ -146,7 +146,7 @@ class Shifts:
         self._alike = float((spread**2).sum())
         self._along = off.T @ mixed[:, -ALONG:]
 
-    def predict(self, choices: Rows, floor: int) -> Foretold:
+    def predict(self, choices: Rows, floor: int) -> Prediction:
         """Return what is known of the losses of choices of tables.
 
         Args:
@@ -157,23 +157,23 @@ class Shifts:
         length = np.maximum(((shared @ self._products) * shared).sum(axis=1), 0.0)
         known = solve_triangular(self._factor[0], shared.T, lower=True, check_finite=False)
         alone = sum(own[row] for own, row in zip(self._alone[floor], choices.T, strict=True))
-        alone = alone + at["rounding"][floor] ** 2 + at["luck"][floor] ** 2
+        alone = alone + at["rounding"][floor] ** 2 + at["together"][floor] ** 2
         unknown = np.maximum(alone - (known**2).sum(axis=0), 0.0)
         left = unknown + at["noise"] ** 2 * length
         loss = np.maximum(length + left, LEAST)
         along = ((shared @ self._spread) ** 2).sum(axis=1)
         variance = (4 * left * along + 2 * left**2 * self._alike) / loss**2
-        of_tables = np.maximum(unknown - at["luck"][floor] ** 2, 0.0)
+        of_tables = np.maximum(unknown - at["together"][floor] ** 2, 0.0)
         less = np.log(loss / np.maximum(loss - of_tables * (1 - np.exp(-FAR * OPEN)), LEAST)) / FAR
-        return Foretold(np.log(loss), np.sqrt(variance), less)
+        return Prediction(np.log(loss), np.sqrt(variance), less)
 
     def _shared(self, choices: Rows, floor: int) -> Array:
         """Return the kernel of choices (n, keys) of some widths and the evaluations, (n, evaluations)."""
-        kept = np.tile(self._same[floor] * self._at["luck"][floor] ** 2, (len(choices), 1))
+        kept = np.tile(self._same[floor] * self._at["together"][floor] ** 2, (len(choices), 1))
         moved = np.tile(self._same[floor] * self._at["rounding"][floor] ** 2, (len(choices), 1))
-        for row, by_table, of_luck in zip(choices.T, self._moved[floor], self._kept, strict=True):
+        for row, by_table, of_all in zip(choices.T, self._moved[floor], self._kept, strict=True):
             moved += by_table[row]
-            kept *= of_luck[row]
+            kept *= of_all[row]
         return np.asarray(moved + kept)
 
 

@@ -1,12 +1,12 @@
 """Which tables to score next, and for which widths: those whose predicted loss and exact cost promise most.
 
-A few evaluations place each function's level (the opening); then every choice of tables has a predicted loss
-(`dse.search.model`) and a cost. What tables need of the addressing unit costs once for all of them, so for
-each unit that could be built the tables that it can serve are combined to the front of loss against cost
-(`dse.search.merging`), for shares of the loss drawn from their posterior (Thompson sampling: Thompson,
-Biometrika 25, 1933). Of these combinations, of what promised most before, and of those next to them and to
-the best so far, the one is chosen that adds most hypervolume to what was scored, if it is lucky (an upper
-confidence bound: Srinivas et al., ICML 2010). So what is uncertain is tried.
+A few evaluations place each function's level (the opening); then every choice of tables has a predicted
+loss (`model`) and a cost. What tables need of the addressing unit costs once for all of them, so for each
+unit that could be built the tables that it can serve are combined to the front of loss against cost
+(`pool`), for shares of the loss drawn from their posterior (Thompson sampling: Thompson, Biometrika 25,
+1933). Of these combinations, of what promised most before, and of those next to them and to the best so
+far, the one is chosen that adds most hypervolume to what was scored, if its loss is as low as it may be (an
+upper confidence bound: Srinivas et al., ICML 2010). So what is uncertain is tried.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from dse.directions import DIRECTION, unpack
 from dse.metrics import HARDWARE, QUALITY, Metric
 from dse.pareto import non_dominated
-from dse.search.branch import Branch
-from dse.search.choices import Choice
-from dse.search.model import Model
-from dse.search.promise import FROM_LOSS, Hope, linear, logarithmic, loss_of, most_promising
+from dse.search.bayes.acquisition import FROM_LOSS, Acquisition, linear, logarithmic, loss_of, most_promising
+from dse.search.bayes.branch import Branch
+from dse.search.bayes.choices import Choice
+from dse.search.bayes.model import Model
 from dse.space import Tables
 from dse.space.widths import Widths
 from dse.study_file.constraints import Constraint
@@ -33,22 +33,22 @@ from dse.study_file.constraints import Constraint
 Array = NDArray[np.float64]
 Proposal = tuple[Branch, Choice]
 
-LUCKY, BOLD = Hope(linear, 3.0), Hope(linear, 3.0, bold=True)
-PLAIN, OTHERS = Hope(logarithmic, 0.0), Hope(logarithmic, 2.0, fewest=True, bold=True)
-TURNS = (LUCKY, LUCKY, PLAIN, LUCKY, BOLD, OTHERS)
+OPTIMISTIC, BOLD = Acquisition(linear, 3.0), Acquisition(linear, 3.0, bold=True)
+PLAIN, OTHERS = Acquisition(logarithmic, 0.0), Acquisition(logarithmic, 2.0, fewest=True, bold=True)
+TURNS = (OPTIMISTIC, OPTIMISTIC, PLAIN, OPTIMISTIC, BOLD, OTHERS)
 """One evaluation after the other: most look for what the objectives see, some at all magnitudes alike, and of
 these some for widths that the others leave out: where tables move outputs is told by all widths. Two of them
 try tables of which little is known; were it all of them, the first evaluations would be spent on that."""
 
 EACH, WAITING = 300, 25
-"""The model is fitted to each of so many evaluations as they come. Then it waits for some, for one more with
-every so many further ones: it knows most of what they tell, and fitting it takes longer than all else."""
+"""The model is refitted after each of the first `EACH` evaluations. Then it waits, for one more with every
+`WAITING` further ones: it knows most of what they tell, and fitting it takes longer than all else."""
 
-BOLDER = (Hope(linear, 4.0), Hope(linear, 6.0), Hope(linear, 12.0))
-"""What is hoped for where nothing promises a gain, until something does."""
+BOLDER = (Acquisition(linear, 4.0), Acquisition(linear, 6.0), Acquisition(linear, 12.0))
+"""What is tried where no candidate adds hypervolume, until one does."""
 
 
-class Guide:
+class Proposer:
     """Proposes tables and widths from all that was scored so far.
 
     Args:
@@ -113,29 +113,31 @@ class Guide:
                 yield branch, choice
 
     def _promising(self) -> Proposal | None:
-        """Return what promises most; where nothing promises anything, whatever was not asked for yet."""
+        """Return what adds most hypervolume; where nothing adds any, whatever was not asked for yet."""
         self._fit()
         front, left = self._front(), []
         turn = (self._scored + len(self._expected)) % len(TURNS)
         if turn == 0:  # widths that promise nothing are drawn anew too, though nothing was learned of them
             for branch in self._branches:
                 branch.look_again()
-        for hope in (TURNS[turn], *BOLDER):
+        for acquisition in (TURNS[turn], *BOLDER):
             offers = [
                 (branch, offer.only(self._may_keep_to_limits(offer.losses)))
-                for branch in self._looked_at(hope)
-                for offer in branch.offers(self._model, self._best(branch), hope)
+                for branch in self._looked_at(acquisition)
+                for offer in branch.offers(self._model, self._best(branch), acquisition)
             ]
             left = [(branch, offer.choices) for branch, offer in offers if len(offer.choices)]
-            reached = np.concatenate([front, *self._expected_points(hope)])
-            best = most_promising([offer.points for _, offer in offers], reached, hope.scale)
+            reached = np.concatenate([front, *self._expected_points(acquisition)])
+            best = most_promising([offer.points for _, offer in offers], reached, acquisition.scale)
             if best is not None:
                 branch, offer = offers[best[0]]
                 return branch, tuple(offer.choices[best[1]].tolist())
         return (left[0][0], tuple(left[0][1][0].tolist())) if left else None
 
-    def _looked_at(self, hope: Hope) -> Sequence[Branch]:
-        return [min(self._branches, key=lambda own: len(own.scored))] if hope.fewest else self._branches
+    def _looked_at(self, acquisition: Acquisition) -> Sequence[Branch]:
+        return (
+            [min(self._branches, key=lambda own: len(own.scored))] if acquisition.fewest else self._branches
+        )
 
     def _fit(self) -> None:
         """Fit the model, if it is due."""
@@ -169,11 +171,11 @@ class Guide:
                 kept &= limit.met(FROM_LOSS[limit.figure.name](losses))
         return kept
 
-    def _expected_points(self, hope: Hope) -> Iterator[Array]:
+    def _expected_points(self, acquisition: Acquisition) -> Iterator[Array]:
         """Yield the points of what is being scored, (designs, 1 + costs), by its prediction.
 
-        It is looked at as what is offered is: a neighbour that would be as lucky then adds little.
+        With the UCB coefficient of the candidates: a neighbour that would be as good then adds little.
         """
         if self._model.fits:
             for (_, choice), branch in self._expected.items():
-                yield from branch.expected_points(self._model, choice, hope)
+                yield from branch.expected_points(self._model, choice, acquisition)

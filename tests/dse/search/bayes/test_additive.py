@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dse.search.additive import AdditiveLoss
+from dse.search.bayes.additive import AdditiveLoss
 
 FUNCTIONS = {"a": "a", "b": "b", "c": "c"}
 SPECS = [

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from dse.metrics import HARDWARE
-from dse.search.branch import LUCK, Branch
-from dse.search.choices import Choices
-from dse.search.model import Model
+from dse.search.bayes.acquisition import Acquisition, linear
+from dse.search.bayes.branch import BETA, Branch
+from dse.search.bayes.choices import Choices
+from dse.search.bayes.model import Model
 from dse.search.nested import enumeration
-from dse.search.promise import Hope, linear
 from dse.space import Space
 from dse.study_file import parse
 
@@ -21,11 +21,11 @@ parameter_buffer = [512, 1024]
 """
 
 
-def _offers(branch, model, best, luck=0.0):
+def _offers(branch, model, best, beta=0.0):
     """Return the points of each choice that is offered."""
     return {
         tuple(choice): points
-        for offer in branch.offers(model, best, Hope(linear, luck))
+        for offer in branch.offers(model, best, Acquisition(linear, beta))
         for choice, points in zip(offer.choices.tolist(), offer.points, strict=True)
     }
 
@@ -49,7 +49,7 @@ def model(branch):
 
 
 def test_nothing_is_offered_before_anything_was_scored(branch):
-    assert branch.offers(None, [], Hope(linear, 0.0)) == []
+    assert branch.offers(None, [], Acquisition(linear, 0.0)) == []
 
 
 def test_what_was_asked_for_is_not_offered_again(branch, model):
@@ -97,7 +97,7 @@ def test_while_draws_stay_what_is_asked_for_is_taken_out(branch, model):
 
 
 def test_where_all_that_it_drew_was_asked_for_it_draws_again(branch, model, monkeypatch):
-    monkeypatch.setattr("dse.search.branch.SAMPLE", 8)
+    monkeypatch.setattr("dse.search.bayes.branch.SAMPLE", 8)
     first = _losses(branch, model)
     for choice in first:
         branch.learn(choice, None)
@@ -118,7 +118,7 @@ def test_the_most_promising_are_looked_at_again_until_they_were_tried(branch, mo
 def test_of_each_addressing_unit_the_most_promising_are_those_of_least_loss_with_luck(branch, model):
     _offers(branch, model, [])
     view = branch._view
-    lucky = view.losses.lucky(LUCK)
+    lucky = view.losses.lower_bound(BETA)
     known = dict(zip(map(tuple, view.choices.tolist()), zip(lucky, view.units, strict=True), strict=True))
     chosen = [known[tuple(choice)] for choice in view.promising(3).tolist()]
     for unit in set(view.units.tolist()):

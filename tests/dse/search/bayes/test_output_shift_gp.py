@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
-from dse.search.kernel import Evidence, Kernel, Tables
-from dse.search.shifts import COVER, Shifts
+from dse.search.bayes.kernel import Evidence, Kernel, Tables
+from dse.search.bayes.output_shift_gp import COVER, OutputShiftGP
 
 KEYS, TABLES, NUMBERS = 4, 10, 40
 
@@ -23,14 +23,14 @@ def _tables(errors):
 
 
 class World:
-    """Outputs move in proportion to the errors of tables, always by some rounding, and by luck."""
+    """Outputs move in proportion to the errors of tables, always by some rounding, and by noise."""
 
-    def __init__(self, seed, luck=0.0, rounding=0.02):
+    def __init__(self, seed, noise=0.0, rounding=0.02):
         self.rng = rng = np.random.default_rng(seed)
         self.errors = _errors(rng)
         self._slopes = [rng.normal(0, 1, (own.shape[1], NUMBERS)) / NUMBERS**0.5 for own in self.errors]
         self._rounding = rng.normal(0, rounding / NUMBERS**0.5, (2, NUMBERS))
-        self._luck = luck
+        self._noise = noise
 
     def choices(self, count):
         drawn = np.column_stack([self.rng.integers(0, TABLES, (count, KEYS)), self.rng.integers(0, 2, count)])
@@ -41,12 +41,12 @@ class World:
             own[row] @ slopes
             for own, slopes, row in zip(self.errors, self._slopes, choices.T[:-1], strict=True)
         )
-        luck = self.rng.normal(0, self._luck / NUMBERS**0.5, (len(choices), NUMBERS))
-        return by_tables + self._rounding[choices[:, -1]] + luck
+        noise = self.rng.normal(0, self._noise / NUMBERS**0.5, (len(choices), NUMBERS))
+        return by_tables + self._rounding[choices[:, -1]] + noise
 
     def fitted(self, choices, moved):
         losses = (moved**2).sum(axis=1)
-        model = Shifts(_tables(self.errors), 2)
+        model = OutputShiftGP(_tables(self.errors), 2)
         model.fit(choices, losses, moved / np.sqrt(losses)[:, None], self.shares())
         return model
 
@@ -73,7 +73,7 @@ def test_losses_of_tables_that_were_never_scored_together_are_foretold(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_it_knows_how_far_to_trust_itself(seed):
-    world = World(seed, luck=0.02)
+    world = World(seed, noise=0.02)
     choices = world.rng.permutation(world.choices(400))
     moved = world.moved(choices)
     mean, spread, _ = predicted(world.fitted(choices[:100], moved[:100]), choices[100:])
@@ -89,7 +89,7 @@ def test_tables_that_cancel_are_found_without_being_scored_together():
     choices = np.array([[0, 0, 0], [1, 1, 0], [1, 0, 0]])
     moved = sum(errors[k][choices[:, k]] @ slopes[[k]] for k in range(2)) + [1e-3] * 8
     losses = (moved**2).sum(axis=1)
-    model = Shifts(_tables(errors), 1)
+    model = OutputShiftGP(_tables(errors), 1)
     shares = [np.full(2, 0.01), np.full(2, 0.01), np.array([1e-5])]
     model.fit(choices, losses, moved / np.sqrt(losses)[:, None], shares)
     (apart, together), *_ = model.predict(np.array([[0, 1], [1, 1]]), 0)
@@ -97,7 +97,7 @@ def test_tables_that_cancel_are_found_without_being_scored_together():
 
 
 def test_what_was_scored_is_known_and_what_has_nothing_in_common_is_open():
-    world = World(1, luck=0.05)
+    world = World(1, noise=0.05)
     choices = world.choices(60)
     moved = world.moved(choices)
     losses = np.log((moved**2).sum(axis=1))
@@ -116,14 +116,14 @@ def test_no_evaluations_can_make_it_fail(seed, count):
     directions = rng.normal(0, 1, (count, NUMBERS))
     directions /= np.linalg.norm(directions, axis=1)[:, None]
     directions[rng.random(count) < 0.2] = 0.0  # outputs that did not move
-    model = Shifts(_tables(_errors(rng)), 2)
+    model = OutputShiftGP(_tables(_errors(rng)), 2)
     shares = [rng.choice([1e-12, 1e-6, 5.0], size) for size in (*[TABLES] * KEYS, 2)]
     model.fit(choices, rng.choice([0.0, 1e-9, 1e-3, 5.0], count), directions, shares)
     assert np.isfinite(model.predict(rng.integers(0, 3, (10, KEYS)), int(rng.integers(0, 2)))).all()
 
 
 def test_the_gradient_is_the_slope_of_the_posterior():
-    world = World(0, luck=0.02)
+    world = World(0, noise=0.02)
     choices = world.choices(30)
     moved = world.moved(choices)
     seen = Evidence(choices, (moved**2).sum(axis=1), moved)
@@ -141,7 +141,7 @@ def test_parameters_are_learned_again_only_when_there_is_more_to_learn_from():
     moved = world.moved(choices)
     losses = (moved**2).sum(axis=1)
     directions = moved / np.sqrt(losses)[:, None]
-    model = Shifts(_tables(world.errors), 2)
+    model = OutputShiftGP(_tables(world.errors), 2)
     model.fit(choices[:-1], losses[:-1], directions[:-1], world.shares())
     before = model._parameters.copy()
     model.fit(choices, losses, directions, world.shares())
@@ -149,7 +149,7 @@ def test_parameters_are_learned_again_only_when_there_is_more_to_learn_from():
 
 
 def _kept(world, choices, sums):
-    return Shifts(_tables(world.errors), 2)._nearest(choices, sums)
+    return OutputShiftGP(_tables(world.errors), 2)._nearest(choices, sums)
 
 
 def test_of_many_evaluations_those_of_least_sums_count_as_many_of_each_widths():
@@ -183,7 +183,7 @@ def test_it_learns_at_which_sites_and_in_which_ranges_errors_matter(axis):
     choices = np.column_stack([*rng.integers(0, 30, (3, 150)), np.zeros(150, int)])
     moved = sum(own[row] @ by for own, by, row in zip(errors, slopes, choices.T, strict=False)) + 1e-3
     losses = (moved**2).sum(axis=1)
-    model = Shifts([Tables(own, parts) for own in errors], 1)
+    model = OutputShiftGP([Tables(own, parts) for own in errors], 1)
     shares = [*((own**2).sum(axis=1) for own in errors), np.array([1e-5])]
     model.fit(choices[:60], losses[:60], moved[:60] / np.sqrt(losses[:60])[:, None], shares)
     mean, *_ = model.predict(choices[60:, :-1], 0)
@@ -196,7 +196,7 @@ def test_it_learns_at_which_sites_and_in_which_ranges_errors_matter(axis):
 
 
 def test_what_a_table_does_that_was_never_scored_is_open():
-    world = World(2, luck=0.02)
+    world = World(2, noise=0.02)
     choices = world.choices(400)
     choices = choices[(choices[:, 0] != 3) & (choices[:, -1] == 0)][:120]
     model = world.fitted(choices, world.moved(choices))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dse.search.promise import linear, logarithmic, most_promising
+from dse.search.bayes.acquisition import linear, logarithmic, most_promising
 
 
 def _best(choices, scale):

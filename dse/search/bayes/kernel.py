@@ -1,4 +1,4 @@
-"""What evaluations have in common, and what of that is learned: see `dse.search.shifts`."""
+"""What evaluations have in common, and what of that is learned: see `dse.search.bayes.output_shift_gp`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
-from dse.search.additive import LEAST
+from dse.search.bayes.additive import LEAST
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-OWN, LUCK, WEIGHT, NOISE = 0.2, 0.3, 0.3, 0.2
+OWN, TOGETHER, WEIGHT, NOISE = 0.2, 0.3, 0.3, 0.2
 """The prior's middle: what one table and all together do to rounding, over the least length that was
 measured; the weight of a key; what is off in proportion to the length, since proportions end somewhere."""
 
-SPREADS = {"rounding": 1.0, "own": 1.0, "luck": 1.0, "touch": 1.0, "weight": 1.0, "noise": 0.5}
+SPREADS = {"rounding": 1.0, "own": 1.0, "together": 1.0, "touch": 1.0, "weight": 1.0, "noise": 0.5}
 """Standard deviations of the parameters' logarithms about the prior's middle; 0 is that of `touch`."""
 
 GAIN, PART = 1.5, 1.0
@@ -83,7 +83,14 @@ class Kernel:
 
     def __init__(self, tables: Sequence[Tables], floors: int) -> None:
         self._tables, self._floors, keys = tables, floors, len(tables)
-        sizes = {"rounding": floors, "own": floors, "luck": floors, "touch": keys, "weight": keys, "noise": 1}
+        sizes = {
+            "rounding": floors,
+            "own": floors,
+            "together": floors,
+            "touch": keys,
+            "weight": keys,
+            "noise": 1,
+        }
         ends = np.cumsum([*sizes.values(), *(own.gains.shape[1] for own in tables)]).tolist()
         places = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
         self._at = dict(zip(sizes, places, strict=False))
@@ -138,7 +145,7 @@ class Kernel:
         least = np.sqrt([own.min() if len(own) else seen.losses.min() for own in of])
         middle = np.zeros(len(self._spread))
         middle[self._at["rounding"]] = np.log(least)
-        middle[self._at["own"]], middle[self._at["luck"]] = np.log(OWN * least), np.log(LUCK * least)
+        middle[self._at["own"]], middle[self._at["together"]] = np.log(OWN * least), np.log(TOGETHER * least)
         middle[self._at["weight"]], middle[self._at["noise"]] = np.log(WEIGHT), np.log(NOISE)
         for place, own, share in zip(self._gains, self._tables, shares, strict=True):
             middle[place.start] = 0.5 * np.log(np.median(share) / max(own.middle, LEAST))
@@ -162,24 +169,24 @@ class Kernel:
 
         def cost(parameters: Array) -> tuple[float, Array]:
             value = self.values(parameters)
-            rounding, each, luck = (
-                same * value[name][floors, None] ** 2 for name in ("rounding", "own", "luck")
+            rounding, each, together = (
+                same * value[name][floors, None] ** 2 for name in ("rounding", "own", "together")
             )
             own = each * (equal @ value["touch"] ** 2)
-            luck = luck * np.exp((equal - 1.0) @ value["weight"])
+            together = together * np.exp((equal - 1.0) @ value["weight"])
             noise = value["noise"] ** 2 * seen.losses
             tables = self.by_tables(parameters)
             moved = sum(picked @ gram @ picked.T for picked, gram in zip(chosen, tables, strict=True))
-            factor = cho_factor(regular(moved + rounding + own + luck, noise), lower=True)
+            factor = cho_factor(regular(moved + rounding + own + together, noise), lower=True)
             inverse = cho_solve(factor, np.eye(len(noise)))
             weighted = inverse @ products
             found = NUMBERS * (np.log(np.diag(factor[0])).sum() + 0.5 * np.trace(weighted))
             slope = 0.5 * NUMBERS * (inverse - weighted @ inverse)
             gradient = np.zeros(len(parameters))
-            for name, term in (("rounding", rounding), ("own", own), ("luck", luck)):
+            for name, term in (("rounding", rounding), ("own", own), ("together", together)):
                 gradient[at[name]] = 2 * by_floor(slope * term)
             gradient[at["touch"]] = 2 * value["touch"] ** 2 * by_key(slope * each, equal)
-            gradient[at["weight"]] = value["weight"] * by_key(slope * luck, equal - 1.0)
+            gradient[at["weight"]] = value["weight"] * by_key(slope * together, equal - 1.0)
             gradient[at["noise"]] = 2 * np.diag(slope) @ noise
             for place, key, picked, gains in zip(
                 self._gains, self._tables, chosen, self._part_gains(parameters), strict=True

@@ -1,4 +1,4 @@
-"""What a choice promises: how much hypervolume its points would add to the front, on a scale of their losses.
+"""How much hypervolume a choice's points would add to the front, on a scale of their losses.
 
 Losses count as they are or by their logarithms. The objectives' own scale hardly sees what happens near the
 original network; the logarithm looks at all magnitudes alike.
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.pareto import hypervolume, non_dominated
-from dse.search.additive import LEAST
+from dse.search.bayes.additive import LEAST
 
 Array = NDArray[np.float64]
 Scale = Callable[[Array], Array]
@@ -31,18 +31,18 @@ def loss_of(figures: Mapping[str, Any]) -> float:
     return float(figures["kl_divergence"] if "kl_divergence" in figures else 1.0 - figures["cosine"])
 
 
-class Hope(NamedTuple):
+class Acquisition(NamedTuple):
     """How a choice is looked at.
 
     Attributes:
         scale: How losses count.
-        luck: By how many standard deviations losses are taken to be less than expected.
+        beta: By how many standard deviations losses are taken to be less than expected.
         fewest: Whether only widths with the fewest scores are looked at.
-        bold: Whether what is not known of tables counts as luck too.
+        bold: Whether what is not known of tables counts as a part of them too.
     """
 
     scale: Scale
-    luck: float
+    beta: float
     fewest: bool = False
     bold: bool = False
 
@@ -66,7 +66,7 @@ def logarithmic(points: Array) -> Array:
 
 
 def most_promising(offers: Sequence[Array], front: Array, scale: Scale) -> tuple[int, int] | None:
-    """Return which choice promises most, or None if no point of any lies beyond the front.
+    """Return which choice adds most, or None if no point of any lies beyond the front.
 
     Args:
         offers: Points of choices that have as many designs each: (choices, designs, 1 + costs).

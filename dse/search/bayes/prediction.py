@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-class Foretold(NamedTuple):
+class Prediction(NamedTuple):
     """Losses of choices of tables, natural logarithms, (n,) each.
 
     Attributes:
@@ -24,19 +24,19 @@ class Foretold(NamedTuple):
     spread: Array
     open: Array
 
-    def __or__(self, other: Foretold) -> Foretold:
+    def __or__(self, other: Prediction) -> Prediction:
         """Return both, one after the other."""
-        return Foretold(*map(np.append, self, other))
+        return Prediction(*map(np.append, self, other))
 
-    def only(self, some: NDArray[np.bool_]) -> Foretold:
+    def only(self, some: NDArray[np.bool_]) -> Prediction:
         """Return some of them, marked by (n,)."""
-        return Foretold(*(own[some] for own in self))
+        return Prediction(*(own[some] for own in self))
 
-    def lucky(self, luck: float, bold: bool = False) -> Array:
-        """Return the logarithms of losses with so many standard deviations of luck.
+    def lower_bound(self, beta: float, bold: bool = False) -> Array:
+        """Return the logarithms of losses with some standard deviations less than expected.
 
         Args:
-            luck: 0 is what is expected.
+            beta: How many standard deviations; 0 is what is expected.
             bold: Whether what is open counts.
         """
-        return self.mean - luck * (np.hypot(self.spread, self.open) if bold else self.spread)
+        return self.mean - beta * (np.hypot(self.spread, self.open) if bold else self.spread)
