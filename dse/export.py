@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from dse.drawn import drawn
 from dse.files import write_whole
+from dse.pictures import picture
 from dse.plots import PLOTS, Asked
 from dse.report import render
 from dse.results import Snapshot
@@ -74,7 +74,7 @@ _FILES: Mapping[str, Callable[[Snapshot], str | bytes | None]] = {
     "trials.parquet": lambda study: parquet(study.trials) if has_parquet() else None,
     "best.json": lambda study: json.dumps(best(study), indent=2) + "\n",
     "ratios.csv": _ratios,
-    "pareto.png": lambda study: drawn(PLOTS["front"](study, Asked()), "png"),
+    "pareto.png": lambda study: picture(PLOTS["front"](study, Asked()), "png"),
     "report.html": render,
 }
 """Makes each file's content, or nothing where there is none."""

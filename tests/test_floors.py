@@ -31,8 +31,8 @@ FORBIDDEN = {
 }
 
 ROOMS = (
-    {"errors", "metrics", "directions", "pareto", "drawn"},
-    {"files", "written", "samplers", "storage", "record"},
+    {"errors", "metrics", "directions", "pareto", "pictures"},
+    {"files", "formatting", "samplers", "storage", "record"},
     {"study_file", "about", "labels"},
     {"space", "measuring"},
     {"evaluate", "workloads"},

@@ -75,8 +75,8 @@ def _converted(task: Any, tables: approx.Approximation) -> approx.ConvertedModul
 def _show(certificate: Any, scores: dict[str, dict[str, float]], *, nodes: bool) -> None:
     from rich.table import Table
 
+    from dse.formatting import formatted
     from dse.metrics import METRICS
-    from dse.written import written
 
     lines = str(certificate).splitlines()
     print("\n".join(lines if nodes else lines[:2]))
@@ -85,5 +85,5 @@ def _show(certificate: Any, scores: dict[str, dict[str, float]], *, nodes: bool)
     for name in scores["original"]:
         table.add_column(METRICS[name].label, justify="right")
     for network, figures in scores.items():
-        table.add_row(network, *(written(METRICS[name], value) for name, value in figures.items()))
+        table.add_row(network, *(formatted(METRICS[name], value) for name, value in figures.items()))
     output().print(table)

@@ -33,4 +33,4 @@ def dashboard(
             f"optuna-dashboard is missing: must be installed, with {how_to_install('dashboard')}"
         ) from None
     say(f"http://{HOST}:{port} shows {study.name}; Ctrl-C ends it")
-    optuna_dashboard.run_server(study.optuna._storage, host=HOST, port=port)
+    optuna_dashboard.run_server(study.database.optuna, host=HOST, port=port)

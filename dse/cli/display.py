@@ -20,8 +20,8 @@ from rich.table import Table
 
 from dse.cli.console import live, messages, output, say
 from dse.export import has_parquet, written_files
+from dse.formatting import formatted
 from dse.results import Results, Snapshot
-from dse.written import written
 
 SHOWN = ("accuracy", "throughput_per_watt", "area_mm2", "power_w", "latency_s", "fidelity")
 """Figures beside the objectives, the most telling first."""
@@ -99,7 +99,7 @@ def _best(study: Results) -> str:
         return "no finished trial yet"
     parts = []
     for figure, value in zip(study.objectives, points.max(axis=0), strict=True):
-        parts.append(f"{figure.name} {written(figure, value * figure.sign)}")
+        parts.append(f"{figure.name} {formatted(figure, value * figure.sign)}")
     return "best " + ", ".join(parts)
 
 
@@ -133,17 +133,17 @@ def front_table(study: Snapshot, width: int) -> Table:
     table.add_column("design", no_wrap=True)
     for figure in figures:
         table.add_column(f"{SHORT.get(figure.name, figure.name)}\n{figure.unit}".strip(), justify="right")
-    original = [written(f, study.original[f.name]) if f.name in study.original else "" for f in figures]
+    original = [formatted(f, study.original[f.name]) if f.name in study.original else "" for f in figures]
     if study.original:
         table.add_row("", "unconverted network", *original, style="dim", end_section=True)
     for own in study.study.references:
-        cells = [written(figure, own["metrics"][figure.name]) for figure in figures]
+        cells = [formatted(figure, own["metrics"][figure.name]) for figure in figures]
         table.add_row("", own["name"], *cells, style="dim", end_section=True)
     names = [study.label(int(number)) for number in study.front.number]
     rows = study.front.assign(label=names).to_dict("records")
     for row in rows[:: max(1, -(-len(rows) // MANY))]:
         mark = ", knee" if row["knee"] else ""
-        cells = [written(figure, row[figure.name]) for figure in figures]
+        cells = [formatted(figure, row[figure.name]) for figure in figures]
         table.add_row(str(row["number"]), row["label"] + mark, *cells, style="bold" if mark else "")
     return table
 

@@ -107,12 +107,12 @@ def _values(report: CostReport) -> dict[str, Any]:
 def _show(report: CostReport) -> None:
     from rich.table import Table
 
+    from dse.formatting import formatted
     from dse.metrics import HARDWARE
-    from dse.written import written
 
     figures = Table(box=None, show_header=False, pad_edge=False)
     for figure in HARDWARE:
-        figures.add_row(figure.label, written(figure, getattr(report, figure.name)), figure.unit)
+        figures.add_row(figure.label, formatted(figure, getattr(report, figure.name)), figure.unit)
     output().print(figures)
     layers = report.layers.sort_values("energy_j", ascending=False).head(LAYERS)
     table = Table(title="Operations that take most energy", title_justify="left", header_style="bold")

@@ -55,9 +55,9 @@ def plot(
 
     Example: neuralmatrix plot runs/bert_digits --x area_mm2 --y throughput --format pdf --width 3.5
     """
-    from dse.drawn import drawn
     from dse.errors import UserError
     from dse.files import write_whole
+    from dse.pictures import picture
     from dse.plots import PLOTS, WITH_AXES, Asked
     from dse.results import read
     from dse.study_file.rules import did_you_mean
@@ -72,7 +72,7 @@ def plot(
     figure = PLOTS[kind](study, asked)
     name = "pareto" if kind == "front" else kind
     target = out or folder / f"{name}.{file_format.value}"
-    say(f"Written: {write_whole(target, drawn(figure, file_format.value))}")
+    say(f"Written: {write_whole(target, picture(figure, file_format.value))}")
 
 
 def _metric(study: Snapshot, option: str, name: str | None) -> Metric | None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from accel_models import Comparison, CostReport, Design, Workload, compare, evaluate
+from dse.formatting import formatted, with_prefix
 from dse.metrics import METRICS
 from dse.record import TrialRecord
 from dse.report.curves import Curves
 from dse.results import Snapshot
 from dse.results.references import platforms
-from dse.written import with_prefix, written
 
 CARDS = 24
 """Designs of the front that get a card; more would make a long page longer."""
@@ -50,7 +50,7 @@ def _card(study: Snapshot, own: TrialRecord, curves: Curves) -> dict[str, Any]:
         "design": own.design,
         "tables": own.tables,
         "curves": curves.of(own.tables, design),
-        "figures": [(m.label, written(m, own.metrics[name]), m.unit) for name, m in study.metrics.items()],
+        "figures": [(m.label, formatted(m, own.metrics[name]), m.unit) for name, m in study.metrics.items()],
         "networks": [
             _network(titles.get(name) or name, design, workload, most) for name, workload in workloads.items()
         ],
@@ -68,7 +68,7 @@ def _network(title: str, design: Design, workload: Workload, most: int) -> dict[
     return {
         "title": title,
         "figures": [
-            (METRICS[n].label, written(METRICS[n], getattr(report, n)), METRICS[n].unit) for n in shown
+            (METRICS[n].label, formatted(METRICS[n], getattr(report, n)), METRICS[n].unit) for n in shown
         ],
         "energy": _shares(report.energy_parts, lambda value: with_prefix(value, "J")),
         "area": _shares(report.area_parts, lambda value: f"{value:.3g} mm\N{SUPERSCRIPT TWO}"),
@@ -102,10 +102,10 @@ def _ways(compared: list[Comparison]) -> list[dict[str, Any]]:
     return [
         {
             "way": WAYS.get(way.name, way.name),
-            "per_watt": written(per_watt, way.throughput_per_watt),
+            "per_watt": formatted(per_watt, way.throughput_per_watt),
             "gain": own / way.throughput_per_watt,
             "latency": with_prefix(way.latency_s, "s"),
-            "area": written(area, way.area_mm2),
+            "area": formatted(area, way.area_mm2),
         }
         for way in compared
     ]

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from dse.formatting import formatted
 from dse.metrics import Metric
 from dse.plots.front import axes_of, points
 from dse.plots.style import COLOURS, DECADES, FRONT, LINES, LOG_SPAN, NEAR_ONE, OTHER, hue, hue_heading, shown
 from dse.results import Snapshot
 from dse.results.references import Reference, near, platforms
-from dse.written import written
 
 SHORT = 1000
 """Above so many trials, only those on the front are described in full and have their accuracy drawn: the page
@@ -183,7 +183,7 @@ def hover(study: Snapshot, rows: pd.DataFrame, told: Sequence[str]) -> list[str]
     texts = []
     for row in rows.to_dict("records"):
         lines = [f"trial {row['number']}: {study.label(row['number'])}"]
-        lines += [f"{metric.label} {written(metric, row[metric.name])} {metric.unit}" for metric in metrics]
+        lines += [f"{metric.label} {formatted(metric, row[metric.name])} {metric.unit}" for metric in metrics]
         texts.append("<br>".join(html.escape(line) for line in lines))
     return texts
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from accel_models import sources
 from accel_models.platforms import KINDS, Platform, published
-from dse.drawn import svg
+from dse.formatting import field_value, formatted, with_prefix
+from dse.metrics import METRICS
+from dse.pictures import svg
 from dse.plots.ratios import of_ratios
 from dse.plots.style import WIDTH
 from dse.results import Snapshot, platforms
@@ -24,7 +26,6 @@ from dse.results.ratios import (
     ratios,
     results,
 )
-from dse.written import field_value, with_prefix
 
 PLACES = ("below", "in", "above", "open")
 _ROLES = {
@@ -104,8 +105,8 @@ def _network(result: Result) -> dict[str, Any]:
         "role": role(result),
         "latency": with_prefix(report.latency_s, "s"),
         "power": with_prefix(report.power_w, "W"),
-        "throughput": f"{report.throughput:,.4g}",
-        "efficiency": f"{report.throughput_per_watt:.4g}",
+        "throughput": formatted(METRICS["throughput"], report.throughput),
+        "efficiency": formatted(METRICS["throughput_per_watt"], report.throughput_per_watt),
         "area": f"{report.area_mm2:.4g}",
         "utilisation": f"{report.utilisation:.1%}",
         "units": f"{units.throughput_per_watt / report.throughput_per_watt:.3f}",

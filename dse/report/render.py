@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from dse.drawn import svg
+from dse.formatting import field_value, formatted
 from dse.metrics import QUALITY, Metric
+from dse.pictures import svg
 from dse.plots import PLOTS, Asked
 from dse.report import drawing
 from dse.report.cards import cards
@@ -27,7 +28,6 @@ from dse.results.effects import effects
 from dse.results.growth import growth
 from dse.results.references import references
 from dse.results.verify import verified
-from dse.written import field_value, written
 
 COLUMNS = ("accuracy", "fidelity", "throughput_per_watt", "latency_s", "power_w", "area_mm2")
 
@@ -57,7 +57,7 @@ def fill(template: str, **content: Any) -> str:
     return environment.get_template(template).render(
         **{name: Markup(text) for name, text in texts.items()},  # noqa: S704 - our own files
         plotly=_packed_plotly(),
-        written=written,
+        formatted=formatted,
         value_of=field_value,
         size=(drawing.WIDTH, drawing.HEIGHT),
         frame={"left": drawing.LEFT, "right": drawing.RIGHT, "curve": drawing.CURVE, "error": drawing.ERROR},

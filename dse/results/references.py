@@ -9,10 +9,10 @@ from typing import Literal
 import pandas as pd
 
 from accel_models import Design, compare
+from dse.formatting import formatted
 from dse.metrics import Metric
 from dse.results.platforms import of_network
 from dse.results.snapshot import Snapshot
-from dse.written import written
 
 Kind = Literal["original", "units", "host", "platform", "known"]
 
@@ -42,7 +42,7 @@ class Reference:
 
     def told(self, metric: Metric) -> str:
         """Return its name and its value of a metric."""
-        return f"{self.name}: {written(metric, self.metrics[metric.name])} {metric.unit}".rstrip()
+        return f"{self.name}: {formatted(metric, self.metrics[metric.name])} {metric.unit}".rstrip()
 
 
 def references(study: Snapshot) -> list[Reference]:

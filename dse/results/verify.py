@@ -20,10 +20,10 @@ from accel_models import CostReport, Design, Workload, evaluate
 from accel_models.backends.timeloop import TimeloopError, find, on_timeloops_terms
 from dse.errors import UserError
 from dse.files import write_whole
+from dse.formatting import formatted
 from dse.metrics import METRICS
 from dse.record import TrialRecord
 from dse.results.snapshot import Snapshot
-from dse.written import written
 
 BACKENDS = ("timeloop",)
 FILE = "timeloop.csv"
@@ -121,7 +121,8 @@ def _figures(model: str, report: CostReport) -> dict[str, float]:
 
 def _shown(row: dict[Any, Any]) -> dict[str, Any]:
     figures = {
-        name: {model: written(METRICS[name], row[f"{model}_{name}"]) for model in MODELS} for name in COMPARED
+        name: {model: formatted(METRICS[name], row[f"{model}_{name}"]) for model in MODELS}
+        for name in COMPARED
     }
     return {
         "number": int(row["number"]),

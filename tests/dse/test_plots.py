@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from dse.drawn import drawn
 from dse.labels import label, labels
+from dse.pictures import picture
 from dse.plots import PLOTS, Asked
 from dse.plots.style import FRONT, shown
 from dse.record import TrialRecord
@@ -122,7 +122,7 @@ def test_the_legend_stays_inside_a_column(three):
 @pytest.mark.parametrize("name", ["unfinished", "networks"])
 def test_every_plot_draws_every_study(kind, name, request):
     drawing = PLOTS[kind](request.getfixturevalue(name).snapshot(), Asked())
-    assert drawn(drawing, "svg").startswith(b"<?xml")
+    assert picture(drawing, "svg").startswith(b"<?xml")
 
 
 def test_any_two_metrics_can_be_the_axes(study):
@@ -143,7 +143,7 @@ def test_text_of_a_user_is_taken_as_it_is(own_study, kind, name):
     shot = replace(own_study.snapshot(), name=name)
     (shot.folder / FILE).write_text(ROW.format(name=json.dumps(name)))
     drawing = PLOTS[kind](shot, Asked())
-    assert drawn(drawing, "png")
+    assert picture(drawing, "png")
     if kind == "front":
         assert drawing.axes[0].get_title(loc="left").startswith(f"{name}: ")
 

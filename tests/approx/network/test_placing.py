@@ -26,7 +26,7 @@ class Net(nn.Module):
         return self.function(self.inner(x))
 
 
-def written(x: torch.Tensor, write: Callable[[torch.Tensor], None]) -> torch.Tensor:
+def formatted(x: torch.Tensor, write: Callable[[torch.Tensor], None]) -> torch.Tensor:
     y = x * 1.5
     write(y)
     return y.tanh() + y
@@ -48,20 +48,20 @@ CASES: dict[str, Callable[..., torch.Tensor]] = {
     "full like, in a mask": lambda y: torch.where(MASK, y, torch.full_like(y, -2.0)),
     "new full": lambda y: y + y.new_full((5,), 0.5),
     "new empty in parts": filled_in_parts,
-    "empty like": lambda y: written(torch.empty_like(y), lambda z: z.copy_(y)),
+    "empty like": lambda y: formatted(torch.empty_like(y), lambda z: z.copy_(y)),
     "padded new ones": lambda y: y * F.pad(y.new_ones(y.shape[0], 3), (1, 1), value=0.5),
     "an index expanded": lambda y: y.gather(1, AT.view(3, 1).remainder(5).expand_as(y)),
     "an index viewed as": lambda y: y[:, torch.arange(5).flip(0).view_as(y[0])],
     "positions of a computed value": lambda y: y + torch.arange(y.shape[1]).expand_as(y) * 0.1,
     "integers times floats": lambda y: y * torch.arange(5) + torch.tensor([1, 2, 3]).unsqueeze(-1),
     "a mask times floats": lambda y: (y * MASK) @ MASK.T.float(),
-    "a number where a mask is": lambda y: written(y, at(MASK, 0)),
-    "a row where a mask is": lambda y: written(y, at(MASK[:, 0], torch.arange(5.0))),
-    "a number where a mask of columns is": lambda y: written(y, at((slice(None), MASK[0]), 1.0)),
-    "columns": lambda y: written(y, at((slice(None), AT[:2]), torch.tensor([0.5, -0.5]))),
-    "a column at an index": lambda y: written(y, at((slice(None), AT[:1]), 2.0)),
-    "a word in each row": lambda y: written(y, at((torch.arange(3), AT), torch.tensor([3.0, 2.0, 1.0]))),
-    "words in rows and columns": lambda y: written(y, at((torch.arange(3)[:, None], AT[:2]), 0.25)),
+    "a number where a mask is": lambda y: formatted(y, at(MASK, 0)),
+    "a row where a mask is": lambda y: formatted(y, at(MASK[:, 0], torch.arange(5.0))),
+    "a number where a mask of columns is": lambda y: formatted(y, at((slice(None), MASK[0]), 1.0)),
+    "columns": lambda y: formatted(y, at((slice(None), AT[:2]), torch.tensor([0.5, -0.5]))),
+    "a column at an index": lambda y: formatted(y, at((slice(None), AT[:1]), 2.0)),
+    "a word in each row": lambda y: formatted(y, at((torch.arange(3), AT), torch.tensor([3.0, 2.0, 1.0]))),
+    "words in rows and columns": lambda y: formatted(y, at((torch.arange(3)[:, None], AT[:2]), 0.25)),
     "words added": lambda y: y.index_put((torch.tensor([0, 1, 0]),), torch.ones(3, 5), accumulate=True),
 }
 

@@ -1,4 +1,4 @@
-"""How figures are written for people, in tables of a terminal and of the report alike."""
+"""How metrics are written for people, in tables of a terminal and of the report alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "
 """SI prefixes, from the largest."""
 
 
-def written(figure: Metric, value: float) -> str:
+def formatted(figure: Metric, value: float) -> str:
     """Write a figure's value, without its unit; NaN is written as nothing."""
     if value != value:
         return ""

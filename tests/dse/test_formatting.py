@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from dse.formatting import field_value, formatted, with_prefix
 from dse.metrics import HARDWARE, METRICS, QUALITY
-from dse.written import field_value, with_prefix, written
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from dse.written import field_value, with_prefix, written
     ],
 )
 def test_figures_are_written_with_the_digits_that_matter(name, value, text):
-    assert written(METRICS[name], value) == text
+    assert formatted(METRICS[name], value) == text
 
 
 @pytest.mark.parametrize(

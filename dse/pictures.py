@@ -18,7 +18,7 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
-def drawn(figure: Figure, kind: str) -> bytes:
+def picture(figure: Figure, kind: str) -> bytes:
     """Return a figure as a file's content: png, svg or pdf."""
     undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     buffer = io.BytesIO()
@@ -29,6 +29,6 @@ def drawn(figure: Figure, kind: str) -> bytes:
 
 def svg(figure: Figure, name: str) -> Markup:
     """Return a figure as an element of a page, where its identifiers begin with a name of its own."""
-    text = drawn(figure, "svg").decode()
+    text = picture(figure, "svg").decode()
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text[text.index("<svg") :])
     return Markup(text)  # noqa: S704 - matplotlib escapes what it draws
