@@ -19,6 +19,9 @@ _INVERSES = ("rsqrt", "reciprocal")
 _NOTHING = 2.0**-16
 """Share of the floor by which a number must lie above it to count: below, a row is 0.4% of its size."""
 
+_LARGEST = 2.0**-6
+"""What an eps lies below; a bound of 1 is the sum of a softmax over one key, which matters."""
+
 
 def floors(program: fx.GraphModule) -> dict[fx.Node, float]:
     """The floor of what each inverse reads, by the inverse's node; of those that have one."""
@@ -28,7 +31,7 @@ def floors(program: fx.GraphModule) -> dict[fx.Node, float]:
         site = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(site, SiteModule) and site.function in _INVERSES:
             floor = _floor(node.args[0], modules)
-            if floor is not None and floor > 0:
+            if floor is not None and 0 < floor < _LARGEST:
                 found[node] = floor
     return found
 
