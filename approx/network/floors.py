@@ -16,6 +16,9 @@ from approx.network.nodes import aten, is_float
 from approx.network.site import SiteModule
 
 _INVERSES = ("rsqrt", "reciprocal")
+_MOST = 1e-3
+"""The largest floor that is an eps: what lies on a larger one counts, as the sum 1 of a softmax does."""
+
 _NOTHING = 2.0**-16
 """Share of the floor by which a number must lie above it to count: below, a row is 0.4% of its size."""
 
@@ -42,7 +45,7 @@ def _floor(node: Any, modules: dict[str, Any]) -> float | None:
         return None
     if node.target in (aten.add.Tensor, aten.add.Scalar, aten.clamp_min.default, aten.clamp.default):
         bound = node.args[1] if len(node.args) > 1 else None
-        return float(bound) if isinstance(bound, int | float) else None
+        return float(bound) if isinstance(bound, int | float) and bound <= _MOST else None
     known = INSTRUCTIONS.get(node.target)
     if node.op == "call_function" and known is not None and known.kind is Kind.MOVE:
         sources = [n for n in node.all_input_nodes if is_float(n.meta.get("val"))]

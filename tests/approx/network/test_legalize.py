@@ -51,7 +51,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "the commonest value": (lambda _, x: (x * 2).mode(-1)[0], "no tournament"),
     "chance": (lambda _, x: x + torch.randn_like(x), "random numbers"),
     "no catalogue entry": (lambda _, x: torch.i0(x), r"no rule .* @rule\(torch\.ops\.aten\.i0"),
-    "a complex quotient": (lambda _, x: (1 / torch.fft.rfft(x)).abs(), "complex quotient"),
+    "a complex quotient": (lambda _, x: (1 / torch.fft.rfft(x)).abs(), "no form on pairs of real numbers"),
     "a branch": (
         lambda _, x: torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,)),
         "torch.where on their results",
