@@ -69,7 +69,7 @@ def test_a_nested_study_lets_the_sampler_choose_the_width_and_reports_the_losses
     designs = [trial.user_attrs["design"] for trial in study.optuna.trials]
     assert {(d["data_width"], d["accumulator_bits"]) for d in designs} == {("int8", 32), ("int16", 48)}
     assert {d.get("elementwise_bits") for d in designs if d["data_width"] == "int8"} == {16}
-    rows = shown(study)
+    rows = shown(study.snapshot())
     assert [row["arithmetic"].split(",")[0] for row in rows] == ["int8", "int16"]
     assert all(row["both"] >= 0 for row in rows)
     hardware = Hardware(study.space, fake_network().accumulator, [METRICS["energy_j"]])
