@@ -32,7 +32,7 @@ class ConvertedNetwork:
     def __init__(self, config: StudyFile) -> None:
         import approx
 
-        self._task = task = _load_task(config)
+        self._task = task = load_task(config)
         batches = [batch.inputs for batch in task.calibration_batches()]
         model = task.model()
         self._converted = approx.convert(model, batches[0], calibration=batches)
@@ -129,7 +129,7 @@ def approximation(tables: Tables) -> Any:
     return approx.Approximation(overrides={function: dict(table) for function, table in tables.items()})
 
 
-def _load_task(config: StudyFile) -> Any:
+def load_task(config: StudyFile) -> Any:
     from approx import tasks
 
     seed = {} if config.task.seed is None else {"seed": config.task.seed}

@@ -33,7 +33,7 @@ class _Task:
 
 @pytest.fixture
 def network(monkeypatch):
-    monkeypatch.setattr("dse.evaluate.converted._load_task", lambda config: _Task())
+    monkeypatch.setattr("dse.evaluate.converted.load_task", lambda config: _Task())
     return ConvertedNetwork(parse(""))
 
 

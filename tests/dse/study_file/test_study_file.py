@@ -155,13 +155,13 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_a_tasks_options_are_passed_on(monkeypatch):
-    from dse.evaluate import _load_task
+    from dse.evaluate.converted import load_task
 
     given = {}
     monkeypatch.setattr("approx.tasks.load", lambda name, **options: given.update(options, name=name))
     text = '[task]\nname = "glue-sst2"\nseed = 3\n[task.options]\nnetwork = "mine"\ncolumns = ["a", "b"]'
     config = parse(text)
-    _load_task(config)
+    load_task(config)
     assert given == {"name": "glue-sst2", "seed": 3, "network": "mine", "columns": ["a", "b"]}
     assert parse(text).content() == config.content()
     with pytest.raises(UserError, match=r"^\[task\] options = 3: must be a table$"):
