@@ -8,7 +8,7 @@ study: .venv/.installed
 	$(BIN)/neuralmatrix run studies/bert_digits.toml
 
 test: lint types docs
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" --numprocesses 2
 
 lint: .venv/.tested
 	$(BIN)/ruff check .

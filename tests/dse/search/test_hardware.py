@@ -130,7 +130,9 @@ def test_a_nested_study_records_every_parameter_and_takes_the_best_hardware(
     study_file.write_text(text)
     study = dse.run(study_file, trials=12, out=tmp_path / "out", make_network=fake_network)
     trials = study.optuna.trials
-    assert len(trials) == 12
+    tables = {str(sorted(trial.user_attrs["tables"].items())) for trial in trials}
+    assert len(tables) == len(trials)  # none is recorded twice, and a sampler that repeats itself ends the run
+    assert len(trials) == 12 if sampler == "auto" else 8 < len(trials) <= 12
     hardware = Hardware(study.space, fake_network().accumulator, [METRICS["throughput_per_watt"]])
     for trial in trials:
         assert set(trial.params) == set(study.space.searched)
