@@ -130,6 +130,7 @@ def approximation(tables: Tables) -> Any:
 
 
 def load_task(config: StudyFile) -> Any:
+    """Return the task that a study file names, with its options."""
     from approx import tasks
 
     seed = {} if config.task.seed is None else {"seed": config.task.seed}

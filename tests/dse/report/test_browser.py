@@ -50,7 +50,7 @@ def _middle(page, selector):
 
 def test_a_point_tells_its_design_and_opens_its_card(page, study):
     front = study.pareto()
-    best = int(front.number[front.throughput_per_watt.idxmax()])  # an end of the front: no point lies beside it
+    best = int(front.number[front.throughput_per_watt.idxmax()])  # an end of the front, alone
     assert not page.locator(f"#design-{best}").evaluate("card => card.open")
     at = _middle(page, "#front .scatterlayer .trace:nth-last-child(2) .points path:last-child")
     page.mouse.move(*at)
