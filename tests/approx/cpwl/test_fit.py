@@ -141,9 +141,10 @@ def test_scaling_and_shifting_the_function_scales_and_shifts_the_table(
     moved = fit(lambda x: factor * function(x) + offset, segments, placement, bias, domain)
     x = np.linspace(*domain, 1001)[:-1]
     difference = moved(x) - (factor * plain(x) + offset)
-    # Equal up to the tolerance that the search for knots stops at.
-    assert np.abs(difference).max() <= 0.02 * abs(factor) * plain.max_error() + 1e-9
-    assert moved.max_error() == pytest.approx(abs(factor) * plain.max_error(), rel=1e-3)
+    # Equal up to the tolerance that the search for knots stops at; a callable's curvature is itself sampled.
+    share, rel = (0.05, 1e-2) if placement == "curvature" else (0.02, 1e-3)
+    assert np.abs(difference).max() <= share * abs(factor) * plain.max_error() + 1e-9
+    assert moved.max_error() == pytest.approx(abs(factor) * plain.max_error(), rel=rel)
 
 
 @settings(max_examples=25, deadline=None)
