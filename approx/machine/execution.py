@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from approx.machine.checks import TABLES
 from approx.machine.copies import COPIES
-from approx.machine.file import numpy_type
+from approx.machine.file import numpy_type, to_bfloat16
 from approx.machine.lookup import LOOKUP
 from approx.machine.units import Units
 from approx.machine.words import Words, guarded, plain
@@ -99,6 +99,8 @@ def _typed(result: Any, stated: Any) -> Any:
     """The result in the type that the program states: numpy promotes otherwise than torch."""
     if isinstance(stated, dict) and "dtype" in stated:
         dtype = numpy_type(stated["dtype"])
+        if stated["dtype"] == "bfloat16" and not isinstance(result, Words):
+            return to_bfloat16(np.asarray(result))
         return result if isinstance(result, Words) else np.asarray(result).astype(dtype, copy=False)
     return result
 

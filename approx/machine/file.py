@@ -6,7 +6,7 @@ changed anywhere is seen. The hash is no signature: whoever reads the document s
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load
+from safetensors import SafetensorError, deserialize
 
 NAME = "neuralmatrix-program"
 FORMAT = 2
@@ -44,7 +43,7 @@ class ProgramFile:
             ValueError: a tensor's type is none of numpy's.
         """
         try:
-            return load(self.content)
+            return {name: _array(**stored) for name, stored in deserialize(self.content)}  # type: ignore[no-untyped-call]
         except (SafetensorError, KeyError, AttributeError, TypeError) as error:
             raise self.refused(f"its tensors cannot be read by numpy ({error})") from None
 
@@ -143,6 +142,35 @@ def _digest(content: bytes, stated: str) -> str:
     return digest.hexdigest()
 
 
+_STORED = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "I16": "int16",
+    "I32": "int32",
+    "I64": "int64",
+    "F16": "float16",
+    "F32": "float32",
+    "F64": "float64",
+}
+
+
+def _array(dtype: str, shape: Sequence[int], data: Any) -> NDArray[Any]:
+    """A stored tensor; bfloat16 is the upper half of float32."""
+    if dtype == "BF16":
+        halves = np.frombuffer(data, np.uint16).astype(np.uint32)
+        return (halves << 16).view(np.float32).reshape(shape)
+    return np.frombuffer(data, _STORED[dtype]).reshape(shape)
+
+
+def to_bfloat16(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Numbers rounded to those of bfloat16, halves to the even one, as float32."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    finite = np.isfinite(values)
+    return np.where(finite, rounded.view(np.float32), values).astype(np.float32)
+
+
 def numpy_type(name: str) -> np.dtype[Any]:
     """The numpy type that a program calls `name`.
 
@@ -161,5 +189,8 @@ _TYPES = {
     "int16": "int16",
     "int32": "int32",
     "int64": "int64",
+    "float16": "float16",
     "float32": "float32",
+    "float64": "float64",
+    "bfloat16": "float32",  # which holds its numbers; numpy has none
 }

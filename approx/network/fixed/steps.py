@@ -69,7 +69,7 @@ class Constants(nn.Module):
         x = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64, device=self.factor.device)
         if not self.kept or (torch.is_grad_enabled() and x.requires_grad):
             return self._rounded(x)
-        key = x.data_ptr(), x._version
+        key = x.data_ptr(), 0 if x.is_inference() else x._version
         if self._last is None or self._last[0] != key:
             self._last = key, self._rounded(x.detach())
         return self._last[1]

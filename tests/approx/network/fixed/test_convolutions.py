@@ -87,7 +87,7 @@ def layers(draw: st.DrawFn) -> nn.Module:
     return PLAIN[axes - 1](4, outputs, kernel, **options)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(layer=layers(), data=st.sampled_from(["int8", "int16", "int5"]))
 def test_any_convolution_has_the_same_bits_every_way(
     same_bits: Callable[..., Tensor], layer: nn.Module, data: str
