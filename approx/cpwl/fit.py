@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, overload
 
@@ -22,6 +22,7 @@ from approx.cpwl.placement import ADDRESSING, PLACEMENTS
 from approx.cpwl.range_reduction import ReducedTable, reduced_problem
 from approx.cpwl.table import CpwlTable
 from approx.cpwl.target import Target
+from approx.cpwl.word_fit import fit_in_words
 
 FunctionLike = str | Function | Callable[[Array], Array]
 MAX_SEGMENTS = 1024
@@ -43,6 +44,8 @@ def fit(
     continuous: bool = ...,
     symmetric: bool = ...,
     range_reduction: Literal[False] = ...,
+    bits: int | None = ...,
+    scale: float | Mapping[str, float] | None = ...,
 ) -> CpwlTable: ...
 
 
@@ -59,6 +62,8 @@ def fit(
     continuous: bool = ...,
     symmetric: bool = ...,
     range_reduction: Literal[True],
+    bits: int | None = ...,
+    scale: float | Mapping[str, float] | None = ...,
 ) -> ReducedTable: ...
 
 
@@ -74,6 +79,8 @@ def fit(
     continuous: bool = True,
     symmetric: bool = False,
     range_reduction: bool = False,
+    bits: int | None = None,
+    scale: float | Mapping[str, float] | None = None,
 ) -> CpwlTable | ReducedTable:
     """Approximate a function by a continuous piecewise-linear table.
 
@@ -96,6 +103,11 @@ def fit(
         range_reduction: Take the exponent out of reciprocal, rsqrt, sqrt or log, and fit the mantissa's
             interval;
             ``domain`` is then (1, 2) or (1, 4).
+        bits: Choose knots, slopes and offsets as integers of 4 to 16 bits, for the metric of ``bias``
+            (``"minimax"`` or ``"least_squares"``), by an exhaustive search up to 8 bits; see
+            :mod:`approx.cpwl.word_fit`. Knots that are not free are rounded.
+        scale: With ``bits``, the steps of the integers, as :meth:`CpwlTable.quantize` takes them; powers of
+            two that are found if None.
 
     Returns:
         The table. Outside the domain it follows the rule of :mod:`approx.cpwl.tails`.
@@ -112,21 +124,45 @@ def fit(
     whole = isinstance(segments, int | np.integer) and not isinstance(segments, bool)
     if not whole or not 1 <= segments <= MAX_SEGMENTS:
         raise ValueError(f"segments = {segments!r}: must be an integer from 1 to {MAX_SEGMENTS}")
+    if scale is not None and bits is None:
+        raise ValueError(f"scale = {scale!r}: needs bits, the width of the words whose steps it gives")
     if range_reduction and symmetric:
         raise ValueError("symmetric = True: cannot be combined with range_reduction = True")
     if range_reduction:
         domain, error = reduced_problem(function, domain, error)
-        table = fit(function, segments, placement, bias, domain, density, error=error, continuous=continuous)
+        kinds: dict[str, Any] = {"error": error, "continuous": continuous, "bits": bits, "scale": scale}
+        table = fit(_mantissa(function, bits), segments, placement, bias, domain, density, **kinds)
         return ReducedTable(table.function, table)
     target = _target(_resolve(function, domain), domain, density, error)
     if target.function.exact:
-        return exact_table(target, placement, bias)
+        exact = exact_table(target, placement, bias)
+        return exact if bits is None else exact.quantize(bits, scale=scale)
     if symmetric:
         table = _symmetric(target, int(segments), placement, bias, continuous)
     else:
         knots = PLACEMENTS[placement](target, int(segments), bias)
         table = _table(target, knots, _ends(target, knots, bias, continuous), placement, bias)
-    return _with_tails(table, target)
+    table = _with_tails(table, target)
+    return table if bits is None else _in_words(table, target, bits, bias, scale)
+
+
+def _mantissa(function: FunctionLike, bits: int | None) -> FunctionLike:
+    """Return the function of a mantissa; in words without asymptotes, which no input reaches."""
+    return function if bits is None else replace(_resolve(function, None), left="edge", right="edge")
+
+
+def _in_words(
+    table: CpwlTable, target: Target, bits: int, bias: str, scale: float | Mapping[str, float] | None
+) -> CpwlTable:
+    if bias not in ("minimax", "least_squares"):
+        raise ValueError(
+            f"bias = {bias!r}: with bits it must be 'minimax' or 'least_squares', what words are chosen for"
+        )
+    if table.symmetric:
+        raise ValueError(
+            "symmetric = True: cannot be combined with bits; quantize() rounds a symmetric table"
+        )
+    return fit_in_words(table, target, bits, squared=bias == "least_squares", scale=scale)
 
 
 def _ends(target: Target, knots: Array, bias: str, continuous: bool) -> tuple[Array, Array]:

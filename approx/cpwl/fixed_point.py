@@ -31,7 +31,8 @@ class FixedPoint:
         knots: N+1 integers.
         slopes: N+2 integers, from the left tail to the right tail.
         offsets: N+2 integers, likewise.
-        bound: The quantised table differs from the table it came from by at most this over the domain.
+        bound: The quantised table differs from the table it came from by at most this over the domain; 0 for
+            one that was fitted in its words.
     """
 
     bits: int
@@ -90,7 +91,7 @@ def quantize(
     if storage not in get_args(Storage):
         raise ValueError(f"storage = {storage!r}: must be 'intercept' or 'midpoint'")
     limit = 2 ** (bits - 1) - 1
-    steps = _given_scales(scale)
+    steps = given_scales(scale)
     step_t, rounded = _rounded_knots(table.knots, limit, steps)
     kept = np.flatnonzero(np.diff(rounded) > 0)
     if kept.size == 0:
@@ -106,7 +107,7 @@ def quantize(
     knots, slope_integers, offset_integers = (tuple(map(int, part)) for part in (ends, slopes, offsets))
     scales = (step_t, step_k, step_o)
     fixed = FixedPoint(bits, storage, scales, knots, slope_integers, offset_integers, bound)
-    return _dequantised(table, fixed, centre)
+    return dequantised(table, fixed, centre)
 
 
 def _all_lines(table: CpwlTable) -> tuple[Array, Array]:
@@ -115,7 +116,11 @@ def _all_lines(table: CpwlTable) -> tuple[Array, Array]:
     return slope, np.concatenate(([table.left[1]], table.intercepts, [table.right[1]]))
 
 
-def _dequantised(table: CpwlTable, fixed: FixedPoint, centre: Array) -> CpwlTable:
+def dequantised(table: CpwlTable, fixed: FixedPoint, centre: Array) -> CpwlTable:
+    """Return the table that integers stand for, of the function that `table` approximates.
+
+    `centre`: where each of the N+2 lines has its offset.
+    """
     step_t, step_k, step_o = fixed.scale
     slopes = np.asarray(fixed.slopes) * step_k
     intercepts = np.asarray(fixed.offsets) * step_o - slopes * centre
@@ -132,7 +137,12 @@ def _dequantised(table: CpwlTable, fixed: FixedPoint, centre: Array) -> CpwlTabl
     )
 
 
-def _given_scales(scale: float | Mapping[str, float] | None) -> dict[str, float]:
+def given_scales(scale: float | Mapping[str, float] | None) -> dict[str, float]:
+    """Return the steps that are given, by part.
+
+    Raises:
+        ValueError: If a part is unknown or a step is not positive.
+    """
     steps = (
         {} if scale is None else dict(scale) if isinstance(scale, Mapping) else dict.fromkeys(PARTS, scale)
     )

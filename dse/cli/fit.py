@@ -45,6 +45,9 @@ def fit(
     midpoint: Annotated[
         bool, typer.Option("--midpoint", help="With --bits: store values at the middle of segments.")
     ] = False,
+    in_words: Annotated[
+        bool, typer.Option("--in-words", help="With --bits: choose the integers instead of rounding.")
+    ] = False,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to write.")] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print the errors as JSON.")] = False,
 ) -> None:
@@ -53,10 +56,14 @@ def fit(
     Examples: neuralmatrix fit gelu --segments 16 --placement minimax
 
     neuralmatrix fit rsqrt --segments 8 --range-reduction --bits 12 --midpoint
+
+    neuralmatrix fit gelu --segments 16 --bits 8 --in-words
     """
     from approx.cpwl import fit as fit_table
     from dse.files import check_writable
 
+    if in_words and (bits is None or midpoint):
+        raise ValueError("--in-words: needs --bits, and stores values at 0: not with --midpoint")
     check_writable(out)
     problem: dict[str, Any] = {"segments": segments, "domain": domain, "error": error}
     problem |= {"symmetric": symmetric, "range_reduction": range_reduction}
@@ -65,8 +72,12 @@ def fit(
     least = fit_table(function, placement="minimax", bias="least_squares", **problem)
     rows = [(f"{placement}, {bias}", table)]
     if bits is not None:
-        table = table.quantize(bits, storage="midpoint" if midpoint else "intercept")
-        rows.append((f"in {bits} bits", table))
+        rounded = table.quantize(bits, storage="midpoint" if midpoint else "intercept")
+        rows.append((f"rounded to {bits} bits", rounded))
+        table = rounded
+    if in_words:
+        table = fit_table(function, placement=placement, bias=bias, bits=bits, **problem)
+        rows.append((f"fitted in {bits} bits", table))
     errors = {name: Errors(fitted.max_error(), fitted.mse()) for name, fitted in rows}
     errors[LIMIT] = Errors(best.max_error(), least.mse())
     if as_json:

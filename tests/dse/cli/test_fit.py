@@ -23,7 +23,7 @@ def test_it_prints_the_errors_beside_the_limit_and_writes_table_and_picture(tmp_
 
 def test_fixed_point_and_range_reduction_are_written_too(tmp_path, capsys):
     fit("rsqrt", segments=8, range_reduction=True, bits=12, midpoint=True, out=tmp_path)
-    assert "in 12 bits" in capsys.readouterr().out
+    assert "rounded to 12 bits" in capsys.readouterr().out
     table = ReducedTable.from_dict(json.loads((tmp_path / "rsqrt-8.json").read_text()))
     assert table.table.fixed_point.bits == 12
 
@@ -31,8 +31,20 @@ def test_fixed_point_and_range_reduction_are_written_too(tmp_path, capsys):
 def test_json_holds_the_errors(cli, tmp_path):
     status, out, _ = cli("fit", "gelu", "-p", "uniform", "--bits", 12, "--out", tmp_path, "--json")
     found = json.loads(out)
-    assert (status, list(found)) == (0, ["error", "uniform, minimax", "in 12 bits", "limit: best free knots"])
+    names = ["error", "uniform, minimax", "rounded to 12 bits", "limit: best free knots"]
+    assert (status, list(found)) == (0, names)
     assert found["limit: best free knots"]["largest"] == pytest.approx(2.11e-3, rel=1e-2)
+
+
+def test_integers_chosen_beside_integers_rounded(cli, tmp_path):
+    status, out, _ = cli("fit", "gelu", "--bits", 8, "--in-words", "--out", tmp_path, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["fitted in 8 bits"]["largest"] < 0.2 * found["rounded to 8 bits"]["largest"]
+    table = CpwlTable.from_dict(json.loads((tmp_path / "gelu-16.json").read_text()))
+    assert table.max_error() == found["fitted in 8 bits"]["largest"]
+    status, _, error = cli("fit", "gelu", "--in-words", "--out", tmp_path)
+    assert (status, "--in-words: needs --bits" in error) == (2, True)
 
 
 def test_bad_input_is_refused_before_anything_is_written(tmp_path):
