@@ -12,8 +12,11 @@ from accel_models.cost import CostReport
 from accel_models.design import Design
 from accel_models.evaluation import evaluate
 from accel_models.hardware import BITS
-from accel_models.technology import dram_pj_per_byte, load_technology
+from accel_models.technology import Cell, dram_pj_per_byte, load_technology
 from accel_models.workload import Lookup, Workload
+
+UNITS_MAC = "int32-32"
+"""The multiply-add of dedicated units, as a technology file names it."""
 
 _COUNT = IntRange(1, 1 << 20)
 _NO_TABLES: dict[str, Any] = {
@@ -100,6 +103,8 @@ def compare(
 ) -> list[Comparison]:
     """Return the workload on the array alone, with dedicated nonlinear units, and with a host, in this order.
 
+    A process without a figure of the units' multiply-adds (int32-32) has no comparison with units.
+
     Raises:
         ValueError: If the design cannot run the workload.
     """
@@ -111,7 +116,9 @@ def compare(
     rest = evaluate(plain, linear) if linear else None
     area = whole.area_mm2 - whole.area_parts["parameter"] - whole.area_parts["addressing"]
     base = _Base(whole, rest, elements, area)
-    return [_array(base), _units(base, units or NonlinearUnits()), _host(base, host or Host())]
+    mac = load_technology(design.technology).mac.get(UNITS_MAC)
+    beside = [] if mac is None else [_units(base, units or NonlinearUnits(), mac)]
+    return [_array(base), *beside, _host(base, host or Host())]
 
 
 @dataclass(frozen=True)
@@ -152,12 +159,9 @@ def _array(base: _Base) -> Comparison:
     )  # fmt: skip
 
 
-def _units(base: _Base, units: NonlinearUnits) -> Comparison:
+def _units(base: _Base, units: NonlinearUnits, mac: Cell) -> Comparison:
     design = base.whole.design
-    lanes, mac = (
-        units.lanes or min(design.rows, design.cols),
-        load_technology(design.technology).mac["int32-32"],
-    )
+    lanes = units.lanes or min(design.rows, design.cols)
     layers = base.whole.layer_columns
     rows = [row for row, kind in enumerate(layers["kind"]) if kind == Lookup.kind]
     # Operands come and go as they do for tables: in the scratchpad, or streamed from DRAM and back.

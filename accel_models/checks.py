@@ -4,8 +4,9 @@ A rule both refuses a bad value with one clear line and describes what is allowe
 space, a form or a document can be built from it: read them with `accel_models.Design.rules()`.
 """
 
+import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -19,11 +20,21 @@ def refuse(field: str, value: object, allowed: str) -> ValueError:
     return ValueError(f"{_shown(field)} = {_shown(value)}: must be {allowed}")
 
 
+def did_you_mean(value: object, names: Iterable[str]) -> str:
+    """Return " (did you mean NAME?)" where one of the names is much like the value, else nothing."""
+    near = difflib.get_close_matches(str(value), list(names), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
 def _shown(value: object) -> str:
     """Return a value on one line, its middle left out where it is long."""
     if isinstance(value, int) and abs(value) >= 10**_SHOWN:
         return f"an integer of about {int(value.bit_length() * math.log10(2)) + 1} digits"
-    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value))
+    try:
+        written = str(value)
+    except Exception:  # of a list with such an integer, or an object of the caller's that has no text
+        written = f"({type(value).__name__})"
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in written)
     half = _SHOWN // 2
     return text if len(text) <= _SHOWN else f"{text[:half]} ... {text[-half:]}"
 

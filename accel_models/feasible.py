@@ -9,9 +9,9 @@ import numpy as np
 from accel_models.checks import refuse
 from accel_models.counting import table_bytes
 from accel_models.fpga import missing
-from accel_models.hardware import Hardware, with_widths
+from accel_models.hardware import ROW_BYTES, Hardware, with_widths
 from accel_models.systolic import Shape, granules
-from accel_models.table import DesignTable, FloatArray
+from accel_models.table import BoolArray, DesignTable, FloatArray
 from accel_models.technology import FIXED, check_cell, highest_clock
 from accel_models.technology.parts import NONE, check_part
 from accel_models.workload import Gemm, Lookup, Workload
@@ -82,24 +82,37 @@ def _tiles(workload: Workload, t: DesignTable, h: Hardware) -> dict[int, str]:
     )
     if not gemms:
         return {}
-    need = np.array([_least_bytes(op, t, with_widths(h, t, op)) for op in gemms])  # (gemms, 3, designs)
+    need = np.array([_least_bytes(op, t, with_widths(h, t, op)) for op in gemms])  # (gemms, 4, designs)
     share = np.where(t.is_("buffering", "double"), 2.0, 1.0)
-    found = {}
-    shared, sizes = need.sum(axis=1) * share, need * share
-    for row in np.flatnonzero(t.shared & (shared > t["shared_buffer"]).any(axis=0)):
-        found[int(row)] = _too_small(t, "shared_buffer", int(row), shared[:, row], gemms)
-    for position, name in enumerate(("input_buffer", "weight_buffer", "output_buffer")):
-        small = ~t.shared & (sizes[:, position] > t[name]).any(axis=0)
-        for row in np.flatnonzero(small):
-            found.setdefault(int(row), _too_small(t, name, int(row), sizes[:, position, row], gemms))
+    found: dict[int, str] = {}
+    for name, (small, bytes_) in _short(need, t, h).items():
+        for row in np.flatnonzero(small.any(axis=0)).tolist():
+            rows = np.ceil(bytes_[:, row] * share[row] / ROW_BYTES) * ROW_BYTES
+            found.setdefault(row, _too_small(t, name, row, rows, gemms))
     return found
 
 
+def _short(need: FloatArray, t: DesignTable, h: Hardware) -> dict[str, tuple[BoolArray, FloatArray]]:
+    """Return where each scratchpad is too small for the least tile of a GEMM, and what that takes in it."""
+    a, b, z, results = (need[:, place] for place in range(4))
+    together, alone = a + b + z * ~h.apart, ~t.shared & ~h.apart
+    tight = h.apart & (results > np.where(t.shared, np.inf, h.usable[2]))  # they pass there on their way out
+    return {
+        "shared_buffer": (t.shared & (together > h.usable[0]), together),
+        "input_buffer": (~t.shared & (a > h.usable[0]), a),
+        "weight_buffer": (~t.shared & (b > h.usable[1]), b),
+        "output_buffer": (alone & (z > h.usable[2]) | tight, np.where(h.apart, results, z)),
+        "accumulator_buffer": (h.apart & (z > h.sums) & ~tight, z),
+    }
+
+
 def _least_bytes(op: Gemm, t: DesignTable, h: Hardware) -> FloatArray:
+    """Return the bytes of the least tile of A, B, partial sums, and results."""
     m, n, k = (np.full(t.size, float(size)) for size in (op.m, op.n, op.k))
     k, word = np.ceil(k / h.products), np.maximum(h.a_step, h.b_step)
     unit = granules(Shape(m, n, k, t["rows"], t["cols"], t.is_("dataflow", "ws"), t.is_("dataflow", "os")))
-    return np.array([unit.m * unit.k * word, unit.k * unit.n * word, unit.m * unit.n * h.partial])
+    z = unit.m * unit.n
+    return np.array([unit.m * unit.k * word, unit.k * unit.n * word, z * h.partial, z * h.element])
 
 
 def _too_small(t: DesignTable, field: str, row: int, need: FloatArray, gemms: Sequence[Gemm]) -> str:

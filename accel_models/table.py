@@ -110,16 +110,33 @@ def _column(name: str, series: "pd.Series[Any]", default: Any, refused: NDArray[
     if not isinstance(rule, Choice) and series.dtype.kind in "iuf":
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         return _numbers(name, rule, numbers, default, refused)
-    codes, given = series.factorize(use_na_sentinel=True)  # nothing at all has code -1
-    values = [*given.tolist(), None] if -1 in codes else given.tolist()
+    codes, values = _distinct(series)
     checked = []
     for code, value in enumerate(values):
         try:
             checked.append(rule.check(name, value))
         except ValueError as error:
             checked.append(default)
-            _refuse(refused, codes % len(values) == code, str(error))
+            _refuse(refused, codes == code, str(error))
     return np.asarray(_encode(name, checked)[codes])
+
+
+_ALIKE = ("string", "integer", "floating", "empty")
+
+
+def _distinct(series: "pd.Series[Any]") -> tuple[NDArray[np.intp], list[Any]]:
+    """Return the place of each value among the distinct ones, and these; what is missing is None.
+
+    A column of several types is taken a value at a time: as keys True, 1 and 1.0 are one, and a list is none.
+    """
+    import pandas as pd
+
+    if series.dtype != object or pd.api.types.infer_dtype(series, skipna=True) in _ALIKE:
+        codes, given = series.factorize(use_na_sentinel=True)  # what is missing has code -1
+        values = [*given.tolist(), None]
+        return codes % len(values), values if -1 in codes else values[:-1]
+    values = [None if pd.api.types.is_scalar(v) and pd.isna(v) else v for v in series.tolist()]
+    return np.arange(len(values)), values
 
 
 def _numbers(

@@ -1,27 +1,30 @@
 """What a technology file must hold; the files of this package and those of users have one form."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from accel_models.checks import FloatRange, refuse
+from accel_models.checks import FloatRange, did_you_mean, refuse
 
 _FIGURE = FloatRange(0.0, 1e9)
+_TABLES = ("name", "description", "clock", "wire", "mac", "scalable", "register", "adder", "sram")
 _CELL = ("pJ", "area_um2", "leak_uW")
 _SRAM = ("size_KiB", "read_pJ", "write_pJ", "area_mm2", "leak_mW")
 CLOCK = ("base_Hz", "base_V", "threshold_V", "alpha", "least_V", "most_V")
 WIDTHS = ("8x8", "8x4", "8x2", "4x4", "2x2")
 SCALABLE = ("subword", "bitserial")
+_OPTIONAL = {"clock": CLOCK, "wire": ("pJ_per_bit_mm",)}
 _MAC = re.compile(r"(int8|int16|int32|fp16|bf16|fp32)-(16|32|48)")
 
 
 def check_form(values: Mapping[str, Any]) -> None:
-    """Refuse the content of a technology file that lacks a figure or a source.
+    """Refuse the content of a technology file that lacks a figure or a source, or has a field of no meaning.
 
     Raises:
         ValueError: A line that names the table, the field and what it must be.
     """
+    _check_known("", values, _TABLES)
     if not isinstance(values.get("description"), str):
         raise refuse("description", values.get("description"), "a line of text")
     for name in ("register", "adder"):
@@ -37,14 +40,24 @@ def check_form(values: Mapping[str, Any]) -> None:
     _check_optional(values)
 
 
+def _check_known(where: str, table: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Refuse a field that nobody reads: a figure under another name would be left out without a word."""
+    for field in table:
+        if field not in names:
+            shown = f"{where} {field}".strip()
+            hint = did_you_mean(field, names)
+            raise refuse(shown, table[field], f"left out{hint}; fields are {', '.join(names)}")
+
+
 def _check_optional(values: Mapping[str, Any]) -> None:
     """Check what a file may leave out: clock and voltage, and wires."""
-    for name, fields in (("clock", CLOCK), ("wire", ("pJ_per_bit_mm",))):
+    for name, fields in _OPTIONAL.items():
         table = values.get(name)
         if table is None:
             continue
         if not isinstance(table, Mapping):
             raise refuse(f"[{name}]", table, f"a table of {', '.join(fields)} and source")
+        _check_known(f"[{name}]", table, (*fields, "source"))
         for field in fields:
             FloatRange(1e-12, 1e12).check(f"[{name}] {field}", table.get(field))
         _check_source(f"[{name}]", table)
@@ -62,6 +75,7 @@ def _check_scalable(cells: Any) -> None:
         where = f"[scalable.{name}]"
         if not isinstance(cell, Mapping):
             raise refuse(where, cell, f"a table of {', '.join(fields)} and source")
+        _check_known(where, cell, (*fields, "source"))
         for field in fields:
             FloatRange(1e-12, 1e9).check(f"{where} {field}", cell.get(field))
         _check_source(where, cell)
@@ -78,6 +92,7 @@ def _check_voltages(clock: Mapping[str, Any]) -> None:
 def _check_cell(where: str, cell: Any) -> None:
     if not isinstance(cell, Mapping):
         raise refuse(where, cell, f"a table of {', '.join(_CELL)} and source")
+    _check_known(where, cell, (*_CELL, "source"))
     for name in _CELL:
         _FIGURE.check(f"{where} {name}", cell.get(name))
     _check_source(where, cell)
@@ -92,6 +107,7 @@ def _check_source(where: str, table: Mapping[str, Any]) -> None:
 def _check_sram(sram: Any) -> None:
     if not isinstance(sram, Mapping):
         raise refuse("[sram]", sram, f"a table of {', '.join(_SRAM)}, a list each, and source")
+    _check_known("[sram]", sram, (*_SRAM, "source"))
     sizes = sram.get("size_KiB") or []
     for name in _SRAM:
         figures = sram.get(name)

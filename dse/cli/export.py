@@ -42,11 +42,11 @@ def export(
 
     Example: neuralmatrix export runs/bert_digits --format timeloop --design knee --out knee
     """
+    from accel_models.checks import did_you_mean
     from dse.errors import UserError
     from dse.exports import FORMATS, choose
     from dse.files import check_writable, write_whole
     from dse.results import read
-    from dse.study_file.rules import did_you_mean
 
     if kind not in FORMATS:
         raise UserError(f"--format {kind}: must be one of {', '.join(FORMATS)}{did_you_mean(kind, FORMATS)}")

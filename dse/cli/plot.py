@@ -55,12 +55,12 @@ def plot(
 
     Example: neuralmatrix plot runs/bert_digits --x area_mm2 --y throughput --format pdf --width 3.5
     """
+    from accel_models.checks import did_you_mean
     from dse.errors import UserError
     from dse.files import write_whole
     from dse.pictures import picture
     from dse.plots import PLOTS, WITH_AXES, Asked
     from dse.results import read
-    from dse.study_file.rules import did_you_mean
 
     if kind not in PLOTS:
         raise UserError(f"--kind {kind}: must be one of {', '.join(PLOTS)}{did_you_mean(kind, PLOTS)}")
@@ -76,8 +76,8 @@ def plot(
 
 
 def _metric(study: Snapshot, option: str, name: str | None) -> Metric | None:
+    from accel_models.checks import did_you_mean
     from dse.errors import UserError
-    from dse.study_file.rules import did_you_mean
 
     if name is None or name in study.metrics:
         return None if name is None else study.metrics[name]

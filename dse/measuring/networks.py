@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from accel_models.checks import did_you_mean
 from approx import zoo
 from approx.zoo import FullSize, Inputs
 from dse.errors import UserError
-from dse.study_file.rules import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor

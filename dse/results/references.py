@@ -86,4 +86,4 @@ def _baselines(study: Snapshot) -> list[Reference]:
         return []
     ways = compare(Design.from_dict(dict(knee.design)), workloads[0])
     known = {way.name: {n: v for n, v in asdict(way).items() if n != "name"} for way in ways}
-    return [Reference(name, kind, known[kind]) for kind, name in WAYS.items()]
+    return [Reference(name, kind, known[kind]) for kind, name in WAYS.items() if kind in known]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
+from accel_models.checks import did_you_mean
 from approx.cpwl import FUNCTIONS, get_function
 from dse.metrics import HARDWARE, METRICS, QUALITY
 from dse.study_file.constraints import REFERENCE
 from dse.study_file.file import StudyFile
 from dse.study_file.problems import as_toml
-from dse.study_file.rules import did_you_mean
 
 SCORING = ("strategy", "subset", "time_limit", "finetune")
 """Options of [search] that say how quality is searched."""

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from dse.study_file.rules import did_you_mean
+from accel_models.checks import did_you_mean
 
 
 def explain(problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> str:

@@ -5,15 +5,13 @@ A rule is one of `accel_models.checks` (an integer range, a number range, a choi
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from accel_models.checks import Choice, FloatRange, IntRange, refuse
+from accel_models.checks import Choice, FloatRange, IntRange, did_you_mean, refuse
 from dse.metrics import QUALITY, Metric
 from dse.samplers import names
 
@@ -116,12 +114,6 @@ def axis(rule: Rule) -> BeforeValidator:
 def refusal(value: Any, reason: str) -> PydanticCustomError:
     """Make the error by which a validator says which value it refuses, and why."""
     return PydanticCustomError("refused", "{reason}", {"value": value, "reason": reason})
-
-
-def did_you_mean(value: object, names: Iterable[str]) -> str:
-    """Return " (did you mean NAME?)" where one of the names is much like the value, else nothing."""
-    near = difflib.get_close_matches(str(value), list(names), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def checked(rule: Rule, value: Any) -> Any:

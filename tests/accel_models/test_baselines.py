@@ -1,9 +1,11 @@
 """The same array with nonlinear work elsewhere."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import accel_models
 from accel_models import Design, Gemm, Host, Lookup, NonlinearUnits, Workload, compare, evaluate
 
 WORKLOAD = Workload([Gemm(64, 256, 64), Lookup(64 * 256, 16, name="gelu"), Gemm(64, 64, 256)], batch=4)
@@ -51,3 +53,11 @@ def test_bad_assumptions_are_refused() -> None:
         NonlinearUnits(lanes=0)
     with pytest.raises(ValueError, match=r"host\.power_w = nan: must be a number"):
         Host(power_w=float("nan"))
+
+
+def test_a_process_without_the_units_multiply_add_has_no_comparison_with_them(tmp_path: Path) -> None:
+    text = (Path(accel_models.__file__).parent / "technology" / "45nm.toml").read_text()
+    start = text.index("[mac.int32-32]")
+    own = tmp_path / "own.toml"
+    own.write_text(text[:start] + text[text.index("[", start + 1) :])
+    assert [way.name for way in compare(Design(technology=str(own)), WORKLOAD)] == ["array", "host"]

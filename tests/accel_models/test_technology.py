@@ -64,10 +64,24 @@ def test_its_sources_are_told_and_a_design_keeps_its_path(own, tmp_path):
         ("pJ = 1.03282", "pJ = -1.0", r"\[mac\.int8-16\] pJ = -1\.0: must be a number from 0"),
         ("pJ = 1.03282", 'pJ = "1"', r"\[mac\.int8-16\] pJ = 1: must be a number"),
         ("[mac.int8-16]", "[mac.int7-16]", r"\[mac\.int7-16\] = int7-16: must be FORMAT-ACCUMULATOR"),
-        ("[register]", "[registers]", r"\[register\] = None: must be a table of pJ"),
-        ("[sram]", "[ram]", r"\[sram\] = None: must be a table of size_KiB"),
-        ('description = "', 'descriptio = "', "description = None: must be a line of text"),
+        ("[register]", "[registers]", r"registers = .*: must be left out \(did you mean register\?\)"),
+        ("[sram]", "[ram]", r"ram = .*: must be left out \(did you mean sram\?\)"),
+        ('description = "', 'descriptio = "', r"descriptio = .* \(did you mean description\?\)"),
         ("[mac.int8-16]", "[mac.int8-16", "Expected"),
+        (
+            "pJ = 1.03282",
+            "pJ = 1.03282\nleak_uw = 3",
+            r"\[mac\.int8-16\] leak_uw = 3: must be left out \(did you mean leak_uW\?\); fields are pJ, ",
+        ),
+        (
+            "[register]",
+            "[registry]\n[register]",
+            r"registry = \{\}: must be left out \(did you mean register\?\)",
+        ),
+        ("least_V", "lowest_V", r"\[clock\] lowest_V = .*: must be left out.*; fields are base_Hz, "),
+        ("pJ_per_bit_mm", "pJ_per_bit", r"\[wire\] pJ_per_bit = .* \(did you mean pJ_per_bit_mm\?\)"),
+        ("read_pJ", "read_pj", r"\[sram\] read_pj = .* \(did you mean read_pJ\?\)"),
+        ('"8x2"', '"8x1"', r"\[scalable\.subword\] 8x1 = .*: must be left out"),
     ],
 )
 def test_what_a_file_must_hold(own, old, new, message):
