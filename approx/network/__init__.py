@@ -3,6 +3,7 @@
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.certificate import Certificate
 from approx.network.convert import ConvertedModule, convert
+from approx.network.layers import Layer
 from approx.network.legalize import UnsupportedOperator
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
@@ -15,6 +16,7 @@ __all__ = [
     "Approximation",
     "Certificate",
     "ConvertedModule",
+    "Layer",
     "MatrixProgram",
     "Numerics",
     "QualityWarning",

@@ -20,6 +20,7 @@ from approx.network.fixed.table import quantised
 from approx.network.floors import floors
 from approx.network.fuse import fuse
 from approx.network.half import in_half_precision
+from approx.network.layers import Layer
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
 from approx.network.quality import Quality
@@ -144,6 +145,11 @@ class ConvertedModule(nn.Module):
     def _state(self) -> list[torch.Tensor]:
         """Buffers that the program reads as inputs."""
         return [self.state.get_buffer(_state_name(path)) for path in self.program.call.state]
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every matrix product, by the names that `Numerics(layers=)` gives widths to."""
+        return self.program.layers
 
     @property
     def tables(self) -> dict[str, CpwlTable]:
@@ -351,8 +357,12 @@ class ConvertedModule(nn.Module):
         }
 
     def workload(self, batch: int = 1) -> Workload:
-        """The work of one pass over `batch` samples with the present tables."""
-        return self.program.workload(batch, self.approximation)
+        """The work of one pass over `batch` samples with the present tables.
+
+        Where numerics give layers widths of their own, products have theirs, whatever a design's width is.
+        """
+        work = self.program.workload(batch, self.approximation)
+        return self.numerics.precision.apply(work) if self.numerics.layers else work
 
     def save(self, path: str | Path) -> None:
         """Write program, weights, tables and calibration to one file; see `approx.network.saving.save`."""

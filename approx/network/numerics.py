@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from accel_models.precision import STORED_BITS, SUMS
+from accel_models.precision import STORED_BITS, SUMS, Precision
 
 ACCUMULATORS = SUMS
 """Widths of partial sums that an accelerator of `accel_models` can have."""
 FLOATS = ("fp32", "bf16", "fp16")
 SCALES = ("error", "range")
+OPERANDS = ("weights", "activations")
 MOST_WORD_BITS = STORED_BITS
 """Widest stored word: what a lookup's input may have, and what the emulation holds exactly."""
 
@@ -32,6 +35,9 @@ class Numerics:
             `elementwise`.
         scale: how a narrowed activation's step is chosen from its calibrated histogram: "error", the least
             squared error, or "range", the least that clips nothing.
+        layers: widths of matrix products of their own, by a layer's name or a glob over names (see
+            `ConvertedModule.layers`): ``{"encoder.layer.0.*": {"weights": 4, "activations": 8}}``. Names win
+            over globs, and later keys over earlier. A product of two computed operands reads activations.
 
     Raises:
         ValueError: a width is none of these.
@@ -42,6 +48,7 @@ class Numerics:
     accumulator: int | None = None
     table: int | None = None
     scale: str = "error"
+    layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         """Refuse what no number has."""
@@ -53,6 +60,8 @@ class Numerics:
             check_width("table", self.table, 2, 32)
         if self.scale not in SCALES:
             raise ValueError(f"scale = {self.scale!r}: must be one of {', '.join(SCALES)}")
+        if self.layers:
+            self._check_layers()
 
     def _check_data(self) -> None:
         if self.data in FLOATS:
@@ -72,6 +81,23 @@ class Numerics:
             )
         if self.elementwise is not None:
             check_width("elementwise", self.elementwise, bits, MOST_WORD_BITS)
+
+    def _check_layers(self) -> None:
+        if not self.is_fixed:
+            raise ValueError(f"layers = {dict(self.layers)!r}: must be left out with {self.data}")
+        for key, widths in self.layers.items():
+            if not isinstance(widths, Mapping) or not widths or set(widths) - set(OPERANDS):
+                raise ValueError(f"layers[{key!r}] = {widths!r}: must set weights, activations or both")
+            for name, bits in widths.items():
+                most = self.word_bits if name == "activations" else MOST_WORD_BITS
+                check_width(f"layers[{key!r}]: {name}", bits, 2, most)
+
+    @cached_property
+    def precision(self) -> Precision:
+        """The widths of every layer, in fixed point; `apply` gives them to a workload."""
+        own = min(self.operand_bits, self.word_bits)
+        widths = {"stored": self.word_bits, "sums": self.accumulator, "tables": self.table}
+        return Precision(own, own, overrides=self.layers, **widths)  # type: ignore[arg-type]
 
     @property
     def is_fixed(self) -> bool:
@@ -97,7 +123,8 @@ class Numerics:
     def label(self) -> str:
         """What people call it: "int8 (16-bit words)"."""
         wider = self.is_fixed and self.word_bits != self.operand_bits
-        return f"{self.data} ({self.word_bits}-bit words)" if wider else self.data
+        name = f"{self.data} ({self.word_bits}-bit words)" if wider else self.data
+        return f"{name}, some layers in widths of their own" if self.layers else name
 
 
 def check_width(name: str, bits: Any, least: int, most: int) -> None:

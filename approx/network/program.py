@@ -19,6 +19,7 @@ from approx.network.choices import instruction_of
 from approx.network.export import fake_mode
 from approx.network.flow import flow
 from approx.network.instructions import Kind, Sizes
+from approx.network.layers import Layer, layer_of
 from approx.network.site import Site, SiteModule, per_inference
 
 
@@ -89,6 +90,20 @@ class MatrixProgram:
             Site(m.name, m.function, per_inference(elements[m.name], self.example_batch), m.exact)
             for m in modules
         )
+
+    @functools.cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every matrix product, in order of execution, with its sizes for one inference.
+
+        Where the model fixes the batch, for a pass.
+        """
+        sizes = self._sizes(1)
+        with self.settled():
+            nodes = [node for node in self.graph_module.graph.nodes if node.op == "call_function"]
+            found = [
+                layer_of(node, step) for node in nodes if isinstance(step := self._step(node, sizes), list)
+            ]
+        return tuple(layer for layer in found if layer is not None)
 
     @property
     def functions(self) -> list[str]:

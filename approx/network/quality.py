@@ -19,6 +19,7 @@ from torch.utils import _pytree as pytree
 
 from approx.network.choices import counts_periods
 from approx.network.nodes import arguments, label
+from approx.network.numerics import Numerics
 from approx.network.site import SiteModule
 
 if TYPE_CHECKING:
@@ -44,12 +45,12 @@ class Quality:
     Attributes:
         inputs: some calibration samples, as the program takes them.
         outputs: what the exact conversion gives for them.
-        compared: the numbers that were compared, by their label.
+        compared: the numbers that were compared.
     """
 
     inputs: list[Any] | None = None
     outputs: list[Tensor] = field(default_factory=list)
-    compared: set[str] = field(default_factory=set)
+    compared: set[Numerics] = field(default_factory=set)
 
     @torch.no_grad()
     def keep(self, inputs: list[Any], program: fx.GraphModule) -> None:
@@ -62,9 +63,9 @@ class Quality:
     def compare(self, converted: ConvertedModule) -> None:
         """Warn, once for each number format, if the outputs are far from the exact conversion's."""
         name = converted.numerics.label
-        if self.inputs is None or name in self.compared:
+        if self.inputs is None or converted.numerics in self.compared:
             return
-        self.compared.add(name)
+        self.compared.add(converted.numerics)
         if converted.approximation.is_exact and name == "fp32":
             return
         found = distance(_floats(_run(converted.graph_module, self.inputs)), self.outputs)

@@ -8,22 +8,21 @@ from approx.network.calibrate import Histogram, ordered
 from approx.network.fixed.edges import Edge
 from approx.network.fixed.plan import Narrow, narrowing
 from approx.network.fixed.words import Word
-from approx.network.numerics import Numerics
 
 _CANDIDATES = np.linspace(1.0, 0.2, 41)
 """Shares of the range that a step may cover; what lies outside saturates."""
 
 
-def narrow_for(word: Word, edge: Edge, numerics: Numerics, *, free: bool) -> Narrow | None:
+def narrow_for(word: Word, edge: Edge, bits: int, scale: str, *, free: bool) -> Narrow | None:
     """The narrowing of an activation, or None where it is read as it is stored.
 
     Args:
         word: how it is stored.
         edge: its calibrated range and histogram.
-        numerics: says the bits, and how the step is chosen.
+        bits: how many the product reads.
+        scale: how the step is chosen, as `Numerics.scale`.
         free: any step; else a power of two.
     """
-    bits = numerics.operand_bits
     if bits >= word.bits:
         return None
     limit = 2 ** (bits - 1) - 1
@@ -31,7 +30,7 @@ def narrow_for(word: Word, edge: Edge, numerics: Numerics, *, free: bool) -> Nar
     largest = (magnitude or word.largest) / limit
     candidates = largest * _CANDIDATES if free else Word.holding(bits, magnitude).step * 2.0 ** -np.arange(3)
     step = largest if free else float(candidates[0])
-    if numerics.scale == "error" and edge.histogram is not None:
+    if scale == "error" and edge.histogram is not None:
         asked = limit, *candidates.tolist()
         if asked not in edge.steps:
             edge.steps[asked] = least_error(edge.histogram, candidates, limit)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, fx
 
+from accel_models.precision import Widths
 from approx.cpwl import get_function
 from approx.network import softmaxes
 from approx.network.calibrate import calibrated_domain
@@ -61,6 +64,7 @@ class Planner:
     Attributes:
         steps: so far, by the node's name.
         needs: what the layers' accumulators must hold.
+        layers: the layers so far, by name.
     """
 
     def __init__(self, program: fx.GraphModule, edges: Mapping[str, Edge], numerics: Numerics) -> None:
@@ -70,6 +74,7 @@ class Planner:
         self.demands = Demands(program.graph, self.ranges, self.maskable, self._tails)
         self.steps: dict[str, Step] = {}
         self.needs: list[Need] = []
+        self.layers: dict[str, None] = {}
         self._unrounded: dict[str, int] = {}
 
     def visit(self, node: fx.Node) -> None:
@@ -87,7 +92,12 @@ class Planner:
         self.steps[node.name] = planned(self, node)
 
     def finished(self, accumulator: int) -> Plan:
-        """The plan, products that only sums read shifted so that these accumulators hold the sums."""
+        """The plan, products that only sums read shifted so that these accumulators hold the sums.
+
+        Raises:
+            ValueError: the numerics give widths to a layer that there is not.
+        """
+        check_named(self.numerics.layers, self.layers)
         for name, terms in self._unrounded.items():
             step = self.steps[name]
             bits = min(step.word.bits, accumulator - math.ceil(math.log2(terms)))
@@ -96,6 +106,11 @@ class Planner:
         return self.steps
 
     # Formats
+
+    def widths(self, node: fx.Node) -> Widths:
+        """The widths of a matrix product's operands."""
+        self.layers[label(node)] = None
+        return self.numerics.precision.of(label(node))
 
     def range(self, node: fx.Node) -> Range:
         """What a value can be.
@@ -209,6 +224,17 @@ class Planner:
     def unrounded(self, node: fx.Node, terms: int) -> None:
         """Let a product go to the accumulators of the sums that read it."""
         self._unrounded[node.name] = terms
+
+
+def check_named(patterns: Iterable[str], layers: Iterable[str]) -> None:
+    """Refuse a name or glob that answers to no layer."""
+    known = list(layers)
+    for pattern in patterns:
+        if not any(pattern == name or fnmatchcase(name, pattern) for name in known):
+            near = get_close_matches(pattern, known, n=3, cutoff=0.3) or known[:3]
+            raise ValueError(
+                f"layers[{pattern!r}]: must name a layer or match some; near it: {', '.join(near)}"
+            )
 
 
 def holding(magnitude: float) -> float:

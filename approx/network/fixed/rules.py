@@ -60,9 +60,10 @@ def layer(p: Planner, node: fx.Node) -> Step:
     word = p.word_of(x)
     if word is None:
         raise ValueError(f"{label(node)}: its input is the host's")
-    narrow = narrow_for(word, p.edge(x), p.numerics, free=True)
+    widths = p.widths(node)
+    narrow = narrow_for(word, p.edge(x), widths.activations, p.numerics.scale, free=True)
     values = Channels.of(node).rows(p.tensor(weight).double())
-    operand, fraction = _weights(p, word, narrow, values.abs().amax(1).tolist())
+    operand, fraction = _weights(widths.weights, word, narrow, values.abs().amax(1).tolist())
     limit = word.limit if narrow is None else 2 ** (narrow.bits - 1) - 1
     integers = _integers(values, operand)
     sums = integers.abs().sum(1) * limit
@@ -92,10 +93,9 @@ def _largest(p: Planner, bias: fx.Node) -> Tensor:
 
 
 def _weights(
-    p: Planner, word: Word, narrow: Narrow | None, largest: list[float]
+    bits: int, word: Word, narrow: Narrow | None, largest: list[float]
 ) -> tuple[Constant, tuple[int, ...]]:
     """The weights' integers, and the fraction of each output channel's accumulators."""
-    bits = min(p.numerics.operand_bits, p.numerics.word_bits)
     step, divisor = (word.fraction, 1) if narrow is None else narrow_step(word, narrow)
     limit = 2 ** (bits - 1) - 1
     own = tuple(math.floor(math.log2(limit * divisor / (w or 1.0))) for w in largest)
@@ -112,16 +112,17 @@ def _integers(values: Tensor, operand: Constant) -> Tensor:
 def product(p: Planner, node: fx.Node) -> Step:
     """A product of two activations, or whose weights are not a layer's: steps are powers of two."""
     operands: dict[int, Operand] = {}
-    fraction, limits = 0, []
+    fraction, limits, widths = 0, [], p.widths(node)
     for position in (0, 1):
         argument = arguments(node)[position]
-        word, bits = p.word_of(argument), min(p.numerics.operand_bits, p.numerics.word_bits)
+        word = p.word_of(argument)
+        bits = widths.activations if position == 0 or word is not None else widths.weights
         if word is None:
             found = Word.holding(bits, p.magnitude(argument))
             operands[position] = Constant(bits, found.fraction)
             fraction += found.fraction
         else:
-            narrow = narrow_for(word, p.edge(argument), p.numerics, free=False)
+            narrow = narrow_for(word, p.edge(argument), bits, p.numerics.scale, free=False)
             if narrow is not None:
                 operands[position] = narrow
             fraction += word.fraction if narrow is None else narrow_step(word, narrow)[0]
