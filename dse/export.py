@@ -83,15 +83,17 @@ _FILES: Mapping[str, Callable[[Snapshot], str | bytes | None]] = {
 def overview(study: Snapshot) -> dict[str, Any]:
     """Return what a run found as plain values, ready for JSON.
 
-    Keys: `study`, `folder`, `objectives`, `trials` (how many in each state), `designs` (how many were
-        evaluated without being recorded each), `original` (metrics of the unconverted network), `references`
-        (known designs), `front` (each design as `design` gives it, and `knee`, and `label`), and `files`.
+    Keys: `study`, `folder`, `objectives`, `evaluations`, `trials` (designs recorded, by state), `designs`
+        (how many were evaluated without being recorded each), `original` (metrics of the unconverted
+        network), `references` (known designs), `front` (each design as `design` gives it, and `knee`, and
+        `label`), and `files`.
     """
     rows = zip(study.front.number, study.front.knee, strict=True)
     return {
         "study": study.name,
         "folder": str(study.folder),
         "objectives": [metric.name for metric in study.objectives],
+        "evaluations": study.evaluations,
         "trials": {state: int(count) for state, count in study.trials.state.value_counts().items()},
         "designs": study.swept,
         "original": dict(study.original),

@@ -17,6 +17,7 @@ from dse.export import write_results
 from dse.files import check_writable
 from dse.hardware import HardwareStudy
 from dse.hardware import run as evaluate_all
+from dse.loop.executors import find_scheduler
 from dse.loop.lock import alone, leased, refuse_beside_another, refuse_leased
 from dse.progress import Progress, Silent
 from dse.results.losses import losses
@@ -77,9 +78,11 @@ def run(
     config, path = given.file, given.name
     folder = Path(out) if out is not None else RUNS / config.name
     check_writable(folder)
-    refuse_beside_another(folder)
+    refuse_beside_another(folder, _file(folder, url, new=new))
     if cluster is not None and workers != 1:
         raise UserError(f"--workers {workers}: must be left out with --cluster, whose workers score")
+    if cluster is not None and config.scores:
+        _find(cluster)
     if not config.scores:
         return _evaluate(
             given, trials, folder, new=new, workers=workers, cluster=cluster, url=url, watcher=watcher
@@ -95,7 +98,7 @@ def run(
         widths.check(config.design_axes, network.accumulator)
         _check_space(Space(config, network.functions, network.sites), network)
     wanted = config.search.trials if trials is None else trials
-    with alone(folder, _file(url)):
+    with alone(folder, _file(folder, url, new=new)):
         database = _database(folder, url, config.name, new=new)
         with storage.watched(database):
             study = Study.start(folder, database, config, given.text, network, given.folder)
@@ -135,7 +138,7 @@ def _evaluate(
         )
         designs = HardwareStudy.of(given)
     with ExitStack() as held:
-        held.enter_context(alone(folder, _file(url)))
+        held.enter_context(alone(folder, _file(folder, url, new=new)))
         database = _database(folder, url, given.file.name, new=new)
         held.enter_context(storage.watched(database))
         held.enter_context(_naming(given.name))
@@ -151,6 +154,13 @@ def _evaluate(
         study = Study(folder, kept, database)
         _write(study, watcher)
     return study
+
+
+def _find(cluster: str) -> None:
+    try:
+        find_scheduler(cluster)
+    except UserError as error:
+        raise UserError(f"--cluster {error}") from None
 
 
 @contextmanager
@@ -188,10 +198,9 @@ def _database(folder: Path, url: str | None, name: str, *, new: bool) -> storage
     return database
 
 
-def _file(url: str | None) -> Path | None:
-    """The file of an SQLite database that is not the run folder's own."""
-    parsed = None if url is None else storage.parse(url)
-    return Path(str(parsed.database)) if parsed is not None and parsed.drivername == "sqlite" else None
+def _file(folder: Path, url: str | None, *, new: bool) -> Path | None:
+    """The file of the database that a run writes to; None of one on a server."""
+    return folder / storage.FILE if new and url is None else storage.file_of(folder, url)
 
 
 def _search(

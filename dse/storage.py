@@ -100,9 +100,23 @@ def parse(text: str) -> URL:
 
 def of_folder(folder: Path, url: str | None = None) -> Database:
     """Open the database of a run folder: at a URL, where its pointer points, or its own file."""
-    if url is None and (folder / POINTER).exists():
-        url = str(json.loads((folder / POINTER).read_text(encoding="utf-8"))["storage"])
-    return open_sqlite(folder / FILE) if url is None else open_url(url)
+    where = url or _pointed_to(folder)
+    return open_sqlite(folder / FILE) if where is None else open_url(where)
+
+
+def file_of(folder: Path, url: str | None = None) -> Path | None:
+    """Return the file of the database of a run folder; None of one on a server."""
+    where = url or _pointed_to(folder)
+    if where is None:
+        return folder / FILE
+    parsed = parse(where)
+    return Path(str(parsed.database)) if parsed.drivername == "sqlite" else None
+
+
+def _pointed_to(folder: Path) -> str | None:
+    """Return the URL that a run folder's pointer holds, if there is one."""
+    pointer = folder / POINTER
+    return str(json.loads(pointer.read_text(encoding="utf-8"))["storage"]) if pointer.exists() else None
 
 
 @contextmanager

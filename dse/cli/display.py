@@ -149,11 +149,11 @@ def front_table(study: Snapshot, width: int) -> Table:
 
 
 def outcome(study: Snapshot) -> str:
-    """Say how many trials ended how, and why some did not finish."""
+    """Say how many evaluations there were, how their designs ended, and why some did not finish."""
     trials = study.trials
     counts = trials.state.value_counts()
     text = ", ".join(f"{count} {state}" for state, count in counts.items())
-    lines = [f"{len(trials)} trials: {text}"]
+    lines = [f"{study.evaluations} evaluations, {len(trials)} designs recorded: {text}"]
     if study.swept:
         lines = [f"{study.swept:,} designs evaluated; trials are choices of the front: {text}"]
     for state in (TrialState.FAIL, TrialState.PRUNED):

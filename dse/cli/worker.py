@@ -32,7 +32,7 @@ def worker(
     """Score for every study that runs with `--cluster tcp://HOST:PORT`, until it is ended.
 
     A Dask worker with a thread a process; its port is chosen by the system, and it serves no dashboard. It
-    needs this toolkit and the study's task installed, and no database.
+    needs this toolkit and the study's task installed, and no database. A scheduler must answer within 10 s.
 
     **Examples**
 
@@ -40,6 +40,9 @@ def worker(
     - `neuralmatrix worker tls://head:8786`, with certificates as Dask's configuration names them
     """
     command = dask_worker(address, processes, host)
+    from dse.loop.executors import find_scheduler
+
+    find_scheduler(address)
     os.execv(sys.executable, command)  # noqa: S606 - Dask's own program, with checked arguments
 
 

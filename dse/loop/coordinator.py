@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
@@ -23,14 +22,16 @@ from dse.loop.recorder import Recorder
 from dse.loop.screen import Screen
 from dse.record import TrialRecord
 from dse.search.strategies import Proposals, sampler_of
+from dse.search.untried import text
 from dse.space import Candidate, Space
 from dse.space.widths import widths
 
 MOST_LOSSES = 3
 """Workers that may be lost over one score before it is recorded as failed."""
 
-REPEATS = 100
-"""Proposals of what the study has already, one after another, after which it counts as exhausted."""
+REPEATS = 10
+"""Proposals of what the study has already, one after another, after which something is taken at random that
+it has not; where there is nothing, it is exhausted."""
 
 
 class Coordinator:
@@ -119,14 +120,20 @@ class Coordinator:
     def _propose(self) -> bool:
         """Begin an evaluation of something new; False where only what the study has is proposed."""
         for _ in range(REPEATS):
-            trial = self._proposals.ask()
-            own = self._proposals.own(trial)
-            if (key := _text(trial.params)) not in self._evaluated:
-                self._evaluated.add(key)
-                self._begin(Evaluation(self._next, trial, own, self._proposals.how))
+            if self._begin_new(self._proposals.ask()):
                 return True
+        trial = self._proposals.untried(self._evaluated)
+        return trial is not None and self._begin_new(trial)
+
+    def _begin_new(self, trial: Trial) -> bool:
+        """Begin the evaluation of what a trial chooses; False, and it ends, where the study has that."""
+        own = self._proposals.own(trial)
+        if (key := text(trial.params)) in self._evaluated:
             self._told(trial, Evaluation(-1, trial, own, "").base("fail"))
-        return False
+            return False
+        self._evaluated.add(key)
+        self._begin(Evaluation(self._next, trial, own, self._proposals.how))
+        return True
 
     def _begin(self, found: Evaluation) -> None:
         self._started, self._next = self._started + 1, max(self._next, found.number + 1)
@@ -272,7 +279,7 @@ class Coordinator:
             slim.user_attrs = record.attributes(replace(own, workload={}))
             self._memory.add_trial(slim)
             if own.state in ("complete", "pruned"):
-                self._evaluated.add(_text(own.params))
+                self._evaluated.add(text(own.params))
             if own.state == "complete":
                 known: dict[str, Any] = {n: own.metrics[n] for n in self._network.original}
                 key = score_key(
@@ -289,7 +296,3 @@ class Coordinator:
             Evaluation(number, None, Candidate(own.tables, own.precision), own.proposal)
             for number, own in begun.items()
         ]
-
-
-def _text(params: Any) -> str:
-    return json.dumps(params, sort_keys=True, default=str)

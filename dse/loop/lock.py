@@ -1,8 +1,8 @@
 """One coordinator a study: a second one is refused in a line that says who runs it.
 
-A file lock in the run folder, and beside the file of an SQLite database, ends with the process that holds it,
-however that ends. A study on a server is held by a lease too, a record in the study that is renewed and that
-a coordinator elsewhere may take over once it is old.
+A file lock in the run folder, and one beside the file of an SQLite database, ends with the process that holds
+it, however that ends. A study on a server is held by a lease too, a record in the study that is renewed and
+that a coordinator elsewhere may take over once it is old.
 """
 
 from __future__ import annotations
@@ -33,28 +33,36 @@ finding that no other was written at the same moment."""
 
 @contextmanager
 def alone(folder: Path, file: Path | None = None) -> Iterator[None]:
-    """Be the only coordinator that writes to a run folder, and to a database's file elsewhere.
+    """Be the only coordinator that writes to a run folder, and to a database's file, wherever it is.
 
     Raises:
         RunningError: If another process is.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        held.enter_context(_alone(folder, folder / LOCK))
-        if file is not None:
-            held.enter_context(_alone(file, file.with_name(f".{file.name}.lock")))
+        for path, lock in _locks(folder, file).items():
+            held.enter_context(_alone(path, lock))
         yield
 
 
-def refuse_beside_another(folder: Path) -> None:
-    """Refuse, before any work, a run beside another one in a folder.
+def refuse_beside_another(folder: Path, file: Path | None = None) -> None:
+    """Refuse, before any work, a run beside another one in a folder, or at a database's file.
 
     Raises:
         RunningError: If there is one.
     """
-    if (folder / LOCK).exists():
-        with _alone(folder, folder / LOCK):
-            pass
+    for path, lock in _locks(folder, file).items():
+        if lock.exists():
+            with _alone(path, lock):
+                pass
+
+
+def _locks(folder: Path, file: Path | None) -> dict[Path, Path]:
+    """Return the lock of each; that of a file is beside it, whichever name leads there."""
+    locks = {folder: folder / LOCK}
+    if file is not None and file.parent.is_dir():
+        locks[file] = file.resolve().with_name(f".{file.resolve().name}.lock")
+    return locks
 
 
 @contextmanager

@@ -75,6 +75,7 @@ def _content(study: Snapshot) -> dict[str, Any]:
         "objectives": study.objectives,
         "counts": study.trials.state.value_counts().to_dict(),
         "total": len(study.trials),
+        "evaluations": study.evaluations,
         "original": study.original,
         "scored": bool(study.original),
         "sweep": sweep(study),

@@ -70,6 +70,11 @@ class Snapshot:
         return self.trials[self.trials.state == "complete"]
 
     @property
+    def evaluations(self) -> int:
+        """How many evaluations its trials are of: one records each design that it adds to the front."""
+        return sum(own.part == 0 for own in self.records)
+
+    @property
     def knee(self) -> TrialRecord | None:
         """The trial at the knee of the front."""
         chosen = self.front[self.front.knee]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -22,8 +21,12 @@ from dse.search.bayes.branch import Branch
 from dse.search.bayes.choices import Choices
 from dse.search.bayes.proposer import Proposer
 from dse.search.hardware import Hardware
+from dse.search.untried import text, untried
 from dse.space import Candidate, Space, Tables
 from dse.space.widths import Widths, chosen_widths, usable
+
+REPEATS = 10
+"""Choices of a sampler that were made before, one after another, after which one is made at random."""
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -72,8 +75,9 @@ class NestedSampler(BaseSampler):
         self._proposer = _proposer(space, network, self._rng) if tables is None else None
         self._plain = [] if tables is None else space.plain()
         self._tables = make("tpe", self._seed, *stream) if tables is None else tables
-        self._hardware = {_text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
+        self._hardware = {text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
         self._learned: set[int] = set()
+        self._asked: set[str] = set()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return every searched axis."""
@@ -94,6 +98,7 @@ class NestedSampler(BaseSampler):
                 params = self._space.tables_params(tables) | self._space.widths_params(chosen)
             else:
                 params = self._sampled(study, trial)
+            self._asked.add(text(params))
             candidate = self._space.candidate(params)
             if self._proposer:
                 self._proposer.expect(candidate.tables, chosen_widths(candidate.design))
@@ -130,8 +135,8 @@ class NestedSampler(BaseSampler):
             TrialPruned: If no design can run the network with the tables, within the constraints.
         """
         workload = self._network.workload(tables)
-        found = self._hardware[_text(chosen)].found(workload)
-        fields = self._hardware[_text(chosen)].fields
+        found = self._hardware[text(chosen)].found(workload)
+        fields = self._hardware[text(chosen)].fields
         return [
             Candidate(tables, fields[row], costs, workload)
             for row, costs in zip(found.rows, found.figures, strict=True)
@@ -148,6 +153,16 @@ class NestedSampler(BaseSampler):
             }
 
     def _sampled(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        """Let the other sampler choose tables and widths: others than before, as long as there are some."""
+        for _ in range(REPEATS):
+            params = self._once_sampled(study, trial)
+            if text(params) not in self._asked:
+                break
+        else:
+            params = dict(untried(self._space.quality_axes, self._asked, self._rng) or params)
+        return params
+
+    def _once_sampled(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """Let the other sampler choose tables and widths, after the plain choices."""
         plain = self._plain.pop(0) if self._plain else {}
         space = self._space.distributions(self._space.quality_axes)
@@ -172,6 +187,8 @@ class NestedSampler(BaseSampler):
             return
         self._learned.add(trial.number)
         self._plain = [own for own in self._plain if not own.items() <= trial.params.items()]
+        if trial.state is not TrialState.FAIL:
+            self._asked.add(text({n: v for n, v in trial.params.items() if n in self._space.quality_axes}))
         if self._proposer is None:
             return
         own = read(trial)
@@ -192,7 +209,3 @@ def _proposer(space: Space, network: Network, rng: np.random.Generator) -> Propo
         for floor, chosen in enumerate(usable(space.widths(), network.accumulator))
     ]
     return Proposer(branches, config.figures, config.limits, rng)
-
-
-def _text(chosen: Widths) -> str:
-    return json.dumps(chosen, sort_keys=True)

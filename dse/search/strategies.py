@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
 from optuna import Study
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial
@@ -12,6 +13,7 @@ from optuna.trial import Trial
 from dse.evaluate import Network
 from dse.samplers import make
 from dse.search.nested import NestedSampler
+from dse.search.untried import untried
 from dse.space import Candidate, Space
 from dse.space.widths import chosen_widths
 from dse.study_file import StudyFile
@@ -44,6 +46,7 @@ class Proposals:
 
     def __init__(self, study: Study, space: Space, before: int) -> None:
         self._study, self._space = study, space
+        self._rng = np.random.default_rng([space.config.search.seed, before])
         self._plain = [] if isinstance(study.sampler, NestedSampler) else space.plain()[before:]
 
     def ask(self) -> Trial:
@@ -51,6 +54,26 @@ class Proposals:
         if self._plain:
             self._study.enqueue_trial(self._plain.pop(0))
         return self._study.ask()
+
+    def untried(self, known: Collection[str]) -> Trial | None:
+        """Begin a trial of something that was not asked for, taken at random; None where nothing is left.
+
+        A nested search itself takes care of that.
+
+        Args:
+            known: What was asked for, each as `dse.search.untried.text` gives it.
+        """
+        if isinstance(self._study.sampler, NestedSampler):
+            return None
+        params = untried(self._space.searched, known, self._rng, self._asked_for)
+        if params is None:
+            return None
+        self._study.enqueue_trial(dict(params))
+        return self._study.ask()
+
+    def _asked_for(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        own = self._space.candidate(params)
+        return self._space.params(own.tables, own.design)
 
     def own(self, trial: Trial) -> Candidate:
         """Let a trial choose."""

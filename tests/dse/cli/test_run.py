@@ -23,7 +23,7 @@ def test_a_study_from_its_file_to_its_results(cli, tiny_study):
     assert "Pareto front of tiny" in out
     assert "unconverted network" in out
     assert "100.0%" in out
-    assert "6 trials: 6 complete" in err
+    assert "6 evaluations, 6 designs recorded: 6 complete" in err
     folder = tiny_study.parent / "runs" / "tiny"
     trials = pd.read_csv(folder / "trials.csv")
     assert len(trials) == 6
@@ -35,7 +35,7 @@ def test_a_study_from_its_file_to_its_results(cli, tiny_study):
     assert (folder / "pareto.png").read_bytes().startswith(b"\x89PNG")
 
     status, _, err = cli("run", tiny_study.name, "-n", 2)
-    assert (status, "8 trials: 8 complete" in err) == (0, True)
+    assert (status, "8 evaluations, 8 designs recorded: 8 complete" in err) == (0, True)
 
 
 def test_json_is_all_that_is_on_standard_output(cli, tiny_study):
@@ -43,10 +43,10 @@ def test_json_is_all_that_is_on_standard_output(cli, tiny_study):
     assert status == 0, err
     told = json.loads(out)
     assert told["study"] == "tiny"
-    assert told["trials"] == {"complete": 3}
+    assert (told["evaluations"], told["trials"]) == (3, {"complete": 3})
     assert told["original"]["accuracy"] == 1.0
     assert all(Path(path).exists() for path in told["files"])
-    assert "3 trials: 3 complete" in err
+    assert "3 evaluations, 3 designs recorded: 3 complete" in err
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_build_server_sees_no_bar(cli, tiny_study, monkeypatch):
     assert status == 0
     assert "\r" not in err
     assert "\x1b[" not in err
-    assert err.startswith("2 trials: 2 complete")
+    assert err.startswith("2 evaluations, 2 designs recorded: 2 complete")
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,19 @@ def test_a_space_that_is_exhausted_ends_the_run_and_says_so(light, tmp_path):
     check_whole(study, 8)
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+@pytest.mark.parametrize("strategy", ["nested", "joint"])
+def test_a_sampler_that_repeats_itself_does_not_end_a_run_early(light, tmp_path, strategy, sampler):
+    """All of 36 choices of tables are evaluated."""
+    text = SMALL.replace('"random"', f'"{sampler}"').replace('"joint"', f'"{strategy}"')
+    text = text.replace("segments = [2, 4]", "segments = [2, 4, 8]")
+    text = text.replace('placement = "minimax"', 'placement = ["uniform", "minimax"]')
+    (tmp_path / "light.toml").write_text(text.replace("cols = [4, 8]", "cols = 4"))
+    with pytest.warns(UserWarning, match="36 evaluations, not 60: all that was proposed is in the study"):
+        study = dse.run(tmp_path / "light.toml", 60, tmp_path / "out", make_network=light.make)
+    check_whole(study, 36)
+
+
 class _not_found_elsewhere:  # noqa: N801 - used as a function; a worker process cannot find its module
     def __init__(self, light):
         self._light = light

@@ -49,6 +49,18 @@ def test_a_second_run_is_refused_in_a_line_that_says_who_runs_it_and_touches_not
     assert len(study.records()) == 1
 
 
+@pytest.mark.parametrize("new", [False, True])
+def test_a_second_run_at_the_same_file_from_another_folder_is_refused(light, tmp_path, new):
+    dse.run(tmp_path / "light.toml", 1, tmp_path / "out", make_network=light.make)
+    file = tmp_path / "out" / "study.db"
+    before = file.read_bytes()
+    url = f"sqlite:///{tmp_path}/out/../out/study.db"
+    with lock.alone(tmp_path / "out", file), pytest.raises(RunningError, match=r"study.db: a run is under"):
+        dse.run(tmp_path / "light.toml", 1, tmp_path / "own", url=url, new=new, make_network=light.make)
+    assert file.read_bytes() == before
+    assert not (tmp_path / "own").exists()
+
+
 def test_a_lease_is_refused_while_its_holder_lives_or_may_live():
     study = optuna.create_study(study_name="s")
     with lock.leased(study):

@@ -1,0 +1,30 @@
+"""What makes scores, for the coordinator."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from dse.evaluate import Figures, Job
+
+Scoring = Future[Figures]
+
+
+class Executor(Protocol):
+    """Makes scores.
+
+    Attributes:
+        slots: How many at once.
+    """
+
+    @property
+    def slots(self) -> int: ...  # noqa: D102 - see the class
+
+    def submit(self, job: Job) -> Scoring:
+        """Start a score; at most `slots` are under way at a time."""
+
+    def lost(self, error: BaseException) -> bool:
+        """Whether a score ended because its worker did, and is to be submitted again."""
+
+    def close(self) -> None:
+        """Give up what is under way, and end the workers that this object started."""
