@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Storage = Literal["intercept", "midpoint"]
 PARTS = ("knots", "slopes", "offsets")
+SHIFT_BITS = 4
+"""Bits of a slope that hold its shift, where slopes have one."""
+_WORTH = 4.0
+"""How many times less slopes must err to have a shift each."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class FixedPoint:
         knots: N+1 integers.
         slopes: N+2 integers, from the left tail to the right tail.
         offsets: N+2 integers, likewise.
+        shifts: Digits by which each slope's integer is shifted left; empty where none is. A slope with its
+            shift is as wide as the rest: ``SHIFT_BITS`` of its bits are the shift.
         bound: The quantised table differs from the table it came from by at most this over the domain; 0 for
             one that was fitted in its words.
     """
@@ -42,6 +48,12 @@ class FixedPoint:
     slopes: tuple[int, ...]
     offsets: tuple[int, ...]
     bound: float
+    shifts: tuple[int, ...] = ()
+
+    @property
+    def slope_steps(self) -> Array:
+        """The step of each slope, shape (N+2,)."""
+        return self.scale[1] * 2.0 ** np.asarray(self.shifts or (0,) * len(self.slopes))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON."""
@@ -50,12 +62,15 @@ class FixedPoint:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FixedPoint:
         """Rebuild what :meth:`to_dict` wrote."""
+        data = {"shifts": (), **data}
         if set(data) != set(cls.__dataclass_fields__):
             raise ValueError(
                 f"fixed_point: must hold {', '.join(cls.__dataclass_fields__)}, got {sorted(data)}"
             )
-        scale, knots, slopes, offsets = (tuple(data[name]) for name in ("scale", *PARTS))
-        return cls(data["bits"], data["storage"], scale, knots, slopes, offsets, data["bound"])
+        parts: dict[str, Any] = {
+            n: tuple(part) if isinstance(part, list) else part for n, part in data.items()
+        }
+        return cls(**parts)
 
 
 def _plain(value: Any) -> Any:
@@ -76,7 +91,9 @@ def quantize(
             lose where midpoint values are much larger than intercepts, as in gelu on [-8, 8].
         scale: One step for all three parts, a mapping with any of ``knots``, ``slopes``, ``offsets``, or None
             for the
-            smallest power of two that holds the largest magnitude (for a knot, to within one step).
+            smallest power of two that holds the largest magnitude (for a knot, to within one step). With an
+            automatic scale, slopes of a table that spans decades, as 1/sqrt(x) over 1e-4 to 1 does, have a
+            shift each: in one step for all, flat segments would have slope 0.
 
     Returns:
         A table whose floats are exactly the rounded values, with ``fixed_point.bound`` stating by how much it
@@ -99,15 +116,36 @@ def quantize(
     ends = np.append(rounded[kept], rounded[kept[-1] + 1])
     slope, intercept = (line[np.concatenate(([0], kept + 1, [-1]))] for line in _all_lines(table))
     centre = _centres(ends * step_t, storage)
-    step_k, slopes = _round("slopes", slope, limit, steps)
-    step_o, offsets = _round("offsets", slope * centre + intercept, limit, steps)
     reach = _reach(table.domain, ends * step_t, centre)
+    step_k, slopes, digits, error = _rounded_slopes(slope, bits, reach, steps)
+    step_o, offsets = _round("offsets", slope * centre + intercept, limit, steps)
     moved = float(np.abs(rounded * step_t - table.knots).max())
-    bound = 0.5 * step_k * reach + 0.5 * step_o + moved * float(np.ptp(_all_lines(table)[0])) + _jump(table)
-    knots, slope_integers, offset_integers = (tuple(map(int, part)) for part in (ends, slopes, offsets))
+    bound = error + 0.5 * step_o + moved * float(np.ptp(_all_lines(table)[0])) + _jump(table)
+    knots, slope_integers, offset_integers, shifts = (
+        tuple(map(int, part)) for part in (ends, slopes, offsets, digits)
+    )
     scales = (step_t, step_k, step_o)
-    fixed = FixedPoint(bits, storage, scales, knots, slope_integers, offset_integers, bound)
+    fixed = FixedPoint(bits, storage, scales, knots, slope_integers, offset_integers, bound, shifts)
     return dequantised(table, fixed, centre)
+
+
+def _rounded_slopes(
+    slopes: Array, bits: int, reach: Array, steps: Mapping[str, float]
+) -> tuple[float, Array, Array, float]:
+    """Return the step, the integers (as floats), the shifts (none or N+2), and the error in a value."""
+    step, integers = _round("slopes", slopes, 2 ** (bits - 1) - 1, steps)
+    error = 0.5 * step * float(reach.max())
+    limit = 2 ** (bits - SHIFT_BITS - 1) - 1
+    if "slopes" in steps or limit < 1 or not slopes.any():
+        return step, integers, np.array([]), error
+    most = 2**SHIFT_BITS - 1
+    finest = 2.0 ** (math.ceil(math.log2(np.abs(slopes).max() / limit)) - most)
+    digits = np.log2(np.maximum(np.abs(slopes) / limit, finest) / finest)
+    shifts = np.clip(np.ceil(digits), 0, most)
+    own = 0.5 * float((finest * 2.0**shifts * reach).max())
+    if own * _WORTH > error:
+        return step, integers, np.array([]), error
+    return finest, np.round(slopes / (finest * 2.0**shifts)), shifts, own
 
 
 def _all_lines(table: CpwlTable) -> tuple[Array, Array]:
@@ -121,8 +159,8 @@ def dequantised(table: CpwlTable, fixed: FixedPoint, centre: Array) -> CpwlTable
 
     `centre`: where each of the N+2 lines has its offset.
     """
-    step_t, step_k, step_o = fixed.scale
-    slopes = np.asarray(fixed.slopes) * step_k
+    step_t, _, step_o = fixed.scale
+    slopes = np.asarray(fixed.slopes) * fixed.slope_steps
     intercepts = np.asarray(fixed.offsets) * step_o - slopes * centre
     return replace(
         table,
@@ -178,10 +216,11 @@ def _centres(knots: Array, storage: Storage) -> Array:
     return np.concatenate(([0.0], middle, [0.0]))
 
 
-def _reach(domain: tuple[float, float], knots: Array, centre: Array) -> float:
-    """Return the largest distance, inside the domain, of an input from its line's centre."""
+def _reach(domain: tuple[float, float], knots: Array, centre: Array) -> Array:
+    """Return the largest distance, inside the domain, of an input from each line's centre; 0 outside it."""
     ends = np.concatenate(([min(domain[0], knots[0])], knots, [max(domain[1], knots[-1])]))
-    return float(np.maximum(np.abs(ends[:-1] - centre), np.abs(ends[1:] - centre)).max())
+    reach: Array = np.maximum(np.abs(ends[:-1] - centre), np.abs(ends[1:] - centre))
+    return np.where(np.diff(ends) > 0, reach, 0.0)
 
 
 def _jump(table: CpwlTable) -> float:

@@ -252,6 +252,7 @@ def _site(
     """A table's value at integers, all parts brought to one scale by shifts to the left."""
     t, k, o = table["fractions"]
     knots, slopes, offsets = (np.array(table[part], np.int64) for part in ("knots", "slopes", "offsets"))
+    slopes <<= np.array(table.get("shifts", [0]), np.int64)
     common = max(source["fraction"], t + 1)
     finest = max(k + common, o)
     middles = np.concatenate([[0], (knots[:-1] + knots[1:]) << (common - t - 1), [0]])

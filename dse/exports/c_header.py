@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from approx.cpwl.fixed_point import PARTS
 from dse.exports.fixed import Entry, Tables, entries
 
 _HEAD = """\
@@ -26,6 +27,7 @@ typedef struct {
     const int32_t *knots;   /* segments + 1 */
     const int32_t *slopes;  /* segments + 2 */
     const int32_t *offsets; /* segments + 2 */
+    const int32_t *shifts;  /* segments + 2 digits by which a slope is shifted left; 0 where none is */
 } nm_table;
 
 static inline double nm_evaluate(const nm_table *t, double x) {
@@ -36,6 +38,7 @@ static inline double nm_evaluate(const nm_table *t, double x) {
     inside = entry >= 1 && entry <= t->segments;
     if (t->midpoint && inside) centre = 0.5 * ((double)t->knots[entry - 1] + t->knots[entry]) * t->knot_step;
     slope = t->slopes[entry] * t->slope_step;
+    if (t->shifts) slope *= (double)((int32_t)1 << t->shifts[entry]);
     return (slope == 0.0 ? 0.0 : slope * (x - centre)) + t->offsets[entry] * t->offset_step;
 }
 """
@@ -61,17 +64,18 @@ def c_header(tables: Tables) -> str:
 
 def _table(entry: Entry) -> str:
     name, site, function, fixed = entry
+    parts = [part for part in (*PARTS, "shifts") if getattr(fixed, part)]
     arrays = "".join(
-        f"static const int32_t nm_{name}_{part}[] = {{{_wrapped(getattr(fixed, part))}}};\n"
-        for part in ("knots", "slopes", "offsets")
+        f"static const int32_t nm_{name}_{part}[] = {{{_wrapped(getattr(fixed, part))}}};\n" for part in parts
     )
+    shifts = f"nm_{name}_shifts" if fixed.shifts else "0"
     steps = ", ".join(step.hex() for step in fixed.scale)
     return (
         f"\n{arrays}static const nm_table nm_{name} = {{\n"
         f'    "{_quoted(site)}", "{_quoted(function)}", {len(fixed.knots) - 1}, {fixed.bits}, '
         f"{int(fixed.storage == 'midpoint')},\n"
         f"    {steps},\n"
-        f"    nm_{name}_knots, nm_{name}_slopes, nm_{name}_offsets}};\n"
+        f"    nm_{name}_knots, nm_{name}_slopes, nm_{name}_offsets, {shifts}}};\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from approx.cpwl import FixedPoint
+from approx.cpwl.fixed_point import SHIFT_BITS
 from dse.exports.fixed import Tables, entries, exponent
 
 PACKAGE = "neuralmatrix_tables"
@@ -16,7 +17,8 @@ def memory(tables: Tables) -> tuple[str, str]:
 
     A table is its knots (segments + 1 words), slopes and offsets (segments + 2 words each); a word is a
     two's complement integer as wide as the widest table's, and worth two to the exponent that the package
-    gives of its part.
+    gives of its part. Where the package gives slopes shift bits, those are the digits by which the rest of
+    the word is shifted left.
 
     Raises:
         UserError: If a table is not in fixed point, or one of its steps is no power of two.
@@ -27,9 +29,17 @@ def memory(tables: Tables) -> tuple[str, str]:
     lines: list[str] = []
     for name, site, _, fixed in listed:
         lines += ["", f"  // {' '.join(site.split())}", *_parameters(name.upper(), fixed, len(words))]
-        words += [_word(value, width) for part in PARTS for value in getattr(fixed, part)]
+        words += [_word(value, width) for part in PARTS for value in _integers(fixed, part)]
     head = [f"package {PACKAGE};", _parameter("WIDTH", width), _parameter("DEPTH", len(words))]
     return "\n".join(words) + "\n", "\n".join([*head, *lines, "endpackage"]) + "\n"
+
+
+def _integers(fixed: FixedPoint, part: str) -> list[int]:
+    """Return a part's words: slopes with their shifts as their lowest bits, where they have some."""
+    values = list(getattr(fixed, part))
+    if part != "slopes" or not fixed.shifts:
+        return values
+    return [value << SHIFT_BITS | shift for value, shift in zip(values, fixed.shifts, strict=True)]
 
 
 def _parameter(name: str, value: int) -> str:
@@ -47,4 +57,5 @@ def _parameters(name: str, fixed: FixedPoint, base: int) -> list[str]:
         lines.append(_parameter(f"{name}_{part.upper()}", base))
         lines.append(_parameter(f"{name}_{part.upper()}_EXPONENT", exponent(step)))
         base += len(getattr(fixed, part))
+    lines.append(_parameter(f"{name}_SLOPES_SHIFT_BITS", SHIFT_BITS if fixed.shifts else 0))
     return [*lines, _parameter(f"{name}_MIDPOINT", int(fixed.storage == "midpoint"))]

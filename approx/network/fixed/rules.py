@@ -21,6 +21,9 @@ from approx.network.softmaxes import shift_at
 
 ALIGNMENT = 14
 """Most digits by which two words are shifted against each other to be added: 16-bit words fill 31 bits."""
+_MOST_BIAS = 4
+"""How many times the largest sum of products a bias may be in accumulators, which costs no digit."""
+_NO_BIAS = 2.0**-900
 PRODUCTS = (aten.matmul.default, aten.mm.default, aten.bmm.default)
 SUMS = (aten.sum.dim_IntList, aten.mean.dim)
 POOLS = (aten.avg_pool1d.default, aten.avg_pool2d.default, aten.avg_pool3d.default)
@@ -63,12 +66,15 @@ def layer(p: Planner, node: fx.Node) -> Step:
     widths = p.widths(node)
     narrow = narrow_for(word, p.edge(x), widths.activations, p.numerics.scale, free=True)
     values = Channels.of(node).rows(p.tensor(weight).double())
-    operand, fraction = _weights(widths.weights, word, narrow, values.abs().amax(1).tolist())
+    bias = _bias(node)
     limit = word.limit if narrow is None else 2 ** (narrow.bits - 1) - 1
+    operand, fraction = _weights(widths.weights, word, narrow, values.abs().amax(1).tolist())
+    if bias is not None:
+        operand, fraction = _below(operand, fraction, _largest(p, bias), values.shape[1] * limit)
     integers = _integers(values, operand)
     sums = integers.abs().sum(1) * limit
     operands: dict[int, Operand] = {1: operand} | ({} if narrow is None else {0: narrow})
-    bias, start = _bias(node), torch.zeros(1)
+    start = torch.zeros(1)
     if bias is not None:
         operands[2] = Constant(48, fraction)
         start = (_largest(p, bias) * 2.0 ** torch.tensor(fraction).double()).ceil()
@@ -100,6 +106,25 @@ def _weights(
     limit = 2 ** (bits - 1) - 1
     own = tuple(math.floor(math.log2(limit * divisor / (w or 1.0))) for w in largest)
     return Constant(bits, own, divisor), tuple(step + digits for digits in own)
+
+
+def _below(
+    weights: Constant, fraction: tuple[int, ...], bias: Tensor, inputs: int
+) -> tuple[Constant, tuple[int, ...]]:
+    """Coarser weights for channels whose bias would fill the accumulators: their products do not count there.
+
+    Args:
+        weights: the weights' integers.
+        fraction: of each channel's accumulators.
+        bias: magnitude of each channel's, or of all.
+        inputs: the largest sum of the inputs' integers.
+    """
+    most = _MOST_BIAS * inputs * (2 ** (weights.bits - 1) - 1)
+    room = (most / bias.clamp_min(_NO_BIAS)).log2().floor().expand(len(fraction))
+    excess = [max(f - int(r), 0) for f, r in zip(fraction, room.tolist(), strict=True)]
+    own = weights.fraction if isinstance(weights.fraction, tuple) else (weights.fraction,) * len(fraction)
+    coarser = tuple(f - e for f, e in zip(own, excess, strict=True))
+    return replace(weights, fraction=coarser), tuple(f - e for f, e in zip(fraction, excess, strict=True))
 
 
 def _integers(values: Tensor, operand: Constant) -> Tensor:

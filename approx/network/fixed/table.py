@@ -35,6 +35,7 @@ def table_values(table: CpwlTable, x: Word, y: Word) -> Integers:
     t, k, o = (-round(math.log2(step)) for step in fixed.scale)
     inputs, knots = all_inputs(x), np.array(fixed.knots, dtype=np.int64)
     slopes, offsets = (np.array(part, dtype=np.int64) for part in (fixed.slopes, fixed.offsets))
+    slopes <<= np.array(fixed.shifts or (0,), dtype=np.int64)
     common = max(x.fraction, t + 1)
     distance = inputs << (common - x.fraction)
     entry = np.searchsorted(knots << (common - t), distance, side="right")
@@ -93,11 +94,13 @@ def _reached(table: CpwlTable, step: float, limit: int) -> CpwlTable:
 
 
 def saved_table(table: CpwlTable, bits: int, x: Word) -> dict[str, Any]:
-    """The integers of a table as a program file holds them: each part, and its digits after the point."""
+    """The integers of a table as a program file holds them: each part, its digits after the point, shifts."""
     fixed = quantised(table, bits, x).fixed_point
     assert fixed is not None  # noqa: S101 - it has just been quantised
     parts = {name: list(getattr(fixed, name)) for name in PARTS}
-    return {**parts, "bits": fixed.bits, "fractions": [-round(math.log2(step)) for step in fixed.scale]}
+    shifts = {"shifts": list(fixed.shifts)} if fixed.shifts else {}
+    fractions = [-round(math.log2(step)) for step in fixed.scale]
+    return {**parts, **shifts, "bits": fixed.bits, "fractions": fractions}
 
 
 def site_values(site: SiteModule, bits: int, x: Word, y: Word) -> Integers:

@@ -15,9 +15,16 @@ import torch
 from torch import fx, nn
 
 from approx.machine import TABLES
+from approx.machine.gemm import GEMM
 
 OPS = frozenset().union(*TABLES.values()) - {"table"}
 """Names of the ops that a file may hold: those that the machine knows."""
+_FUNCTIONS_OF_FLOATS = ("cos", "exp", "expm1", "log", "log1p", "log2", "rsqrt", "sin", "tanh")
+_INEXACT = GEMM.keys() | {
+    *(f"aten.{name}.default" for name in _FUNCTIONS_OF_FLOATS),
+    *(f"aten.pow.{overload}" for overload in ("Scalar", "Tensor_Scalar", "Tensor_Tensor")),
+}
+"""Products and functions, whose last bit depends on the library and on the order of additions."""
 
 _SQRT: Any = vars(torch)["_sym_sqrt"]
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -72,6 +79,11 @@ def op_name(target: Any) -> str:
 def knows(target: Any) -> bool:
     """Whether the machine knows an op."""
     return (_NAMES.get(target) or str(target)) in OPS
+
+
+def is_inexact(target: Any) -> bool:
+    """Whether torch and the machine may give an op's floats with another last bit."""
+    return str(target) in _INEXACT
 
 
 def op_named(name: str) -> Any:

@@ -58,7 +58,7 @@ def _content(converted: ConvertedModule) -> bytes:
 
 def _document(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     program = converted.program
-    root = with_known_ops(program.graph_module)
+    root = with_known_ops(program.graph_module, exact=bool(converted.plan))
     writer = _Writer(converted, root, dict(program.names), tensors)
     return {
         "versions": {name: _version(name) for name in ("neuralmatrix", "torch", "transformers")},

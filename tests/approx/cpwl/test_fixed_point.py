@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from approx.cpwl import fit
+from approx.cpwl import FixedPoint, fit
 
 NAMES = ["gelu", "silu", "tanh", "exp", "sigmoid", "softplus", "sqrt", "relu", "sin", "rsqrt"]
 
@@ -67,6 +67,25 @@ def test_midpoint_storage_errs_less_on_the_same_grid(name, domain, fraction):
     grid = {"slopes": 2.0**-fraction, "offsets": 2.0**-fraction}
     plain, midpoint = (table.quantize(16, storage=s, scale=grid) for s in ("intercept", "midpoint"))
     assert 1.3 < plain.max_error() / midpoint.max_error() < 4.5
+
+
+def test_slopes_that_span_decades_have_a_shift_each():
+    table = fit("rsqrt", 32, domain=(7e-4, 3.0))
+    one_step = table.quantize(16, storage="midpoint", scale={"slopes": 1.0})
+    rounded = table.quantize(16, storage="midpoint")
+    fixed = rounded.fixed_point
+    x = np.linspace(0.1, 3.0, 10_001)
+    apart, apart_of_one = (np.abs(t(x) - table(x)).max() for t in (rounded, one_step))
+    assert apart < 2 * fixed.scale[2] < apart_of_one / 50
+    assert max(map(abs, fixed.slopes)) < 2**11
+    assert max(fixed.shifts) == 15
+    slopes = np.array(fixed.slopes) * fixed.scale[1] * 2.0 ** np.array(fixed.shifts)
+    np.testing.assert_array_equal([rounded.left[0], *rounded.slopes, rounded.right[0]], slopes)
+    assert FixedPoint.from_dict(fixed.to_dict()) == fixed
+
+
+def test_slopes_of_one_order_share_a_step():
+    assert fit("gelu", 16).quantize(16, storage="midpoint").fixed_point.shifts == ()
 
 
 def test_asymptotes_survive_rounding():

@@ -65,6 +65,10 @@ NORMS: dict[str, Make] = {
         trained(nn.BatchNorm1d(5, track_running_stats=False)),
         torch.randn(12, 5, generator=torch.Generator().manual_seed(0)),
     ),
+    "layer norm, rows of 0.05 beside rows of 1": lambda: (
+        nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 4)),
+        0.05 ** (torch.arange(4) < 2).float()[:, None] * rows(1.0, 3, 4, 8),
+    ),
     "normalize, a row of zeros": lambda: (Normalized(), rows(0.0, 2, 3, 16)),
     "by hand": lambda: (ByDeviation(), rows(0.0, 2, 3, 16)),
 }
