@@ -105,11 +105,26 @@ class Program:
                 if self._last_use[name] == position:
                     del run.values[name]
         self._counts = {kind: Count(run.instructions[kind], run.unit.work[kind]) for kind in TABLES}
-        written = self._call["written"]
         results = [_result(leaf) for leaf in run.results]
-        for position, new in zip(written, results[len(results) - len(written) :], strict=True):
+        for position, new in zip(self._call["written"], self._written(results), strict=True):
             np.copyto(given[position], new)
         return _nested(self._results, self._leaves(iter(results)))
+
+    def _written(self, results: list[Any]) -> list[Any]:
+        """The last results, which are written; those before them decided what the program is.
+
+        Raises:
+            ValueError: a value would decide otherwise.
+        """
+        decisions = self._call.get("decisions", [])
+        end = len(results) - len(self._call["written"])
+        for decision, found in zip(decisions, results[end - len(decisions) : end], strict=True):
+            if np.asarray(found).tolist() != (value := argument(decision["value"])):
+                raise ValueError(
+                    f"inputs: {decision['place']} reads {np.asarray(found).tolist()!r}: must be {value!r}, "
+                    "which decided what the program is"
+                )
+        return results[end:]
 
     def _tensors(self, inputs: Mapping[str, Any]) -> list[NDArray[Any]]:
         """The arrays among the inputs, whose sizes and whose numbers and texts are the program's."""

@@ -10,6 +10,7 @@ from torch.utils import _pytree as pytree
 
 from approx.machine.sizes import InputSizes
 from approx.network.caches import register_caches
+from approx.network.decisions import Decision
 
 ExampleInputs = tuple[Any, ...] | dict[str, Any]
 
@@ -163,6 +164,8 @@ class Call:
         sizes: of inputs that it serves.
         state: buffers that the program reads as further inputs, after the arguments, by the buffer's name.
         written: positions of inputs (arguments first, then state) whose new values follow the results.
+        decisions: values that decided what the program is; what they are now follows the results, before what
+            is written.
     """
 
     arguments: Arguments
@@ -170,6 +173,7 @@ class Call:
     sizes: InputSizes
     state: tuple[str, ...] = ()
     written: tuple[int, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
     def inputs(
         self,
@@ -190,6 +194,18 @@ class Call:
         tensors = self.arguments.called_with(args, kwargs)
         self.sizes.check([tensor.shape for tensor in tensors], calibrated)
         return tensors
+
+    def parted(self, results: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """A program's results: what the model returns, and new values of what it writes.
+
+        Raises:
+            ValueError: a value would decide otherwise than the example's did.
+        """
+        end = len(results) - len(self.written)
+        start = end - len(self.decisions)
+        for decision, found in zip(self.decisions, results[start:end], strict=True):
+            decision.check(found.tolist())
+        return list(results[:start]), list(results[end:])
 
 
 def with_known_containers(tree: Any) -> Any:

@@ -109,11 +109,11 @@ class ConvertedModule(nn.Module):
         inputs = [*call.inputs(args, kwargs, self.served_sizes()), *self._state()]
         self._quality.compare(self)
         results = self.graph_module(*inputs)
-        count = len(results) - len(call.written)
+        returned, written = call.parted(results)
         with torch.no_grad():
-            for position, new in zip(call.written, results[count:], strict=True):
+            for position, new in zip(call.written, written, strict=True):
                 inputs[position].copy_(new)
-        return call.returned.filled(results[:count])
+        return call.returned.filled(returned)
 
     def _note_sizes(self, inputs: list[torch.Tensor]) -> None:
         """Note the least and the largest of every free size that counts no inferences."""
@@ -234,7 +234,7 @@ class ConvertedModule(nn.Module):
             first += [list(inputs)] if len(first) < PADDED else []
             self._note_sizes(inputs)
             results = recorder.run(*inputs, enable_io_processing=False)
-            for position, new in zip(call.written, results[len(results) - len(call.written) :], strict=True):
+            for position, new in zip(call.written, call.parted(results)[1], strict=True):
                 inputs[position] = new  # one batch after another, as calls are; what is given stays as it is
             state = inputs[len(inputs) - len(state) :]
         if not first:

@@ -8,10 +8,12 @@ What torch decides by a free size is noted as a guard; sizes of 0 and 1 are no e
 
 import copy
 import inspect
+import io
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +22,14 @@ from torch import fx, nn
 from torch.export import Dim
 from torch.utils import _pytree as pytree
 
+from approx.network.builder import UnsupportedOperator
 from approx.network.caches import holds_cache
 from approx.network.call import Arguments, Returned, with_known_containers
+from approx.network.decisions import Decision, Replay, Values
 from approx.network.experts import make_dense
 from approx.network.expressions import no_special_sizes
 from approx.network.layout import layout_unasked
-from approx.network.refused import refused_by_export
+from approx.network.refused import DecidesByValue, refused_by_export
 
 Axes = Sequence[Mapping[int, Any]]
 """For each input tensor, its free axes, each with what a user said of it."""
@@ -39,11 +43,13 @@ class Exported:
         graph_module: ATen graph over a private copy of the model's parameters; nodes carry fake values.
         arguments: the example's, with the tensors that were traced.
         returned: how results are put back.
+        decisions: values that its Python code decided by, which follow the results.
     """
 
     graph_module: fx.GraphModule
     arguments: Arguments
     returned: Returned
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def shape_env(self) -> Any:
@@ -55,7 +61,7 @@ class Exported:
 def export(
     model: nn.Module, arguments: Arguments, axes: Axes | None = None, joined: bool = False
 ) -> Exported:
-    """Export `model`, in eval mode.
+    """Export `model`, in eval mode; what its code decides by integers and masks is the example's.
 
     Args:
         model: any module that torch.export takes; it is copied and left as it was.
@@ -66,9 +72,36 @@ def export(
     Raises:
         UnsupportedOperator: torch.export cannot trace the model; says where and why.
     """
+    try:
+        return _exported(model, arguments, axes, joined, None)
+    except DecidesByValue as refusal:
+        values = _values_read(model, arguments)
+        if values is None:
+            raise
+        try:
+            return _exported(model, arguments, axes, joined, values)
+        except UnsupportedOperator:
+            raise refusal from None
+
+
+def _values_read(model: nn.Module, arguments: Arguments) -> Values | None:
+    """What the model's code reads out of tensors; None if nothing, or if it does not run, as on meta."""
+    private, by_position = _private_copy(model, arguments), _passed_by_position(arguments)
+    named = copy.deepcopy(arguments.named())
+    args = [named.pop(name) for name in by_position]
+    try:
+        values = Values().of(lambda: private(*args, **named))
+    except Exception:
+        return None
+    return values if values.found else None
+
+
+def _exported(
+    model: nn.Module, arguments: Arguments, axes: Axes | None, joined: bool, values: Values | None
+) -> Exported:
     private = _private_copy(model, arguments)
-    returned: list[Returned] = []
-    _let_call_be_flat(private, arguments, returned, axes if joined and axes is not None else [])
+    calls: list[tuple[Returned, tuple[Decision, ...]]] = []
+    _let_call_be_flat(private, arguments, calls, axes if joined and axes is not None else [], values)
     shapes = None if axes is None else tuple(dict.fromkeys(free, Dim.AUTO) or None for free in axes)
     with no_special_sizes(), layout_unasked(), warnings.catch_warnings(), _quiet():
         warnings.filterwarnings(
@@ -80,18 +113,20 @@ def export(
             raise refused_by_export(error) from error
     graph_module = program.module(check_guards=False)
     assert isinstance(graph_module, fx.GraphModule)  # noqa: S101 - what torch.export documents
-    return Exported(graph_module, arguments, returned[-1])
+    return Exported(graph_module, arguments, *calls[-1])
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without torch's own account of what it could not trace: the refusal says it."""
-    before = logging.root.manager.disable
+    """Without torch's own account of what it could not trace, whole graphs among it: the refusal says it."""
+    before, held = logging.root.manager.disable, io.StringIO()
     logging.disable(logging.ERROR)
     try:
-        yield
+        with redirect_stderr(held):
+            yield
     finally:
         logging.disable(before)
+    sys.stderr.write(held.getvalue())  # of what could be traced, such as a warning of the model's
 
 
 def fake_mode(graph_module: fx.GraphModule) -> Any:
@@ -117,8 +152,14 @@ def _private_copy(model: nn.Module, arguments: Arguments) -> nn.Module:
     return private
 
 
-def _let_call_be_flat(model: nn.Module, arguments: Arguments, returned: list[Returned], joined: Axes) -> None:
-    """Let `forward` take the tensors alone, by position, and return tensors alone."""
+def _let_call_be_flat(
+    model: nn.Module,
+    arguments: Arguments,
+    calls: list[tuple[Returned, tuple[Decision, ...]]],
+    joined: Axes,
+    values: Values | None,
+) -> None:
+    """Let `forward` take tensors alone, by position, and return tensors alone: results, then decisions."""
     forward = model.forward
     by_position = _passed_by_position(arguments)
 
@@ -126,10 +167,12 @@ def _let_call_be_flat(model: nn.Module, arguments: Arguments, returned: list[Ret
         _join([t.shape[axis] for t, free in zip(tensors, joined, strict=False) for axis in free])
         named = arguments.with_tensors(tensors).named()
         args = [named.pop(name) for name in by_position]
-        leaves, spec = pytree.tree_flatten(with_known_containers(forward(*args, **named)))
+        with Replay(values) as replay:
+            results = forward(*args, **named)
+        leaves, spec = pytree.tree_flatten(with_known_containers(results))
         constants = {i: leaf for i, leaf in enumerate(leaves) if not _is_computed(leaf)}
-        returned.append(Returned(spec, constants))
-        return tuple(leaf for leaf in leaves if _is_computed(leaf))
+        calls.append((Returned(spec, constants), tuple(replay.decisions)))
+        return (*(leaf for leaf in leaves if _is_computed(leaf)), *replay.tensors)
 
     names = [_identifier(label, i) for i, label in enumerate(arguments.tensor_labels)]
     parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]

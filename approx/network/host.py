@@ -68,7 +68,7 @@ def is_choice(target: Any, inputs: list[fx.Node]) -> bool:
 
 def _is_data(node: fx.Node) -> bool:
     """Whether a node holds words of a float input."""
-    return is_float(node.meta.get("val")) and reads_input(node) and _holds_data(node)
+    return is_float(node.meta.get("val")) and reads_input(node) and holds_data(node)
 
 
 def _is_word(node: fx.Node) -> bool:
@@ -94,7 +94,7 @@ def is_computed(node: fx.Node) -> bool:
         node.meta["is_computed"] = node.target not in SHAPE_ONLY and (
             any(is_computed(n) for n in inputs)
             or (not is_float(node.meta.get("val")) and any(_is_word(n) for n in inputs))
-            or (_is_arithmetic(node) and reads_input(node) and any(_holds_data(n) for n in inputs))
+            or (_is_arithmetic(node) and reads_input(node) and any(holds_data(n) for n in inputs))
         )
     return bool(node.meta["is_computed"])
 
@@ -106,12 +106,12 @@ def _is_arithmetic(node: fx.Node) -> bool:
     return registered is not None and registered.kind is not Kind.MOVE
 
 
-def _holds_data(node: fx.Node) -> bool:
+def holds_data(node: fx.Node) -> bool:
     """Whether a float input or a weight reaches the node."""
     if "holds_data" not in node.meta:
         is_data = is_float(node.meta.get("val")) and (node.op == "placeholder" or "is_parameter" in node.meta)
         below = [] if node.target in SHAPE_ONLY else node.all_input_nodes
-        node.meta["holds_data"] = is_data or any(_holds_data(n) for n in below)
+        node.meta["holds_data"] = is_data or any(holds_data(n) for n in below)
     return bool(node.meta["holds_data"])
 
 

@@ -13,12 +13,21 @@ from approx.network.builder import UnsupportedOperator
 _OURS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
 _LONGEST = 240
 
+DECIDES = (
+    "it decides by a computed value, or makes a size of one (if, while, .item(), .tolist(), nonzero, a "
+    "mask as an index), which no fixed program can; torch.where, a fixed number of steps or a mask that "
+    "is multiplied would be supported"
+)
+
+
+class DecidesByValue(UnsupportedOperator):
+    """The model's Python code decides by the values of a tensor."""
+
+
 _MEETINGS: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("data-dependent", "data dependent", "_local_scalar_dense", "GuardOnDataDependent", "aten.nonzero"),
-        "it decides by a computed value, or makes a size of one (if, while, .item(), .tolist(), nonzero, a "
-        "mask as an index), which no fixed program can; torch.where, a fixed number of steps or a mask that "
-        "is multiplied would be supported",
+        DECIDES,
     ),
     (
         ("meta tensor", "Meta tensor", "aten::_local_scalar_dense"),
@@ -38,7 +47,8 @@ def refused_by_export(error: Exception) -> Exception:
     place = _place(error)
     for marks, reason in _MEETINGS:
         if any(mark in f"{type(error).__name__} {error}" for mark in marks):
-            return UnsupportedOperator(f"model at {place}: {reason}")
+            kind = DecidesByValue if reason is DECIDES else UnsupportedOperator
+            return kind(f"model at {place}: {reason}")
     return UnsupportedOperator(
         f"model at {place}: it cannot be traced ({type(error).__name__}: {_without_advice(text)}); a forward "
         "that runs on these inputs and that torch.export takes would be supported"

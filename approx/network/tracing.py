@@ -1,7 +1,7 @@
 """Tracing: a model in, a matrix program out, with the sizes that it serves and the axis that is its batch."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from approx.network.batch import free_symbols, independent, reaches_results, siz
 from approx.network.builder import UnsupportedOperator
 from approx.network.call import Arguments, Call, ExampleInputs
 from approx.network.chosen import Most, chosen_sizes
+from approx.network.decided import decided, values_of
+from approx.network.decisions import Decision
 from approx.network.dims import Place, check_free, conditions, places
 from approx.network.export import Exported, export
 from approx.network.expressions import Names, no_special_sizes
@@ -100,7 +102,20 @@ def _traced(model: nn.Module, arguments: Arguments, axes: FreeAxes, joined: bool
     exported.shape_env.frozen = False  # what rules decide by a free size is a guard as well
     with no_special_sizes(), layout_unasked():
         legal = legalize(exported)
-    return _Traced(model, exported, legal, chosen_sizes(legal.graph_module.graph))
+    decisions = decided(legal.graph_module, exported.decisions, len(legal.written))
+    _check_decisions(decisions, legal, exported.arguments.tensors, model)
+    return _Traced(model, exported, legal, chosen_sizes(legal.graph_module.graph), tuple(decisions.values()))
+
+
+def _check_decisions(
+    decisions: Mapping[fx.Node, Decision], legal: Legalized, tensors: Sequence[torch.Tensor], model: nn.Module
+) -> None:
+    """Refuse a program that does not find, for its own example, what decided it."""
+    inputs = [*tensors, *(model.get_buffer(path) for path in legal.state)]
+    for decision, found in zip(
+        decisions.values(), values_of(legal.graph_module, list(decisions), inputs), strict=True
+    ):
+        decision.check(found.tolist())
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,7 @@ class _Traced:
     exported: Exported
     legal: Legalized
     chosen: Most
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def graph(self) -> fx.Graph:
@@ -200,7 +216,12 @@ class _Traced:
         if self._is_that_of_one(sizes, batch, names, examples):
             sizes = _also_one(sizes, ordered, names, examples)
         call = Call(
-            self.exported.arguments, self.exported.returned, sizes, self.legal.state, self.legal.written
+            self.exported.arguments,
+            self.exported.returned,
+            sizes,
+            self.legal.state,
+            self.legal.written,
+            self.decisions,
         )
         names |= {s: f"chosen{i or ''}" for i, s in enumerate(self.chosen)}
         examples |= {s: Sizes(examples).size(most) for s, most in self.chosen.items()}

@@ -13,6 +13,8 @@ QUICK = [
     "FNet",  # a transform of two axes
     "GAT",  # a graph's edges as an input
     "PoolFormer",  # averages that leave the padding out
+    "Longformer",  # a branch on a mask, windows that overlap in memory
+    "Perceiver",  # latents that are the same for every sample
 ]
 SLOW = ["Funnel", "RWKV", "DeepSeek-V3", "Wav2Vec2", "Swin", "U-Net (diffusers)"]
 NEEDED = {"GAT": "torch_geometric", "U-Net (diffusers)": "diffusers"}

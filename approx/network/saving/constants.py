@@ -151,7 +151,9 @@ class _Values:
             if node.op == "placeholder":
                 return _shaped(node.meta["val"], sizes)
             args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self._at(n, sizes))
-            self._found[key] = node.target(*args, **kwargs)  # type: ignore[operator]
+            site = node.op == "call_module"
+            call: Any = self._program.get_submodule(str(node.target)) if site else node.target
+            self._found[key] = call(*args, **kwargs)
         return self._found[key]
 
 

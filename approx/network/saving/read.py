@@ -17,6 +17,7 @@ from approx.network.calibrate import Histogram
 from approx.network.call import Arguments, Call, Returned
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
+from approx.network.decisions import Decision
 from approx.network.fixed import Edge, Step
 from approx.network.nodes import is_float
 from approx.network.numerics import Numerics
@@ -88,7 +89,10 @@ def _call(called: Mapping[str, Any], document: Mapping[str, Any]) -> Call:
     shapes = tuple(tuple(node["value"]["shape"]) for node in inputs[: len(arguments.tensors)])
     conditions = tuple(str(condition) for condition in called["sizes"]["conditions"])
     sizes = InputSizes(arguments.tensor_labels, shapes, conditions)
-    return Call(arguments, returned, sizes, tuple(called["state"]), tuple(called["written"]))
+    decisions = tuple(
+        Decision(decode(stated["value"], {}), str(stated["place"])) for stated in called.get("decisions", [])
+    )
+    return Call(arguments, returned, sizes, tuple(called["state"]), tuple(called["written"]), decisions)
 
 
 def _restore_numerics(converted: ConvertedModule, document: Mapping[str, Any]) -> None:

@@ -99,6 +99,7 @@ def _call(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[
         "sizes": _sizes(converted),
         "state": {path: _state(path, value, tensors) for path, value in converted.states().items()},
         "written": list(call.written),
+        "decisions": [{"value": encode(d.value), "place": d.place} for d in call.decisions],
     }
 
 
