@@ -171,6 +171,7 @@ def with_widths(h: Hardware, t: DesignTable, gemm: Gemm) -> Hardware:
         a_step=a / 8 * products,
         b_step=b / 8 * products,
         mac_energy=cells.energy(t, a, b, own),
+        register_bits=h.register_bits / np.minimum(products, 1.0),  # each digit passes on by itself
         element=h.element if gemm.z_bits is None else np.full(t.size, gemm.z_bits / 8),
     )
     return changed

@@ -9,7 +9,7 @@ from accel_models.checks import refuse
 from accel_models.counting.gemms import Mapped, count_gemms, work_of
 from accel_models.design import Design
 from accel_models.feasible import reasons
-from accel_models.hardware import derive
+from accel_models.hardware import Hardware, derive, with_widths
 from accel_models.mapper import choose
 from accel_models.mapping import DIMENSIONS, INSIDE, ON_COLS, ON_ROWS, STATIONARY, Loops, Mapping
 from accel_models.mapping_cost import Accesses
@@ -23,7 +23,8 @@ from accel_models.workload import Gemm, Workload
 def map_gemm(design: Design, gemm: Gemm) -> Mapping:
     """Return the mapping of one product of a GEMM on a design, chosen for `Design.mapping`'s cost.
 
-    Where tiles do not divide the GEMM, its loops cover more, and the last tile is smaller.
+    Where tiles do not divide the GEMM, its loops cover more, and the last tile is smaller. K is counted in
+    steps (`in_steps`).
 
     Raises:
         ValueError: If not even the least tile fits the scratchpads; the line names the field.
@@ -32,9 +33,20 @@ def map_gemm(design: Design, gemm: Gemm) -> Mapping:
     hardware = derive(table)
     if why := reasons(Workload([gemm]), table, hardware)[0]:
         raise ValueError(why)
-    found = choose(work_of([gemm], table, hardware))
+    own = with_widths(hardware, table, gemm)
+    found = choose(work_of([gemm], table, own))
     tiles = Tiles(*(count[0] for count in found.tiles))
-    return as_mapping(design, gemm, tiles, STAYS[int(found.stays[0])])
+    return as_mapping(design, in_steps(gemm, own), tiles, STAYS[int(found.stays[0])])
+
+
+def in_steps(gemm: Gemm, own: Hardware) -> Gemm:
+    """Return a GEMM whose K counts the array's steps, on one design with the figures for its widths.
+
+    That is K where a cell does one product a cycle: fewer steps where it does several of narrow operands,
+    more where it takes wide ones digit by digit.
+    """
+    steps = int(np.ceil(gemm.k / own.products[0]))
+    return gemm if steps == gemm.k else replace(gemm, k=steps, a_distinct=None)
 
 
 def as_mapping(design: Design, gemm: Gemm, tiles: Tiles, stays: str) -> Mapping:
@@ -62,13 +74,14 @@ def _loops(bounds: dict[str, int], order: str) -> Loops:
     return Loops(bounds["M"], bounds["N"], bounds["K"], order)
 
 
-def given(gemms: Sequence[Gemm], mappings: Sequence[Mapping], t: DesignTable) -> Mapped:
-    """Return mappings, one a GEMM, as the model counts them on each design.
+def given(gemms: Sequence[Gemm], mappings: Sequence[Mapping], t: DesignTable, h: Hardware) -> Mapped:
+    """Return mappings, one a GEMM, as the model counts them on a design.
 
     Raises:
-        ValueError: If a mapping does not cover its GEMM.
+        ValueError: If a mapping does not cover its GEMM, K in steps.
     """
-    pairs = list(zip(gemms, mappings, strict=True))
+    stepped = [in_steps(gemm, with_widths(h, t, gemm)) for gemm in gemms]
+    pairs = list(zip(stepped, mappings, strict=True))
     for gemm, mapping in pairs:
         mapping.check_covers(gemm.m, gemm.n, gemm.k)
 
@@ -111,6 +124,8 @@ def check_suits(design: Design, mapping: Mapping) -> None:
 def accesses(design: Design, gemm: Gemm, mapping: Mapping | None = None) -> dict[str, dict[str, Accesses]]:
     """Return the words of one product that the model counts, by level and matrix, as `evaluate_mapping` does.
 
+    A word of A or B is what one step of K takes (`in_steps`): an operand, where cells do one product a cycle.
+
     Sums live in the "buffer", as Timeloop sees it, or in accumulators where the design has them. What a
     result costs on its way to DRAM beyond its update there is left out, as Timeloop does.
 
@@ -124,20 +139,20 @@ def accesses(design: Design, gemm: Gemm, mapping: Mapping | None = None) -> dict
     """
     one, table = replace(gemm, count=1, wide=False), from_designs([design])
     hardware = derive(table)
-    mapped = None if mapping is None else given([one], [mapping], table)
+    own = with_widths(hardware, table, one)
+    mapped = None if mapping is None else given([one], [mapping], table, hardware)
     found = {
-        name: float(values[0, 0])
-        for name, values in count_gemms([one], ["both"], table, hardware, mapped).items()
+        name: float(values[0, 0]) for name, values in count_gemms([one], ["both"], table, own, mapped).items()
     }
-    word, partial = float(hardware.word[0]), float(hardware.partial[0])
-    memory = "accumulator" if hardware.apart[0] else "output"
+    partial, products = float(own.partial[0]), float(own.products[0])
+    memory = "accumulator" if own.apart[0] else "output"
     updates, result = found["sram_writes_z"], float(gemm.m * gemm.n)
     returned = found[f"{memory}_write"] / partial - updates
     read = found[f"{memory}_read"] / partial - result - returned
-    a, b = found["input_write"] / word, found["weight_write"] / word
+    a, b = found["input_write"] / float(own.a_step[0]), found["weight_write"] / float(own.b_step[0])
     buffer = {
-        "A": Accesses(reads=found["sram_reads_a"], fills=a),
-        "B": Accesses(reads=found["sram_reads_b"], fills=b),
+        "A": Accesses(reads=found["sram_reads_a"] / products, fills=a),
+        "B": Accesses(reads=found["sram_reads_b"] / products, fills=b),
         "Z": Accesses(reads=read, fills=returned, updates=updates),
     }
     dram = {
@@ -145,12 +160,13 @@ def accesses(design: Design, gemm: Gemm, mapping: Mapping | None = None) -> dict
         "B": Accesses(reads=b),
         "Z": Accesses(reads=returned, updates=result + returned),
     }
-    return {"register": _register(design, found, buffer), "buffer": buffer, "dram": dram}
+    work = in_steps(one, own).macs
+    return {"register": _register(design, work, buffer), "buffer": buffer, "dram": dram}
 
 
-def _register(design: Design, found: dict[str, float], buffer: dict[str, Accesses]) -> dict[str, Accesses]:
+def _register(design: Design, work: float, buffer: dict[str, Accesses]) -> dict[str, Accesses]:
     """Return what the word that each cell keeps counts; no two cells keep the same word."""
-    kept, work = STATIONARY[design.dataflow], found["macs"]
+    kept = STATIONARY[design.dataflow]
     if kept == "Z":
         fills = buffer["Z"].reads
         return {"Z": Accesses(reads=work - (buffer["Z"].updates - fills), fills=fills, updates=work)}

@@ -138,11 +138,12 @@ class _Work:
         if not distinct:
             return {name: np.zeros((0, t.size)) for name in COUNTS}
         operations, ends, _ = zip(*distinct.values(), strict=True)
-        return count(operations, ends, self.workload, t, h, self._mapped(operations, t))
+        return count(operations, ends, self.workload, t, h, self._mapped(operations, t, h))
 
-    def _mapped(self, operations: Sequence[Operation], t: DesignTable) -> Mapped | None:
+    def _mapped(self, operations: Sequence[Operation], t: DesignTable, h: Hardware) -> Mapped | None:
         gemms = [op for op in operations if isinstance(op, Gemm) and not chained(op)]
-        return given(gemms, [self.mappings[gemm] for gemm in gemms], t) if self.mappings and gemms else None
+        chosen = [self.mappings[gemm] for gemm in gemms if self.mappings]
+        return given(gemms, chosen, t, h) if chosen else None
 
     def count_chains(self, gemms: Counts, t: DesignTable, h: Hardware) -> ChainCounts:
         """Return what the distinct chains count."""

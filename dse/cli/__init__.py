@@ -23,6 +23,7 @@ from dse.cli.measure import measure
 from dse.cli.plot import plot
 from dse.cli.report import report
 from dse.cli.run import run
+from dse.cli.verify import verify
 from dse.cli.worker import worker
 
 USER_ERROR = 2
@@ -58,7 +59,7 @@ def common(
 
 
 for command in (
-    init, run, worker, report, plot, export, dashboard, convert, estimate, fit, measure, doctor,
+    init, run, worker, report, plot, export, verify, dashboard, convert, estimate, fit, measure, doctor,
 ):  # fmt: skip
     app.command()(command)
 

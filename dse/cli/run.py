@@ -119,9 +119,10 @@ def run(
     from dse.job import run as run_study
 
     if verify is not None:
-        from dse.results.verify import check
+        from dse.results.verify import check, possible
+        from dse.study_file import load
 
-        check(verify)
+        check(verify, possible(load(study_file).design_axes))
     if platforms is not None:
         from dse.results.platforms import check as check_platforms
         from dse.study_file import load

@@ -76,7 +76,7 @@ def choose(study: Snapshot, which: str) -> Chosen:
 
 
 def gemms(workload: Workload) -> dict[tuple[int, int, int], list[Gemm]]:
-    """Return the products of a workload by their sizes M, N, K, in order of first use."""
+    """Return the products of a workload by M, N and K, whatever their widths, in order of first use."""
     found: dict[tuple[int, int, int], list[Gemm]] = {}
     for op in workload.operations:
         if isinstance(op, Gemm):

@@ -23,7 +23,8 @@ README = """\
 `topology.csv` has each distinct matrix product once; `gemms.csv` says how often the network computes it.
 Sizes of scratchpads and bandwidth are in words: SCALE-Sim's words have one byte. Its figures for these cycles
 are the formulas of NeuralMatrix's own model (fill = "serial"), which prints one cycle more (SCALE-Sim issue
-125).
+125). Products with widths of their own are given like others: SCALE-Sim has one word for all, and no cell
+that does several products a cycle.
 """
 
 

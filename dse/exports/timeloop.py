@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from accel_models.backends import timeloop as backend
 from accel_models.mapping import DIMENSIONS
-from dse.exports.chosen import Chosen, gemms
+from dse.exports.chosen import Chosen
 
 if TYPE_CHECKING:
-    from accel_models import Design
+    from accel_models import Design, Gemm
 
 README = """\
 # Timeloop inputs of trial {number} of {study}
@@ -24,11 +24,15 @@ network computes each, what our loops pad it to, and which layers it comes from.
     python run.py gemm_01_*/model
 
 runs one with timeloop-python and prints its figures; docs/timeloop.md of NeuralMatrix says how to get it.
+The files are for its version 4 front end: timeloop-model by itself refuses them.
 
 - Energy: {energy}
 - Lookups, Hadamard products and moves are not here: Timeloop has no form for them.
 - The registers of an output-stationary array, and a separate output scratchpad, hold partial sums of
   {accumulator} bits; DRAM and a shared scratchpad count them in words of the operands.
+- A level has one width of a word. Products with widths of their own (`a_bits`, `b_bits`, `z_bits` in
+  `gemms.csv`) have them in scratchpads that keep one matrix. At DRAM and in a shared scratchpad their words
+  have the design's width here; `neuralmatrix verify` charges them at their own. K counts steps of the array.
 - DRAM's read and write bandwidth are each the design's whole bandwidth, and together too.
 """
 
@@ -56,41 +60,50 @@ except ImportError:
 folder, here = Path(sys.argv[1]).resolve(), Path(__file__).resolve().parent
 mode, output = folder.name, folder / "output"
 output.mkdir(exist_ok=True)
-tables = [str(here / "ERT.yaml"), str(here / "ART.yaml")] if "--tables" in sys.argv[2:] else []
+figures = folder.parent if (folder.parent / "ERT.yaml").exists() else here  # of a product's own widths
+tables = [str(figures / "ERT.yaml"), str(figures / "ART.yaml")] if "--tables" in sys.argv[2:] else []
 if tables:
-    shutil.copy(here / "ART.yaml", output / f"timeloop-{mode}.ART.yaml")
+    shutil.copy(figures / "ART.yaml", output / f"timeloop-{mode}.ART.yaml")
 specification = tl.Specification.from_yaml_files(*(str(path) for path in sorted(folder.glob("*.yaml"))))
 call = tl.call_model if mode == "model" else tl.call_mapper
 print(call(specification, output_dir=str(output), log_to=str(output / "log.txt"), extra_input_files=tables))
 print((output / f"timeloop-{mode}.stats.txt").read_text().partition("Summary Stats")[2])
 '''
 
-COLUMNS = ("folder", "m", "n", "k", "padded_m", "padded_n", "padded_k", "products", "layers")
+WIDTHS = ("a_bits", "b_bits", "z_bits")
+COLUMNS = ("folder", "m", "n", "k", "padded_m", "padded_n", "padded_k", *WIDTHS, "products", "layers")
 
 
 def timeloop(chosen: Chosen) -> dict[str, str | bytes]:
     """Return the input files of every distinct GEMM, and how to run them."""
-    design, files = chosen.design, {}
-    rows = []
-    for index, ((m, n, k), operations) in enumerate(gemms(chosen.workload).items(), start=1):
-        folder = f"gemm_{index:02}_{m}x{n}x{k}"
-        mapping = backend.choose(design, operations[0])
+    design, rows = chosen.design, []
+    files: dict[str, str | bytes] = {}
+    for index, (product, operations) in enumerate(backend.products_of(chosen.workload).items(), start=1):
+        gemm = operations[0]
+        own = "".join(f"_{name[0]}{bits}" for name in WIDTHS if (bits := getattr(product, name)))
+        folder = f"gemm_{index:02}_{gemm.m}x{gemm.n}x{gemm.k}{own}"
+        mapping = backend.choose(design, gemm)
         sizes = {dimension: mapping.padded(dimension) for dimension in DIMENSIONS}
-        for name, text in backend.for_model(design, mapping).items():
-            files[f"{folder}/model/{name}"] = text
-        for name, text in backend.for_mapper(design, sizes, backend.Budget()).items():
-            files[f"{folder}/mapper/{name}"] = text
-        layers = " ".join(op.name for op in operations)
-        rows.append((folder, m, n, k, *sizes.values(), sum(op.count for op in operations), layers))
-    tables = backend.from_model(design)
-    return {
-        "README.md": _readme(chosen),
-        "run.py": RUN,
-        "gemms.csv": table(COLUMNS, rows),
-        "ERT.yaml": tables.ert,
-        "ART.yaml": tables.art,
-        **files,
-    }
+        made = {
+            "model": backend.for_model(design, mapping, gemm),
+            "mapper": backend.for_mapper(design, sizes, backend.Budget(), gemm),
+        }
+        files |= {f"{folder}/{mode}/{name}": text for mode, of in made.items() for name, text in of.items()}
+        if own:
+            files |= {f"{folder}/{name}": text for name, text in _tables(design, gemm).items()}
+        widths = [getattr(product, name) for name in WIDTHS]
+        count, layers = (
+            sum(backend.runs(design, op) for op in operations),
+            " ".join(op.name for op in operations),
+        )
+        rows.append((folder, gemm.m, gemm.n, gemm.k, *sizes.values(), *widths, count, layers))
+    given = {"README.md": _readme(chosen), "run.py": RUN, "gemms.csv": table(COLUMNS, rows)}
+    return {**given, **_tables(design), **files}
+
+
+def _tables(design: Design, gemm: Gemm | None = None) -> dict[str, str]:
+    tables = backend.from_model(design, gemm)
+    return {"ERT.yaml": tables.ert, "ART.yaml": tables.art}
 
 
 def table(columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:

@@ -4,20 +4,23 @@ The result is a table in the run folder, timeloop.csv, which the report reads. A
 with three metrics each for latency, energy and throughput per watt:
 
 - `model_METRIC`: the study's own
-- `terms_METRIC`: our model on Timeloop's terms (see `accel_models.backends.timeloop.conventions`)
+- `terms_METRIC`: our model on Timeloop's terms (`accel_models.backends.timeloop.on_terms`)
 - `timeloop_METRIC`: Timeloop's
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from accel_models import CostReport, Design, Workload, evaluate
-from accel_models.backends.timeloop import TimeloopError, find, on_timeloops_terms
+from accel_models.backends.timeloop import TimeloopError, find, on_terms, uncovered
+from accel_models.backends.timeloop.tables import ACCELERGY_FIELDS
+from accel_models.checks import did_you_mean
 from dse.errors import UserError
 from dse.files import write_whole
 from dse.formatting import formatted
@@ -38,18 +41,42 @@ COLUMNS = [
 ]
 
 
-def check(backend: str) -> None:
-    """Refuse, before any work, a backend that is unknown or not installed.
+def check(backend: str, designs: Iterable[Mapping[str, Any]] = (), option: str = "--verify") -> None:
+    """Refuse, before any work, a backend that is unknown or lacks a part that designs may need.
+
+    Args:
+        backend: Its name.
+        designs: Fields of designs; what is left out has its default.
+        option: What the user named it with.
 
     Raises:
         UserError: One line that says what is missing.
     """
     if backend not in BACKENDS:
-        raise UserError(f"--verify {backend}: must be {' or '.join(BACKENDS)}")
+        hint = did_you_mean(backend, BACKENDS)
+        raise UserError(f"{option} {backend}: must be {' or '.join(BACKENDS)}{hint}")
+    accelergy = ("accelergy",) if any(map(_asks_accelergy, designs)) else ()
     try:
-        find(needs=("timeloop-model",))
+        find(needs=("timeloop-model", *accelergy))
     except TimeloopError as error:
-        raise UserError(f"--verify {backend}: {error.line}") from None
+        raise UserError(f"{option} {backend}: {error.line}") from None
+
+
+def possible(axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Return the designs that a study can come to, by the fields that decide what Timeloop needs."""
+    names = [name for name in ACCELERGY_FIELDS if axes.get(name)]
+    for values in itertools.product(*(axes[name] for name in names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def front(study: Snapshot) -> list[Mapping[str, Any]]:
+    """Return the designs of a study's front."""
+    return [study.records[int(number)].design for number in study.front.number]
+
+
+def _asks_accelergy(design: Mapping[str, Any]) -> bool:
+    """Return whether energy of a design is Accelergy's; an accumulator that is left open may have 32 bits."""
+    return not uncovered(*({**Design.defaults(), **design}[name] for name in ACCELERGY_FIELDS))
 
 
 def verify(study: Snapshot, on_design: Callable[[int, int, int], None] | None = None) -> pd.DataFrame:
@@ -108,7 +135,7 @@ def _rows(study: Snapshot, own: TrialRecord) -> list[dict[str, Any]]:
 def _compared(design: Design, workload: Workload) -> dict[str, Any]:
     row: dict[str, Any] = _figures("model", evaluate(design, workload))
     try:
-        row |= _figures("terms", evaluate(*on_timeloops_terms(design, workload)))
+        row |= _figures("terms", on_terms(design, workload))
         counted = evaluate(design, workload, backend="timeloop")
     except (TimeloopError, ValueError) as error:
         return row | {"reason": str(error)}

@@ -1,6 +1,6 @@
 """A network that needs no torch: its fidelity follows from its tables by a formula."""
 
-import importlib
+import importlib.util
 import json
 import math
 import os
@@ -329,4 +329,14 @@ def light(tmp_path, monkeypatch):
     monkeypatch.setattr("dse.job.write_results", lambda study: [])
     module = importlib.import_module("light")
     (tmp_path / "light.toml").write_text(module.STUDY.format(strategy="nested"))
+    return module
+
+
+@pytest.fixture
+def timeloop_double():
+    """A double of timeloop-model, as a module."""
+    path = Path(__file__).parent / "results" / "timeloop_double.py"
+    spec = importlib.util.spec_from_file_location("timeloop_double", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module

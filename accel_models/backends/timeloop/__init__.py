@@ -6,13 +6,20 @@
 Nothing here needs Timeloop until `evaluate` is called; the input files can be written without it.
 """
 
-from accel_models.backends.timeloop.conventions import on_timeloops_terms
+from accel_models.backends.timeloop.conventions import on_terms, on_timeloops_terms
 from accel_models.backends.timeloop.errors import TimeloopError
 from accel_models.backends.timeloop.evaluation import evaluate
 from accel_models.backends.timeloop.front_end import FrontEnd, find
 from accel_models.backends.timeloop.mapping import choose, padding
+from accel_models.backends.timeloop.report import products_of, runs
 from accel_models.backends.timeloop.specs import Budget, for_mapper, for_model
-from accel_models.backends.timeloop.tables import Tables, default_tables, from_model, why_not_accelergy
+from accel_models.backends.timeloop.tables import (
+    Tables,
+    default_tables,
+    from_model,
+    uncovered,
+    why_not_accelergy,
+)
 
 __all__ = [
     "Budget",
@@ -26,7 +33,11 @@ __all__ = [
     "for_mapper",
     "for_model",
     "from_model",
+    "on_terms",
     "on_timeloops_terms",
     "padding",
+    "products_of",
+    "runs",
+    "uncovered",
     "why_not_accelergy",
 ]

@@ -6,10 +6,12 @@ Three scratchpads are three levels below each other, of which each keeps one mat
 that is how Timeloop describes memories side by side.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 from accel_models.backends.timeloop.text import Quoted, Tagged
+from accel_models.backends.timeloop.words import Words, words_of
 from accel_models.design import Design
 from accel_models.hardware import BITS
 from accel_models.mapping import STATIONARY
@@ -35,14 +37,19 @@ class Buffer:
     Attributes:
         name: The level's name in specs and statistics.
         keeps: Matrices that it holds.
-        word: Bits of a word in it.
+        bits: Bits of a word in it; Timeloop is told whole ones.
         size: Bytes.
     """
 
     name: str
     keeps: str
-    word: int
+    bits: float
     size: int
+
+    @property
+    def word(self) -> int:
+        """Bits of a word as Timeloop is told them."""
+        return math.ceil(self.bits)
 
     @property
     def width(self) -> int:
@@ -50,41 +57,42 @@ class Buffer:
         return ROW_BITS if ROW_BITS % self.word == 0 else 2 * self.word
 
     @property
+    def row_bytes(self) -> float:
+        """Bytes of the words of a row."""
+        return self.width // self.word * self.bits / 8
+
+    @property
     def depth(self) -> int:
         """Rows; what is left over of a size that is no multiple of a row is not used."""
-        return max(1, self.size * 8 // self.width)
-
-    def room(self, design: Design) -> int:
-        """Return the bytes that a tile can fill: whole rows, half of them if double-buffered."""
-        return self.depth * self.width // 8 // (2 if design.buffering == "double" else 1)
+        return max(1, int(self.size / self.row_bytes))
 
 
-def buffers(design: Design) -> list[Buffer]:
-    """Return the scratchpads, the outermost first.
+def buffers(design: Design, words: Words | None = None) -> list[Buffer]:
+    """Return the scratchpads, the outermost first; `words` are a GEMM's, or the design's own.
 
     Sums live in accumulators where the design has them and its cells do not keep them; the output scratchpad,
     which results then pass once, is left out. Else its words are partial sums. A shared scratchpad has words
-    of
-    operands: Timeloop knows one width a level.
+    of operands: Timeloop knows one width a level.
     """
-    word = BITS[design.data_width]
-    sums = Buffer("output_buffer", "Z", design.accumulator_bits, design.output_buffer)
+    words = words or words_of(design)
+    sums = Buffer("output_buffer", "Z", words.sums, design.output_buffer)
     apart = design.accumulator_buffer is not None and design.dataflow != "os"
     if apart and design.accumulator_buffer is not None:
         sums = replace(sums, name="accumulator_buffer", size=design.accumulator_buffer)
     if design.shared_buffer is not None:
-        shared = Buffer("GLB", "AB" if apart else "ABZ", word, design.shared_buffer)
+        shared = Buffer("GLB", "AB" if apart else "ABZ", words.level, design.shared_buffer)
         return [shared, sums] if apart else [shared]
     return [
-        Buffer("input_buffer", "A", word, design.input_buffer),
-        Buffer("weight_buffer", "B", word, design.weight_buffer),
+        Buffer("input_buffer", "A", words.a, design.input_buffer),
+        Buffer("weight_buffer", "B", words.b, design.weight_buffer),
         sums,
     ]
 
 
-def register_bits(design: Design) -> int:
+def register_bits(design: Design, words: Words | None = None) -> int:
     """Return the bits of the word that a cell keeps: an operand, or a partial sum."""
-    return design.accumulator_bits if STATIONARY[design.dataflow] == "Z" else BITS[design.data_width]
+    words = words or words_of(design)
+    return math.ceil({"A": words.a, "B": words.b, "Z": words.sums}[STATIONARY[design.dataflow]])
 
 
 def words_per_cycle(design: Design) -> float:
@@ -120,9 +128,9 @@ def sram(design: Design, buffer: Buffer) -> dict[str, Any]:
     return {"depth": buffer.depth, "width": buffer.width, "datawidth": buffer.word, **banks, **halves}
 
 
-def register(design: Design) -> dict[str, Any]:
+def register(design: Design, words: Words | None = None) -> dict[str, Any]:
     """Return the attributes of a cell's register."""
-    bits = register_bits(design)
+    bits = register_bits(design, words)
     return {"depth": 1, "width": bits, "datawidth": bits}
 
 

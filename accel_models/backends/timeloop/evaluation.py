@@ -10,7 +10,7 @@ from accel_models.backends.timeloop.architecture import buffers
 from accel_models.backends.timeloop.errors import TimeloopError
 from accel_models.backends.timeloop.front_end import FrontEnd, find
 from accel_models.backends.timeloop.mapping import choose, padding
-from accel_models.backends.timeloop.report import Counted, is_product, report
+from accel_models.backends.timeloop.report import Counted, counted, products_of, report
 from accel_models.backends.timeloop.run import Outcome, run
 from accel_models.backends.timeloop.specs import Budget
 from accel_models.backends.timeloop.stats import parse
@@ -19,11 +19,14 @@ from accel_models.backends.timeloop.tables import (
     Tables,
     default_tables,
     from_model,
+    own_width,
     why_not_accelergy,
 )
+from accel_models.backends.timeloop.words import figures_of, words_of
 from accel_models.checks import Choice, FloatRange, refuse
 from accel_models.cost import CostReport
 from accel_models.design import Design
+from accel_models.mapped import in_steps
 from accel_models.mapping import DIMENSIONS, Mapping
 from accel_models.workload import Gemm, Workload
 
@@ -67,12 +70,10 @@ def evaluate(
         design: The accelerator.
         workload: What to run.
         mapper: Let timeloop-mapper search a mapping instead of giving timeloop-model ours. Its search is
-            random
-            and not optimal.
+            random and not optimal.
         budget: How long the mapper searches.
         tables: "accelergy": energy and area by Accelergy's plug-ins, 45 nm and integers only; "model": by
-            this
-            toolkit's process files. None: accelergy where it can.
+            this toolkit's process files. None: accelergy where it can.
         time_limit: Seconds for one GEMM.
         python: The Python that has timeloop-python; the environment's TIMELOOP_PYTHON, or this one, if None.
 
@@ -81,13 +82,11 @@ def evaluate(
         TimeloopError: If Timeloop is missing, or a run gives no result.
     """
     FloatRange(0.001, 1e6, "s").check("time_limit", time_limit)
-    source = str(Choice(TABLES).check("tables", tables or default_tables(design)))
-    if source == "accelergy" and (why := why_not_accelergy(design)):
-        raise refuse("tables", source, f"model with {why}, of which Accelergy's plug-ins have no figures")
+    gemms = {product: operations[0] for product, operations in products_of(workload).items()}
+    source = _source(tables, design, own_width(gemms.values()))
     model = evaluate_one(design, workload)
     mode = "timeloop-mapper" if mapper else "timeloop-model"
     needs = (mode, "accelergy") if source == "accelergy" else (mode,)
-    gemms = {(op.m, op.n, op.k): op for op in workload.operations if is_product(op)}
     if not gemms:
         return replace(
             model, backend="timeloop", notes=("the workload has no GEMM, so that Timeloop had no work",)
@@ -95,16 +94,24 @@ def evaluate(
     front_end = find(python, needs)
     counts, figures = front_end.identity(mode), front_end.identity(*needs[1:])
     job = _Job(mapper, budget or Budget(), source, time_limit, front_end, counts, figures)
-    counted = {sizes: _count(design, gemm, job) for sizes, gemm in gemms.items()}
-    return report(model, counted, mapper=mapper, tables=source)
+    found = {product: _count(design, gemm, job) for product, gemm in gemms.items()}
+    return report(model, found, mapper=mapper, tables=source)
+
+
+def _source(tables: str | None, design: Design, width: str) -> str:
+    """Return whose figures Timeloop is given; `width` is one that a product has of its own, or empty."""
+    source = str(Choice(TABLES).check("tables", tables or ("model" if width else default_tables(design))))
+    if source == "accelergy" and (why := why_not_accelergy(design) or width):
+        raise refuse("tables", source, f"model with {why}, of which Accelergy's plug-ins have no figures")
+    return source
 
 
 def _count(design: Design, gemm: Gemm, job: _Job) -> Counted:
-    mapping = choose(design, gemm)
-    outcome = _outcome(design, mapping, job)
+    mapping, words = choose(design, gemm), words_of(design, gemm)
+    outcome = _outcome(design, gemm, mapping, job)
     try:
         levels = parse(outcome.stats)
-        expected = {"DRAM", "preg", "mac", *(buffer.name for buffer in buffers(design))}
+        expected = {"DRAM", "preg", "mac", *(buffer.name for buffer in buffers(design, words))}
         if missing := sorted(expected - set(levels)):
             raise refuse("timeloop statistics", f"no level {', '.join(missing)}", "those of the specs")
         work = math.prod(mapping.padded(dimension) for dimension in DIMENSIONS)
@@ -112,38 +119,39 @@ def _count(design: Design, gemm: Gemm, job: _Job) -> Counted:
             raise refuse("timeloop statistics", f"{levels['mac'].computes} computes", f"{work}")
     except ValueError as error:
         raise TimeloopError(f"timeloop-{job.mode}: {error}", outcome.stats.strip()[-400:]) from None
-    return Counted(levels, padding(gemm, mapping))
+    idle = padding(in_steps(gemm, figures_of(design, gemm)), mapping)
+    return counted(levels, idle, words, design.dram_bandwidth / design.clock)
 
 
-def _outcome(design: Design, mapping: Mapping, job: _Job) -> Outcome:
+def _outcome(design: Design, gemm: Gemm, mapping: Mapping, job: _Job) -> Outcome:
     """Return the result of a run, from disk if it was run before."""
     if job.mapper:
         sizes = {dimension: mapping.padded(dimension) for dimension in DIMENSIONS}
-        files = specs.for_mapper(design, sizes, job.budget)
+        files = specs.for_mapper(design, sizes, job.budget, gemm)
     else:
-        files = specs.for_model(design, mapping)
-    key = cache.digest(files, job.mode, job.tables, _components(design, job), job.identity)
+        files = specs.for_model(design, mapping, gemm)
+    key = cache.digest(files, job.mode, job.tables, _components(design, gemm, job), job.identity)
     known = cache.load(key)
     if known and "stats" in known:
         return Outcome(known["stats"], known.get("mapping", ""), None)
-    outcome = run(files, job.mode, job.front_end, _tables(design, job), job.time_limit)
+    outcome = run(files, job.mode, job.front_end, _tables(design, gemm, job), job.time_limit)
     if job.tables == "accelergy" and outcome.tables:
-        cache.keep(_components(design, job), outcome.tables._asdict())
+        cache.keep(_components(design, gemm, job), outcome.tables._asdict())
     if outcome.stats:
         cache.keep(key, {"stats": outcome.stats, "mapping": outcome.mapping})
     return outcome
 
 
-def _tables(design: Design, job: _Job) -> Tables | None:
+def _tables(design: Design, gemm: Gemm, job: _Job) -> Tables | None:
     """Return the tables to run with; None: Accelergy is to compute them, once a component set."""
     if job.tables == "model":
-        return from_model(design)
-    known: dict[str, Any] = cache.load(_components(design, job)) or {}
+        return from_model(design, gemm)
+    known: dict[str, Any] = cache.load(_components(design, gemm, job)) or {}
     return Tables(known["ert"], known["art"]) if {"ert", "art"} <= set(known) else None
 
 
-def _components(design: Design, job: _Job) -> str:
+def _components(design: Design, gemm: Gemm, job: _Job) -> str:
     """Return the hash of what energy and area tables depend on: components, without their loops."""
     if job.tables == "model":
-        return cache.digest(*from_model(design))
-    return cache.digest(specs.components(design), job.figures)
+        return cache.digest(*from_model(design, gemm))
+    return cache.digest(specs.components(design, gemm), job.figures)

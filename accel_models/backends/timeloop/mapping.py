@@ -16,11 +16,12 @@ from itertools import product
 
 import numpy as np
 
+from accel_models.backends.timeloop.words import figures_of
 from accel_models.checks import refuse
 from accel_models.counting.gemms import work_of
 from accel_models.design import Design
-from accel_models.hardware import derive
-from accel_models.mapped import as_mapping, map_gemm
+from accel_models.hardware import derive, with_widths
+from accel_models.mapped import as_mapping, in_steps, map_gemm
 from accel_models.mapper import Work, counted, fit
 from accel_models.mapper import choose as choose_any
 from accel_models.mapping import DIMENSIONS, Loops, Mapping
@@ -40,9 +41,9 @@ def choose(design: Design, gemm: Gemm) -> Mapping:
         ValueError: If not even the least tile fits the scratchpads; the line names the field.
     """
     ours = map_gemm(design, gemm)
+    work, gemm = _work(design, gemm), in_steps(gemm, figures_of(design, gemm))
     if padding(gemm, ours) == 0:
         return ours
-    work = _work(design, gemm)
     cost, tiles, stays = _dividing(work)
     padded = _tight(gemm, ours)
     room = fit(work.problem, Granules(*(np.array([padded.tile(d)], dtype=np.float64) for d in DIMENSIONS)))
@@ -55,7 +56,7 @@ def choose(design: Design, gemm: Gemm) -> Mapping:
 
 def _work(design: Design, gemm: Gemm) -> Work:
     table = from_designs([replace(design, mapping="edp")])
-    return work_of([gemm], table, derive(table))
+    return work_of([gemm], table, with_widths(derive(table), table, gemm))
 
 
 def _dividing(work: Work) -> tuple[float, Tiles, str]:
@@ -81,6 +82,6 @@ def _tight(gemm: Gemm, mapping: Mapping) -> Mapping:
 
 
 def padding(gemm: Gemm, mapping: Mapping) -> float:
-    """Return the share of a mapping's multiply-adds that the GEMM does not need, 0 to 1."""
+    """Return the share of a mapping's multiply-adds that the GEMM, its K in steps, does not need, 0 to 1."""
     covered = math.prod(mapping.padded(dimension) for dimension in DIMENSIONS)
     return 1 - gemm.m * gemm.n * gemm.k / covered

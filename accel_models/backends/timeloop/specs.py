@@ -11,9 +11,11 @@ from typing import Any
 from accel_models.backends.timeloop import architecture
 from accel_models.backends.timeloop.architecture import COMPONENTS, NODE, Buffer
 from accel_models.backends.timeloop.text import Quoted, Tagged, dump
+from accel_models.backends.timeloop.words import Words, words_of
 from accel_models.checks import Choice, IntRange, refuse
 from accel_models.design import Design
 from accel_models.mapping import DIMENSIONS, INDEXED_BY, INSIDE, ON_COLS, ON_ROWS, STATIONARY, Loops, Mapping
+from accel_models.workload import Gemm
 
 Sizes = dict[str, int]
 """M, N and K."""
@@ -45,8 +47,10 @@ class Budget:
         IntRange(0, 10**9).check("budget.search_size", self.search_size)
 
 
-def for_model(design: Design, mapping: Mapping) -> dict[str, str]:
+def for_model(design: Design, mapping: Mapping, gemm: Gemm | None = None) -> dict[str, str]:
     """Return the files for timeloop-model, text by file name; the problem is what the mapping's loops cover.
+
+    `gemm` has widths of its own, if any.
 
     Raises:
         ValueError: If the mapping does not suit the design: another stationary matrix, more cells than there
@@ -54,10 +58,10 @@ def for_model(design: Design, mapping: Mapping) -> dict[str, str]:
     """
     _check(design, mapping)
     sizes = {d: mapping.padded(d) for d in DIMENSIONS}
-    return _files(design, sizes, _nodes(design, mapping))
+    return _files(design, sizes, _nodes(design, words_of(design, gemm), mapping))
 
 
-def for_mapper(design: Design, sizes: Sizes, budget: Budget) -> dict[str, str]:
+def for_mapper(design: Design, sizes: Sizes, budget: Budget, gemm: Gemm | None = None) -> dict[str, str]:
     """Return the files for timeloop-mapper: the same architecture, of whose loops the dataflow is fixed."""
     mapper = {
         "version": 0.4,
@@ -70,18 +74,23 @@ def for_mapper(design: Design, sizes: Sizes, budget: Budget) -> dict[str, str]:
         "algorithm": "random_pruned",
         "diagnostics": False,
     }
-    files = _files(design, sizes, _nodes(design, None))
+    files = _files(design, sizes, _nodes(design, words_of(design, gemm), None))
     files["mapper.yaml"] = dump({"mapper": mapper})
     files["mapspace.yaml"] = dump({"mapspace": {"version": 0.4, "template": "uber"}})
     return files
 
 
-def components(design: Design) -> list[Any]:
+def components(design: Design, gemm: Gemm | None = None) -> list[Any]:
     """Return what energy and area tables depend on: the components without their constraints."""
+    words = words_of(design, gemm)
     levels: list[Any] = [
-        [buffer.name, architecture.sram(design, buffer)] for buffer in architecture.buffers(design)
+        [buffer.name, architecture.sram(design, buffer)] for buffer in architecture.buffers(design, words)
     ]
-    parts = (architecture.register(design), architecture.mac(design), dict(architecture.system(design)))
+    parts = (
+        architecture.register(design, words),
+        architecture.mac(design),
+        dict(architecture.system(design)),
+    )
     return [*levels, *parts, design.dram, design.rows, design.cols, COMPONENTS]
 
 
@@ -112,9 +121,9 @@ def _files(design: Design, sizes: Sizes, nodes: list[Tagged]) -> dict[str, str]:
     }
 
 
-def _nodes(design: Design, mapping: Mapping | None) -> list[Tagged]:
+def _nodes(design: Design, words: Words, mapping: Mapping | None) -> list[Tagged]:
     """Return the architecture from DRAM inwards, with the loops of each level where there is a mapping."""
-    levels = architecture.buffers(design)
+    levels = architecture.buffers(design, words)
     dram_loops = {"temporal": _temporal(mapping.dram)} if mapping else {}
     kept = STATIONARY[design.dataflow]
     register = {"dataspace": _dataspace(kept), "temporal": _temporal(Loops(order="KNM"))}
@@ -123,7 +132,9 @@ def _nodes(design: Design, mapping: Mapping | None) -> list[Tagged]:
         _component("DRAM", "DRAM", architecture.dram(design), {**dram_loops, "dataspace": _dataspace("ABZ")}),
         *(_buffer(design, level, mapping, inner=level is levels[-1]) for level in levels),
         _array(design, mapping),
-        _component("preg", "storage", architecture.register(design), register, subclass="aladdin_register"),
+        _component(
+            "preg", "storage", architecture.register(design, words), register, subclass="aladdin_register"
+        ),
         Tagged("!Component", name="mac", **{"class": "intmac"}, attributes=architecture.mac(design)),
     ]
 

@@ -4,13 +4,15 @@ With them Timeloop's energy rests on the same figures as the analytic model's, s
 the two is one of counting; and processes that Accelergy knows nothing of, an FPGA say, can be checked at all.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from accel_models.backends.timeloop.architecture import DRAM_TYPES, ROW_BITS, buffers
+from accel_models.backends.timeloop.architecture import DRAM_TYPES, ROW_BITS, Buffer, buffers
 from accel_models.backends.timeloop.text import Quoted, dump
+from accel_models.backends.timeloop.words import OWN_WIDTHS, figures_of, words_of
 from accel_models.design import Design
-from accel_models.hardware import Hardware, derive
-from accel_models.table import from_designs
+from accel_models.hardware import Hardware
+from accel_models.workload import Gemm
 
 TABLES = ("accelergy", "model")
 """Whose energy and area figures Timeloop is given."""
@@ -32,6 +34,10 @@ class Tables(NamedTuple):
     art: str
 
 
+ACCELERGY_FIELDS = ("technology", "data_width", "dram", "accumulator_bits")
+"""Fields of a design by which Accelergy's plug-ins are known to answer or not."""
+
+
 def default_tables(design: Design) -> str:
     """Return "accelergy" where its plug-ins are known to answer for all components, else "model"."""
     return "model" if why_not_accelergy(design) else "accelergy"
@@ -39,36 +45,55 @@ def default_tables(design: Design) -> str:
 
 def why_not_accelergy(design: Design) -> str:
     """Return in words what a design has that Accelergy's figures do not cover, or an empty string."""
-    if design.technology != "45nm":
-        return f"technology = {design.technology}"
-    if not design.data_width.startswith("int"):
-        return f"data_width = {design.data_width}"
-    if design.dram in DRAM_TYPES:
-        return f"dram = {design.dram}"
-    return f"accumulator_bits = {design.accumulator_bits}" if design.accumulator_bits == 48 else ""
+    return uncovered(*(getattr(design, name) for name in ACCELERGY_FIELDS))
 
 
-def from_model(design: Design) -> Tables:
-    """Return the tables of a design's components by its process file.
+def own_width(gemms: Iterable[Gemm]) -> str:
+    """Return the first width of their own that products have, which its figures do not cover either."""
+    for gemm in gemms:
+        for name in OWN_WIDTHS:
+            if getattr(gemm, name) is not None:
+                return f"{name} = {getattr(gemm, name)}"
+    return ""
+
+
+def uncovered(technology: str, data_width: str, dram: str, accumulator_bits: int) -> str:
+    """Return which of `ACCELERGY_FIELDS` its figures do not cover, or an empty string."""
+    if technology != "45nm":
+        return f"technology = {technology}"
+    if not data_width.startswith("int"):
+        return f"data_width = {data_width}"
+    if dram in DRAM_TYPES:
+        return f"dram = {dram}"
+    return f"accumulator_bits = {accumulator_bits}" if accumulator_bits == 48 else ""
+
+
+def action_energies(design: Design, gemm: Gemm | None = None) -> dict[str, dict[str, float]]:
+    """Return pJ an action of each component by a design's process file: of a row, or of a cell's step.
 
     A multiply-add passes operands and a partial sum on in registers. That is charged to the cell's own
     register, once a multiply-add: on its reads where it keeps an operand, on its updates where it keeps
     results.
     """
-    h = derive(from_designs([design]))
-    row = {"DRAM": ROW_BITS / 8, **{buffer.name: buffer.width / 8 for buffer in buffers(design)}}
-    hop = float(h.register_pj[0] * h.register_bits[0])
+    h = figures_of(design, gemm)
+    levels, products = buffers(design, words_of(design, gemm)), float(h.products[0])
+    hop = float(h.register_pj[0] * h.register_bits[0]) * products
     keeps_results = design.dataflow == "os"
-    energies = {
-        "DRAM": dict.fromkeys(("read", "write", "update"), float(h.dram_pj[0]) * row["DRAM"]),
-        **{buffer.name: _sram(h, buffer.name, row[buffer.name]) for buffer in buffers(design)},
+    return {
+        "DRAM": dict.fromkeys(("read", "write", "update"), float(h.dram_pj[0]) * ROW_BITS / 8),
+        **{buffer.name: _sram(h, buffer) for buffer in levels},
         "preg": {
             "read": 0.0 if keeps_results else hop,
             "write": 0.0,
             "update": hop if keeps_results else 0.0,
         },
-        "mac": {"compute": float(h.mac_pj[0])},
+        "mac": {"compute": float(h.mac_pj[0] * h.mac_energy[0]) * products},
     }
+
+
+def from_model(design: Design, gemm: Gemm | None = None) -> Tables:
+    """Return the tables of a design's components by its process file, for a GEMM's widths if it has some."""
+    h = figures_of(design, gemm)
     cells = design.rows * design.cols
     areas = {
         "DRAM": 0.0,
@@ -77,13 +102,13 @@ def from_model(design: Design) -> Tables:
         "preg": 0.0,
         "mac": float(h.area["array"][0]) * 1e6 / cells,  # registers included
     }
-    return Tables(_ert(design, energies), _art(design, areas))
+    return Tables(_ert(design, action_energies(design, gemm)), _art(design, areas))
 
 
-def _sram(h: Hardware, name: str, row: float) -> dict[str, float]:
-    role = ROLES[name]
-    write = float(h.write_pj[role][0]) * row
-    return {"read": float(h.read_pj[role][0]) * row, "write": write, "update": write}
+def _sram(h: Hardware, buffer: Buffer) -> dict[str, float]:
+    role = ROLES[buffer.name]
+    write = float(h.write_pj[role][0]) * buffer.row_bytes
+    return {"read": float(h.read_pj[role][0]) * buffer.row_bytes, "write": write, "update": write}
 
 
 def _ert(design: Design, energies: dict[str, dict[str, float]]) -> str:

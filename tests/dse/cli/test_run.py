@@ -267,7 +267,7 @@ def test_verify_that_fails_leaves_the_results(cli, tiny_study, monkeypatch):
     def fails(*_, **__):
         raise TimeloopError("timeloop-model: killed by SIGKILL", "the end")
 
-    monkeypatch.setattr("dse.results.verify.check", lambda backend: None)
+    monkeypatch.setattr("dse.results.verify.check", lambda *_: None)
     monkeypatch.setattr("accel_models.backends.timeloop.evaluation.find", fails)
     status, out, err = cli("run", tiny_study.name, "--trials", 3, "--verify", "timeloop")
     assert status == 0, err

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from accel_models import Design, Gemm
+from accel_models import Design, Gemm, Workload
 from accel_models.backends import timeloop as backend
 from dse.errors import UserError
 from dse.exports import FORMATS, choose
@@ -79,6 +81,26 @@ def test_timeloops_folders_hold_what_the_backend_would_run(study):
     ]
     assert yaml.safe_load(files["ERT.yaml"])["ERT"]["tables"]
     compile(files["run.py"], "run.py", "exec")
+
+
+def test_products_of_one_shape_and_other_widths_have_folders_of_their_own(study):
+    chosen = choose(study.snapshot(), "knee")
+    narrow = Gemm(64, 64, 64, "narrow", a_bits=8, b_bits=4, z_bits=16)
+    work = Workload([Gemm(64, 64, 64, "plain"), narrow, Gemm(64, 1, 64, "sum", wide=True)])
+    mixed = replace(chosen, design=Design(data_width="int16"), workloads={"net": work})
+    files = FORMATS["timeloop"](mixed)
+    rows = {row["layers"]: row for row in csv.DictReader(io.StringIO(files["gemms.csv"]))}
+    assert list(rows) == ["plain", "narrow"]  # sums of rows are element-wise work
+    assert (rows["narrow"]["folder"], rows["narrow"]["b_bits"]) == ("gemm_02_64x64x64_a8_b4_z16", "4")
+
+    def word(layer, level):
+        text = files[f"{rows[layer]['folder']}/model/arch.yaml"]
+        return int(re.search(rf"{level}\b.*?datawidth: (\d+)", text, re.DOTALL).group(1))
+
+    assert [word("plain", f"{name}_buffer") for name in ("input", "weight")] == [16, 16]
+    assert [word("narrow", f"{name}_buffer") for name in ("input", "weight")] == [8, 4]
+    assert f"{rows['narrow']['folder']}/ERT.yaml" in files
+    assert f"{rows['plain']['folder']}/ERT.yaml" not in files
 
 
 @pytest.mark.parametrize("tool", ["timeloop", "scalesim"])

@@ -1,8 +1,6 @@
 """The front scored again: against a double of Timeloop, and with all that can go wrong beside it."""
 
-import importlib.util
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,28 +11,20 @@ from accel_models.backends.timeloop.front_end import FrontEnd
 from dse.errors import UserError
 from dse.report import render
 from dse.results import read
-from dse.results.verify import COLUMNS, FILE, check, load, verified, verify
+from dse.results.verify import COLUMNS, FILE, check, load, possible, verified, verify
 
 EVALUATION = "accel_models.backends.timeloop.evaluation"
 
 
-def double():
-    path = Path(__file__).with_name("timeloop_double.py")
-    spec = importlib.util.spec_from_file_location("timeloop_double", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def timeloop(monkeypatch, tmp_path):
+def timeloop(monkeypatch, tmp_path, timeloop_double):
     """A machine with the double; returns a function that replaces it."""
     front_end = FrontEnd("python", "double", "1", (), {"timeloop-model": __file__, "accelergy": __file__})
     monkeypatch.setenv("NEURALMATRIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(f"{EVALUATION}.find", lambda *_: front_end)
     monkeypatch.setattr("dse.results.verify.find", lambda **_: front_end)
     monkeypatch.setattr(f"{EVALUATION}.default_tables", lambda design: "model")
-    monkeypatch.setattr(f"{EVALUATION}.run", double().run)
+    monkeypatch.setattr(f"{EVALUATION}.run", timeloop_double.run)
     return lambda run: monkeypatch.setattr(f"{EVALUATION}.run", run)
 
 
@@ -131,8 +121,28 @@ def test_what_is_missing_is_said_before_any_work(monkeypatch, tmp_path):
         UserError, match=r"--verify timeloop: timeloop: no module .*; no timeloop-model on PATH"
     ):
         check("timeloop")
-    with pytest.raises(UserError, match="--verify scalesim: must be timeloop"):
+    with pytest.raises(UserError, match=r"--verify scalesim: must be timeloop$"):
         check("scalesim")
+    with pytest.raises(UserError, match=r"--verify timelop: must be timeloop \(did you mean timeloop\?\)"):
+        check("timelop")
+
+
+@pytest.mark.parametrize(
+    ("axes", "needed"),
+    [
+        ({}, True),  # 45 nm, integers
+        ({"technology": ("28nm", "45nm"), "accumulator_bits": (None,)}, True),
+        ({"technology": ("28nm",)}, False),
+        ({"data_width": ("fp16",)}, False),
+        ({"dram": ("HBM3",), "technology": ("45nm",)}, False),
+        ({"accumulator_bits": (48,)}, False),
+    ],
+)
+def test_accelergy_is_missed_before_the_search_where_a_design_may_ask_for_it(monkeypatch, axes, needed):
+    asked = []
+    monkeypatch.setattr("dse.results.verify.find", lambda needs: asked.append(needs))
+    check("timeloop", possible(axes))
+    assert asked == [("timeloop-model", "accelergy") if needed else ("timeloop-model",)]
 
 
 def test_ctrl_c_ends_it_with_the_shells_status(monkeypatch, study):

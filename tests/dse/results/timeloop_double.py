@@ -1,5 +1,7 @@
 """A double of timeloop-model: counts a mapping as Timeloop does and writes its statistics."""
 
+import math
+
 import yaml
 
 from accel_models import Gemm, Loops, Mapping, evaluate_mapping
@@ -59,6 +61,8 @@ def run(files, mode, front_end, tables, time_limit):
         kept,
     )
     counted = evaluate_mapping(Gemm(sizes["M"], sizes["N"], sizes["K"]), mapping)
+    moved = sum(a.reads + a.updates for a in counted.accesses["dram"].values())
+    cycles = max(counted.cycles, math.ceil(moved / nodes["DRAM"]["attributes"]["shared_bandwidth"]))
     energies = {
         entry["name"].split(".")[1].split("[")[0]: {a["name"]: a["energy"] for a in entry["actions"]}
         for entry in yaml.safe_load(tables.ert)["ERT"]["tables"]
@@ -66,7 +70,7 @@ def run(files, mode, front_end, tables, time_limit):
     cells = nodes["PE"]["spatial"]["meshX"] * nodes["PE"]["spatial"]["meshY"]
     blocks = [
         MAC.format(
-            instances=cells, used=counted.cells, computes=counted.computes, cycles=counted.cycles,
+            instances=cells, used=counted.cells, computes=counted.computes, cycles=cycles,
             energy=counted.computes * energies["mac"]["compute"],
         )
     ]  # fmt: skip
@@ -83,7 +87,5 @@ def run(files, mode, front_end, tables, time_limit):
                 matrix=matrix, reads=a.reads, fills=a.fills, updates=a.updates, energy=energy
             )
         instances = cells if name == "preg" else 1
-        blocks.append(
-            STORAGE.format(name=name, instances=instances, cycles=counted.cycles, matrices=matrices)
-        )
+        blocks.append(STORAGE.format(name=name, instances=instances, cycles=cycles, matrices=matrices))
     return Outcome("\n".join(blocks) + "\nNetworks\n--------\n", "", None)
