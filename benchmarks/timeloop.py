@@ -2,10 +2,10 @@
 
     python benchmarks/timeloop.py [--sizes 4 16 64 256]
 
-The GEMMs of BERT-base at 128 and at 197 tokens (as ViT-B) and of ResNet-50 at 224, on 8 x 8, 16 x 16 and 32 x 32
-cells of each dataflow, three scratchpads of some KiB each. Both mappings are costed by the model on Timeloop's
-terms: the model's own (`map_gemm`), and the one that Timeloop is given (`backends.timeloop.choose`), with the
-padding of its loops. No Timeloop is needed.
+The GEMMs of BERT-base at 128 and at 197 tokens (as ViT-B) and of ResNet-50 at 224, on 8 x 8, 16 x 16 and
+32 x 32 cells of each dataflow, three scratchpads of some KiB each. Both mappings are costed by the model on
+Timeloop's terms: the model's own (`map_gemm`), and the one that Timeloop is given
+(`backends.timeloop.choose`), with the padding of its loops. No Timeloop is needed.
 """
 
 import argparse
