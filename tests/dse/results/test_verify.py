@@ -2,7 +2,6 @@
 
 import shutil
 
-import pandas as pd
 import pytest
 
 from accel_models import Design, Gemm, Workload, evaluate
@@ -69,10 +68,11 @@ def test_a_front_gets_a_table_and_the_study_stays_as_it_was(timeloop, copied):
     assert calls[-1][1] == calls[-1][2] == len(table)
     assert table.reason.isna().all()
     assert (table.timeloop_latency_s <= table.model_latency_s).all()  # no fill and drain
-    designs = [copied.records[number].design for number in table.number]
-    roomy = pd.Series([design["weight_buffer"] > 64 for design in designs])
-    assert roomy.sum() >= 2
-    assert ((table.timeloop_energy_j / table.terms_energy_j - 1).abs()[roomy] < 0.1).all()
+    for name in (
+        "latency_s",
+        "energy_j",
+    ):  # all loops divide: nothing but counting is left, and both count alike
+        assert table[f"timeloop_{name}"].tolist() == pytest.approx(table[f"terms_{name}"].tolist(), rel=1e-9)
     assert read(copied.folder).trials.equals(before)
     assert load(copied).number.tolist() == table.number.tolist()
 
