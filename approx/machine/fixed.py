@@ -38,10 +38,11 @@ class FixedExecution(Execution):
 
     unit: IntegerUnits
 
-    def __init__(self, plan: Mapping[str, Step], accumulator: int, *arguments: Any) -> None:
+    def __init__(self, fixed: Mapping[str, Any], *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.unit = IntegerUnits(accumulator)
-        self._plan = plan
+        self.unit = IntegerUnits(fixed["accumulator"])
+        self._plan: Mapping[str, Step] = fixed["plan"]
+        self._rounded: Mapping[str, str] = fixed.get("rounded", {})
 
     def _input(self, node: Mapping[str, Any]) -> Any:
         given = super()._input(node)
@@ -110,6 +111,9 @@ class FixedExecution(Execution):
     def _weights(self, node: Mapping[str, Any], step: Step) -> Any:
         """The second operand of a matrix product, a step for each output channel where it has several."""
         operand = step["operands"].get("1")
+        if operand is not None and node["name"] in self._rounded:
+            limit = 2 ** (operand["bits"] - 1) - 1
+            return np.clip(self._arrays[self._rounded[node["name"]]].astype(np.int64), -limit, limit)
         if operand is None or not isinstance(operand.get("fraction"), list):
             return self._operand(node["args"][1], step, 1)
         weight = self._argument(node["args"][1])

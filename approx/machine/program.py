@@ -148,9 +148,7 @@ class Program:
     def _execution(self, inputs: Iterator[NDArray[Any]]) -> Execution:
         if self._fixed is None:
             return Execution(inputs, self._arrays, self._reported)
-        return FixedExecution(
-            self._fixed["plan"], self._fixed["accumulator"], inputs, self._arrays, self._reported
-        )
+        return FixedExecution(self._fixed, inputs, self._arrays, self._reported)
 
 
 def _input_sizes(call: Mapping[str, Any], nodes: list[dict[str, Any]]) -> InputSizes:

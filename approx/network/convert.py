@@ -15,7 +15,7 @@ from approx.network.alike import with_shared_ranges
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.calibrate import Histogram, calibrated_domain, undefined
 from approx.network.call import ExampleInputs, split
-from approx.network.fixed import Edge, Plan, Recorder, build, can_be_masked, emulation
+from approx.network.fixed import Edge, Plan, Recorder, build, can_be_masked, emulation, rounding
 from approx.network.fixed.table import quantised
 from approx.network.floors import floors
 from approx.network.fuse import fuse
@@ -29,6 +29,8 @@ from approx.network.tracing import trace
 
 PADDED = 4
 """Calibration batches that run once more with padding, where their masks hid nothing."""
+SAMPLES = 16
+"""Calibration batches whose inputs are kept, for what is calibrated later."""
 KEPT = 2
 """Number formats whose emulation is kept, for a search that goes to and fro between them."""
 
@@ -95,6 +97,9 @@ class ConvertedModule(nn.Module):
         self._edges: dict[str, Edge] = {}
         self._histograms: dict[str, Histogram] = {}
         self._fitted: dict[tuple[str, TableSpec, float], CpwlTable] = {}
+        self.rounded: dict[str, torch.Tensor] = {}
+        self._samples: list[list[Any]] = []
+        self._moments: rounding.Moments = {}
         self._emulations: dict[Numerics, tuple[Plan, dict[str, int], fx.GraphModule]] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -231,7 +236,7 @@ class ConvertedModule(nn.Module):
         call, state = self.program.call, self._state()
         for batch in batches:
             inputs = [*call.inputs(*split(batch)), *state]
-            first += [list(inputs)] if len(first) < PADDED else []
+            first += [list(inputs)] if len(first) < SAMPLES else []
             self._note_sizes(inputs)
             results = recorder.run(*inputs, enable_io_processing=False)
             for position, new in zip(call.written, call.parted(results)[1], strict=True):
@@ -240,7 +245,8 @@ class ConvertedModule(nn.Module):
         if not first:
             raise ValueError("calibration = no batch: must hold at least one")
         recorder.hides = recorder.never_masked()
-        for leaves in first if recorder.hides else []:
+        self._samples, self._moments = first, {}
+        for leaves in first[:PADDED] if recorder.hides else []:
             recorder.run(*leaves, enable_io_processing=False)
         return first[0]
 
@@ -285,7 +291,20 @@ class ConvertedModule(nn.Module):
                 f"data = {numerics.data!r}: activations were never calibrated: convert with calibration "
                 "batches, or call calibrate"
             )
-        self.set_plan(*self._built(numerics), numerics)
+        plan, accumulator = self._built(numerics)
+        rounded = self._calibrated(plan) if numerics.rounding == "calibrated" else {}
+        self.set_plan(plan, accumulator, numerics, rounded)
+
+    def _calibrated(self, plan: Plan) -> dict[str, torch.Tensor]:
+        """Weights as integers that calibration data choose, by the layer's node."""
+        program = self.program.graph_module
+        if not self._samples:
+            raise ValueError(
+                "rounding = 'calibrated': needs calibration data, which a file does not hold: call calibrate"
+            )
+        if not self._moments:
+            self._moments = rounding.moments(program, self._samples)
+        return dict(rounding.integers(program, plan, self._moments))
 
     def accumulator_for(self, numerics: Numerics) -> int | None:
         """Bits of partial sums that no layer can overflow in some numerics; None where they are floats.
@@ -301,22 +320,29 @@ class ConvertedModule(nn.Module):
         with self.program.settled():
             return build(self.program.graph_module, self._edges, numerics)
 
-    def set_plan(self, plan: Plan, accumulator: int, numerics: Numerics) -> None:
-        """Run in fixed point by a plan that `numerics` made; what a saved program does."""
+    def set_plan(
+        self, plan: Plan, accumulator: int, numerics: Numerics, rounded: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Run in fixed point by a plan that `numerics` made; what a saved program does.
+
+        `rounded`: integers that calibration chose for layers' weights, by the layer's node.
+        """
         widths = {site.name: self.table_bits(site, numerics) for site in self.program.sites}
         known = self._emulations.pop(numerics, None)
-        if known is None or known[:2] != (plan, widths):
+        if known is None or known[:2] != (plan, widths) or rounded:
             with self.program.settled():
-                known = plan, widths, emulation(self.program.graph_module, plan, widths.__getitem__)
+                made = emulation(self.program.graph_module, plan, widths.__getitem__, rounded)
+            known = plan, widths, made
         self._emulations = dict([*self._emulations.items(), (numerics, known)][-KEPT:])
         self._run_as(known[2], numerics, plan, accumulator)
+        self.rounded = dict(rounded)
 
     def unfused(self) -> fx.GraphModule:
         """What runs, every step by itself."""
         program = self.program.graph_module
         if self.plan:
             widths = {site.name: self.table_bits(site) for site in self.program.sites}
-            return emulation(program, self.plan, widths.__getitem__, fused=False)
+            return emulation(program, self.plan, widths.__getitem__, self.rounded, fused=False)
         return program if self.numerics.data == "fp32" else in_half_precision(program, self.numerics.data)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "ConvertedModule":
@@ -328,7 +354,7 @@ class ConvertedModule(nn.Module):
         self, module: fx.GraphModule, numerics: Numerics, plan: Plan, accumulator: int | None
     ) -> None:
         module.train(self.training)
-        self.graph_module, self.numerics = module, numerics
+        self.graph_module, self.numerics, self.rounded = module, numerics, {}
         self.plan, self.accumulator = plan, accumulator
 
     def table_bits(self, site: Site, numerics: Numerics | None = None) -> int:

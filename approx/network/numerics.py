@@ -14,6 +14,7 @@ ACCUMULATORS = SUMS
 """Widths of partial sums that an accelerator of `accel_models` can have."""
 FLOATS = ("fp32", "bf16", "fp16")
 SCALES = ("error", "range")
+ROUNDINGS = ("nearest", "calibrated")
 OPERANDS = ("weights", "activations")
 MOST_WORD_BITS = STORED_BITS
 """Widest stored word: what a lookup's input may have, and what the emulation holds exactly."""
@@ -39,6 +40,9 @@ class Numerics:
             `ConvertedModule.layers`): ``{"encoder.layer.0.*": {"weights": 4, "activations": 8}}``. Names win
             over globs, and later keys over earlier. A product of two computed operands reads activations.
 
+        rounding: of layers' weights: "nearest", or "calibrated", which makes roundings of a layer make up for
+            each other on calibration data (`approx.network.fixed.rounding`); weights then cannot be trained.
+
     Raises:
         ValueError: a width is none of these.
     """
@@ -49,6 +53,7 @@ class Numerics:
     table: int | None = None
     scale: str = "error"
     layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
+    rounding: str = "nearest"
 
     def __post_init__(self) -> None:
         """Refuse what no number has."""
@@ -60,6 +65,10 @@ class Numerics:
             check_width("table", self.table, 2, 32)
         if self.scale not in SCALES:
             raise ValueError(f"scale = {self.scale!r}: must be one of {', '.join(SCALES)}")
+        if self.rounding not in ROUNDINGS:
+            raise ValueError(f"rounding = {self.rounding!r}: must be one of {', '.join(ROUNDINGS)}")
+        if self.rounding != "nearest" and not self.is_fixed:
+            raise ValueError(f"rounding = {self.rounding!r}: must be left out with {self.data}")
         if self.layers:
             self._check_layers()
 

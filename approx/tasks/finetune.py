@@ -78,9 +78,15 @@ def finetune(
         seed: Of the order of batches.
 
     Raises:
-        ValueError: If epochs, learning_rate or distillation is out of its range.
+        ValueError: If epochs, learning_rate or distillation is out of its range, or weights are rounded by
+            calibration.
     """
     _check(epochs, learning_rate, distillation)
+    if converted.numerics.rounding != "nearest":
+        raise ValueError(
+            f"rounding = {converted.numerics.rounding!r}: its weights cannot be trained: fine-tune with "
+            "'nearest', then round"
+        )
     original = task.model()
     lessons = _lessons(original, task.train_batches())
     examination = _lessons(original, getattr(task, "validation_batches", task.calibration_batches)())

@@ -8,11 +8,11 @@ one pass a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from approx.network.fixed.channels import Channels
 from approx.network.fixed.fuse import fuse
@@ -26,16 +26,22 @@ from approx.network.fixed.steps import (
     FixedSite,
     FixedSum,
     Narrowed,
+    Rounded,
     Rounding,
     Spread,
     kind_of,
 )
 from approx.network.fixed.words import Word
-from approx.network.nodes import arguments, aten, is_float, shape
+from approx.network.nodes import arguments, aten, is_float, label, shape
 
 
 def emulation(
-    program: fx.GraphModule, plan: Plan, bits_of: Callable[[str], int], *, fused: bool = True
+    program: fx.GraphModule,
+    plan: Plan,
+    bits_of: Callable[[str], int],
+    rounded: Mapping[str, Tensor],
+    *,
+    fused: bool = True,
 ) -> fx.GraphModule:
     """A copy of the program, over the same parameters and sites, that computes as the plan says.
 
@@ -43,6 +49,7 @@ def emulation(
         program: the program.
         plan: how it computes.
         bits_of: width of the table of a site, by the site's name.
+        rounded: integers that calibration chose for layers' weights, by the layer's node.
         fused: make softmaxes and sums of products one step.
     """
     graph = fx.Graph()
@@ -50,7 +57,7 @@ def emulation(
     graph.output(graph.graph_copy(program.graph, copies))
     module = fx.GraphModule(program, graph)
     copied = {old: _in(module, new.name) for old, new in copies.items()}
-    writer = _Writer(program, module, plan, bits_of, copied)
+    writer = _Writer(program, module, plan, bits_of, rounded, copied)
     for node in list(program.graph.nodes):
         if node.name in plan and is_float(node.meta.get("val")):
             writer.write(node)
@@ -87,8 +94,10 @@ class _Writer:
         module: fx.GraphModule,
         plan: Plan,
         bits_of: Callable[[str], int],
+        rounded: Mapping[str, Tensor],
         copied: dict[fx.Node, fx.Node],
     ) -> None:
+        self.rounded = rounded
         self.program, self.module, self.plan, self.bits_of, self.copied = (
             program,
             module,
@@ -201,15 +210,25 @@ class _Writer:
                 spread = self._spread(node, position)
                 integers = Constants(operand, torch.float32, values=False, kept=kept, spread=spread)
                 target = f"operands.{node.name}.argument{position}"
-                return self._call(target, integers, (here.args[position],))
+                made = (
+                    self._rounded(node, operand) if position == 1 and node.name in self.rounded else integers
+                )
+                return self._call(target, made, (here.args[position],))
             if not isinstance(operand, Narrow):
                 return here.args[position]
             key = source.name, operand
             if key not in self.narrowed:
-                made = Narrowed(self.plan[source.name].word, operand)
+                narrowed = Narrowed(self.plan[source.name].word, operand)
                 target = f"narrowed.{source.name}.for{len(self.narrowed)}"
-                self.narrowed[key] = self._call(target, made, (here.args[position],))
+                self.narrowed[key] = self._call(target, narrowed, (here.args[position],))
             return self.narrowed[key]
+
+    def _rounded(self, node: fx.Node, operand: Constant) -> nn.Module:
+        limit = 2 ** (operand.bits - 1) - 1
+        path, _, leaf = str(arguments(node)[1].target).rpartition(".")
+        weights = getattr(self.program.get_submodule(path), leaf)
+        integers = self.rounded[node.name].clamp(-limit, limit)
+        return Rounded(integers.to(weights.device), weights, label(node))
 
     @staticmethod
     def _spread(node: fx.Node, position: int) -> Spread | None:

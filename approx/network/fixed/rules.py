@@ -68,7 +68,7 @@ def layer(p: Planner, node: fx.Node) -> Step:
     values = Channels.of(node).rows(p.tensor(weight).double())
     bias = _bias(node)
     limit = word.limit if narrow is None else 2 ** (narrow.bits - 1) - 1
-    operand, fraction = _weights(widths.weights, word, narrow, values.abs().amax(1).tolist())
+    operand, fraction = _weights(widths.weights, word, narrow, values, p.numerics.scale)
     if bias is not None:
         operand, fraction = _below(operand, fraction, _largest(p, bias), values.shape[1] * limit)
     integers = _integers(values, operand)
@@ -99,12 +99,20 @@ def _largest(p: Planner, bias: fx.Node) -> Tensor:
 
 
 def _weights(
-    bits: int, word: Word, narrow: Narrow | None, largest: list[float]
+    bits: int, word: Word, narrow: Narrow | None, values: Tensor, scale: str
 ) -> tuple[Constant, tuple[int, ...]]:
-    """The weights' integers, and the fraction of each output channel's accumulators."""
+    """The weights' integers, and the fraction of each output channel's accumulators.
+
+    A channel's step holds its largest weight, or is half of that where clipping costs less than it saves.
+    """
     step, divisor = (word.fraction, 1) if narrow is None else narrow_step(word, narrow)
     limit = 2 ** (bits - 1) - 1
-    own = tuple(math.floor(math.log2(limit * divisor / (w or 1.0))) for w in largest)
+    own = tuple(math.floor(math.log2(limit * divisor / (w or 1.0))) for w in values.abs().amax(1).tolist())
+    if scale == "error":
+        holding, halved = (
+            _squared(values, Constant(bits, o, divisor)) for o in (own, tuple(f + 1 for f in own))
+        )
+        own = tuple(f + int(more) for f, more in zip(own, (halved < holding).tolist(), strict=True))
     return Constant(bits, own, divisor), tuple(step + digits for digits in own)
 
 
@@ -125,6 +133,12 @@ def _below(
     own = weights.fraction if isinstance(weights.fraction, tuple) else (weights.fraction,) * len(fraction)
     coarser = tuple(f - e for f, e in zip(own, excess, strict=True))
     return replace(weights, fraction=coarser), tuple(f - e for f, e in zip(fraction, excess, strict=True))
+
+
+def _squared(values: Tensor, operand: Constant) -> Tensor:
+    """The squared error of each output channel's weights."""
+    factor = 2.0 ** torch.tensor(operand.fraction).double() / operand.divisor
+    return ((_integers(values, operand) / factor[:, None] - values) ** 2).sum(1)
 
 
 def _integers(values: Tensor, operand: Constant) -> Tensor:

@@ -78,6 +78,30 @@ class Constants(nn.Module):
         return rounded(x.double(), self.factor, self.limit, self.step).to(self.kind)
 
 
+class Rounded(nn.Module):
+    """A layer's weights as integers that calibration chose.
+
+    Raises:
+        ValueError: when called with weights that have changed since.
+    """
+
+    integers: Tensor
+
+    def __init__(self, integers: Tensor, weights: Tensor, layer: str) -> None:
+        super().__init__()
+        self.layer, self._version = layer, weights._version
+        self.register_buffer("integers", integers.float(), persistent=False)
+
+    def forward(self, weights: Tensor) -> Tensor:
+        """The integers, in float32."""
+        if not weights.is_inference() and weights._version > self._version:
+            raise ValueError(
+                f"rounding = 'calibrated': the weights of {self.layer} have changed since they were rounded: "
+                "call set_numerics again"
+            )
+        return self.integers
+
+
 class FixedLayer(nn.Module):
     """A matrix product of integers, exact, and rounded to the result's word.
 

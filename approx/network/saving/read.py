@@ -18,7 +18,7 @@ from approx.network.call import Arguments, Call, Returned
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
 from approx.network.decisions import Decision
-from approx.network.fixed import Edge, Step
+from approx.network.fixed import Edge, Step, rounding
 from approx.network.nodes import is_float
 from approx.network.numerics import Numerics
 from approx.network.program import MatrixProgram
@@ -70,7 +70,7 @@ def _rebuilt(document: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -
     converted.approximation = Approximation(**document["approximation"])
     _remember_fits(converted)
     converted._edges = {name: reader.edge(stated) for name, stated in document.get("edges", {}).items()}
-    _restore_numerics(converted, document)
+    _restore_numerics(converted, document, tensors)
     return converted
 
 
@@ -95,7 +95,9 @@ def _call(called: Mapping[str, Any], document: Mapping[str, Any]) -> Call:
     return Call(arguments, returned, sizes, tuple(called["state"]), tuple(called["written"]), decisions)
 
 
-def _restore_numerics(converted: ConvertedModule, document: Mapping[str, Any]) -> None:
+def _restore_numerics(
+    converted: ConvertedModule, document: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]
+) -> None:
     """Run in the numbers that were saved, by the plan that was saved."""
     numerics = Numerics(**document.get("numerics", {}))
     if "fixed" not in document:
@@ -103,7 +105,20 @@ def _restore_numerics(converted: ConvertedModule, document: Mapping[str, Any]) -
         return
     fixed = document["fixed"]
     plan = {str(name): Step.from_dict(step) for name, step in fixed["plan"].items()}
-    converted.set_plan(plan, int(fixed["accumulator"]), numerics)
+    rounded = {str(name): tensors[key] for name, key in fixed.get("rounded", {}).items()}
+    _check_rounded(converted, rounded)
+    converted.set_plan(plan, int(fixed["accumulator"]), numerics, rounded)
+
+
+def _check_rounded(converted: ConvertedModule, rounded: Mapping[str, torch.Tensor]) -> None:
+    """Refuse integers of weights that are no layer's, or of another shape."""
+    nodes = {node.name: node for node in converted.program.graph_module.graph.nodes}
+    for name, integers in rounded.items():
+        if name not in nodes or not rounding.served(nodes[name]):
+            raise ValueError(f"rounded.{name}: must be the weights of a layer")
+        wanted = nodes[name].args[1].meta["val"].shape
+        if integers.dtype is not torch.int16 or integers.shape != wanted:
+            raise ValueError(f"rounded.{name}: must be int16 of shape {tuple(wanted)}")
 
 
 def _check_kinds(graph_module: fx.GraphModule, document: Mapping[str, Any]) -> None:

@@ -69,13 +69,15 @@ def _document(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> d
         "certificate": certify(root).counts,
         "numerics": asdict(converted.numerics),
         "edges": writer.edges(),
-        **({"fixed": _fixed(converted)} if converted.plan else {}),
+        **({"fixed": _fixed(converted, tensors)} if converted.plan else {}),
     }
 
 
-def _fixed(converted: ConvertedModule) -> dict[str, Any]:
+def _fixed(converted: ConvertedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     plan = {name: step.to_dict() for name, step in converted.plan.items()}
-    return {"accumulator": converted.accumulator, "plan": plan}
+    rounded = {name: f"rounded.{name}" for name in converted.rounded}
+    tensors |= {key: converted.rounded[name].contiguous() for name, key in rounded.items()}
+    return {"accumulator": converted.accumulator, "plan": plan, "rounded": rounded}
 
 
 def _version(package: str) -> str | None:

@@ -148,3 +148,67 @@ def test_accumulators_are_checked_by_layer(mixed: tuple[ConvertedModule, Inputs,
     wide = {"conv.conv2d": {"weights": 16, "activations": 16}}
     with pytest.raises(ValueError, match=r"accumulator = 32: conv\.conv2d \(K = 27\) can overflow it"):
         mixed[0].set_numerics(Numerics("int8", accumulator=32, layers=wide))
+
+
+@pytest.mark.filterwarnings("ignore::approx.QualityWarning")
+def test_calibrated_rounding_is_nearer_and_bit_true(
+    mixed: tuple[ConvertedModule, Inputs, Tensor], same_bits: Callable[[ConvertedModule, Inputs], Tensor]
+) -> None:
+    """Weights at 3 bits: the layers' outputs move less, in every way of running them alike."""
+    converted, inputs, wanted = mixed
+    errors = {}
+    for rounding in ("nearest", "calibrated"):
+        three = Numerics("int16", layers={"*": {"weights": 3}}, rounding=rounding)
+        converted.set_numerics(three)
+        same_bits(converted, inputs)
+        errors[rounding] = off(converted, inputs, wanted)
+    assert errors["calibrated"] < 0.8 * errors["nearest"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6), groups=st.sampled_from([1, 2, 4]), bits=st.sampled_from([2, 3, 4, 8]))
+def test_outputs_of_a_layer_move_less(seed: int, groups: int, bits: int) -> None:
+    """On correlated inputs no rounding to nearest is better, whatever the geometry."""
+    torch.manual_seed(seed)
+    layer = nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=groups, bias=False).eval()
+    x = torch.randn(4, 8, 9, 9).cumsum(-1) / 3
+    converted = convert(layer, (x,), Approximation.exact(), calibration=[(x,)])
+    with torch.no_grad():
+        wanted = layer(x)
+        errors = []
+        for rounding in ("nearest", "calibrated"):
+            converted.set_numerics(Numerics("int16", layers={"*": {"weights": bits}}, rounding=rounding))
+            errors.append(float((converted.graph_module(x)[0] - wanted).norm()))
+    assert errors[1] <= errors[0] * 1.001
+
+
+def test_calibrated_weights_are_saved_and_cannot_be_trained(
+    mixed: tuple[ConvertedModule, Inputs, Tensor], tmp_path: Path
+) -> None:
+    converted, inputs, _ = mixed
+    converted.set_numerics(Numerics("int8", layers={"*": {"weights": 4}}, rounding="calibrated"))
+    with torch.no_grad():
+        before = converted(*inputs)
+        converted.save(tmp_path / "rounded.nm")
+        again = approx.load(tmp_path / "rounded.nm")
+        assert torch.equal(again(*inputs), before)
+        with pytest.raises(ValueError, match="needs calibration data"):
+            again.set_numerics(Numerics("int8", rounding="calibrated"))
+        converted.set_numerics(Numerics())  # and float weights are as they were
+        assert torch.equal(converted(*inputs), again_in_floats(again, inputs))
+    converted.set_numerics(Numerics("int8", rounding="calibrated"))
+    weight = converted.program.graph_module.get_parameter("conv.weight")
+    with torch.no_grad():
+        weight.mul_(1.0)
+        with pytest.raises(ValueError, match=r"the weights of conv\.conv2d have changed"):
+            converted(*inputs)
+    with pytest.raises(ValueError, match="rounding = 'upwards'"):
+        Numerics("int8", rounding="upwards")
+    with pytest.raises(ValueError, match="must be left out with fp32"):
+        Numerics(rounding="calibrated")
+
+
+def again_in_floats(again: ConvertedModule, inputs: Inputs) -> Tensor:
+    again.set_numerics(Numerics())
+    result: Tensor = again(*inputs)
+    return result
