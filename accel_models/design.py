@@ -25,6 +25,10 @@ KIB = 1024
 _BUFFER = IntRange(64, 1 << 30, "bytes")
 
 
+STORED = (8, 16)
+"""Widths of stored words that cells are built for."""
+
+
 def elementwise_width(data_width: str, bits: int | None) -> str:
     """Return the format of stored words; ValueError if the bits do not go with the operands' format."""
     integer = data_width.startswith("int")
@@ -34,6 +38,8 @@ def elementwise_width(data_width: str, bits: int | None) -> str:
     if not integer or bits < least:
         allowed = f"at least {least}" if integer else "left out"
         raise refuse("elementwise_bits", bits, f"{allowed} with data_width = {data_width}")
+    if bits not in STORED:
+        raise refuse("elementwise_bits", bits, f"one of {', '.join(map(str, STORED))}, or left out")
     return f"int{bits}"
 
 

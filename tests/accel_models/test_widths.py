@@ -1,5 +1,7 @@
 """Stored words, sums and tables at widths of their own beside the operands'."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -92,7 +94,7 @@ def test_a_table_has_its_own_width() -> None:
     [
         (
             {"elementwise_bits": 12},
-            "data_width = int12: must be one of int8, int16, int32, fp16, bf16, fp32, for",
+            "elementwise_bits = 12: must be one of 8, 16, or left out",
         ),
         ({"elementwise_bits": 8, "data_width": "int16"}, "elementwise_bits = 8: must be at least 16 with"),
         (
@@ -125,3 +127,23 @@ def test_a_lookups_width_is_checked_and_survives_json() -> None:
         Gemm(1, 1, 1, wide=1)  # type: ignore[arg-type]
     work = Workload([Lookup(4, 4, width=8), Gemm(4, 1, 4, wide=True)])
     assert Workload.from_dict(work.to_dict()) == work
+
+
+@pytest.mark.parametrize("cell", ["fixed", "subword", "bitserial"])
+@pytest.mark.parametrize("z_bits", [8, 16])
+def test_words_cross_at_their_stored_width_in_one_design_and_in_many(cell: str, z_bits: int) -> None:
+    """A comes from DRAM as stored words, B at its own width, the result goes as stored words."""
+    m, n, k = 128, 64, 256
+    work = Workload([Gemm(m, n, k, a_bits=8, b_bits=4, z_bits=z_bits), Gemm(m, n, k)])
+    design = Design(rows=8, cols=8, technology="28nm", cell=cell, **WORDS)
+    report = evaluate(design, work)
+    mixed, plain = report.layers.iloc[0], report.layers.iloc[1]
+    assert mixed.dram_reads == m * k * z_bits / 8 + k * n * 4 / 8
+    assert mixed.dram_writes == m * n * z_bits / 8
+    assert plain.dram_reads == m * k * 2 + k * n
+    weight = Workload([work.operations[0]]), Workload([work.operations[1]])
+    narrow, whole = (evaluate(design, one).energy_parts["weight"] for one in weight)
+    assert narrow == pytest.approx(whole / 2, rel=1e-9)  # the scratchpad of B has half the bytes
+    many = evaluate_many([design, replace(design, dataflow="os")], work)
+    for column in ("cycles", "energy_j", "dram_reads", "dram_writes"):
+        assert many[column][0] == getattr(report, column)
