@@ -3,6 +3,7 @@
 A chain is run a block at a time: a tile of words, or as many whole rows or lines of a pool's window as fit
 on chip. What it reads from elsewhere is read once, what nobody else needs never leaves. A chain that works on
 the result of a GEMM that nobody else reads can join it, and work on each tile of the result before it leaves.
+One whose result is the operand A of a GEMM, and nothing else, can join that one, and make each tile of A.
 
 An operation joins the chain of one that feeds it if
 
@@ -59,7 +60,8 @@ class Chain:
         live: Most words alive at once, if tensors were worked on whole.
         block: Words of the largest tensor that must be on chip together.
         rows: Whether these are rows, which a tile of a GEMM's result may hold whole.
-        gemm: Place of the GEMM that it can join, or none.
+        gemm: Place of the GEMM before it that it can join, or none.
+        feeds: Place of the GEMM after it that it can join, or none.
         kind: Equal for chains of a workload that differ in their operations alone.
     """
 
@@ -69,6 +71,7 @@ class Chain:
     block: int
     rows: bool
     gemm: int | None
+    feeds: int | None = None
     kind: int = 0
 
 
@@ -201,8 +204,9 @@ def _finished(grown: _Grown, workload: Workload, readers: dict[int, list[int]]) 
                 seen.add(tensor)
         needed = index not in readers or any(reader not in grown.order for reader in readers[index])
         steps.append(Step(index, tuple(streams), flow[index].writes if needed else 0))
-    rows = grown.group[0] == "rows"
-    return Chain(tuple(steps), grown.size, _live(grown, flow, readers), grown.group[1], rows, gemm)
+    rows, live = grown.group[0] == "rows", _live(grown, flow, readers)
+    feeds = _fed(grown, steps, workload, readers)
+    return Chain(tuple(steps), grown.size, live, grown.group[1], rows, gemm, feeds)
 
 
 def _joinable(grown: _Grown, workload: Workload, readers: dict[int, list[int]]) -> int | None:
@@ -218,6 +222,29 @@ def _joinable(grown: _Grown, workload: Workload, readers: dict[int, list[int]]) 
     straight = straight and grown.grouped == 0
     rows = (flow[last].group, flow[last].block) == grown.group and straight
     return last if alone and whole and (grown.group[0] == "" or rows) else None
+
+
+def _fed(
+    grown: _Grown, steps: Sequence[Step], workload: Workload, readers: dict[int, list[int]]
+) -> int | None:
+    """Return the GEMM whose A is the chain's last result, and that alone leaves the chain.
+
+    The words must be those of A, once and in their order: the windows of a convolution overlap.
+    """
+    flow = workload.flow or ()
+    last = steps[-1].index
+    if [step.index for step in steps if step.leaves] != [last] or len(readers.get(last, [])) != 1:
+        return None
+    place = readers[last][0]
+    gemm = workload.operations[place]
+    if chained(gemm) or not isinstance(gemm, Gemm):
+        return None
+    read = flow[place].reads[0]
+    whole = read.source == last and not read.rearranged and read.elements == gemm.m * gemm.k * gemm.count
+    plain = (gemm.a_distinct or gemm.m * gemm.k) == gemm.m * gemm.k and not gemm.a_skipped
+    straight = grown.order[last] == grown.grouped
+    rows = grown.group[0] == "" or (grown.group == ("rows", gemm.k) and straight)
+    return place if whole and plain and rows and flow[last].writes == read.elements else None
 
 
 def _live(grown: _Grown, flow: Sequence[Flow], readers: dict[int, list[int]]) -> int:

@@ -119,6 +119,7 @@ class _Work:
                 own[key] = (op, key[0], own.get(key, (op, "", 0))[2] + 1)
         self.row = {key: row for row, key in enumerate(self.gemms)}
         self.chains: dict[tuple[Any, ...], tuple[Chain, int]] = {}
+        self._joins: dict[int, Chain] = {c.gemm: c for c in self.found if c.gemm is not None}
         self.chain_keys = [self._chain_key(chain) for chain in self.found]
         for chain, key in zip(self.found, self.chain_keys, strict=True):
             self.chains[key] = (chain, self.chains.get(key, (chain, 0))[1] + 1)
@@ -130,6 +131,13 @@ class _Work:
 
     def _chain_key(self, chain: Chain) -> tuple[Any, ...]:
         """Return what chains of equal cost have in common."""
+        if chain.feeds is None:
+            return self._before(chain)
+        rival = self._joins.get(chain.feeds)
+        return self._before(chain), self.key_of[chain.feeds], rival and self._before(rival)
+
+    def _before(self, chain: Chain) -> tuple[Any, ...]:
+        """Return what chains have in common that join the GEMM before them alike."""
         gemm = None if chain.gemm is None else self.key_of[chain.gemm]
         return chain.kind, gemm, tuple(self.key_of[step.index][1:] for step in chain.steps)
 
@@ -148,15 +156,18 @@ class _Work:
     def count_chains(self, gemms: Counts, t: DesignTable, h: Hardware) -> ChainCounts:
         """Return what the distinct chains count."""
         row = {index: self.row[key] for index, key in enumerate(self.key_of) if key in self.row}
-        found = [chain for chain, _ in self.chains.values()]
-        return count_chains(found, self.workload, Products(gemms, row), t, h)
+        found, place = [chain for chain, _ in self.chains.values()], {k: i for i, k in enumerate(self.chains)}
+        joins = {gemm: place[self._chain_key(chain)] for gemm, chain in self._joins.items()}
+        return count_chains(found, self.workload, Products(gemms, row, joins), t, h)
 
     def add_chains(self, before: Counts, counted: ChainCounts) -> Counts:
         """Add what all chains count to what GEMMs and other operations did."""
         each = [count for _, count in self.chains.values()]
         steps = [count for chain, count in self.chains.values() for _ in chain.steps]
         after = _added(steps, counted.steps, before)
-        return after | _added(each, counted.joined, {name: after[name] for name in counted.joined})
+        for changes in (counted.joined, counted.fed):
+            after |= _added(each, changes, {name: after[name] for name in changes})
+        return after
 
 
 def evaluate_one(design: Design, workload: Workload, mappings: Mappings | None = None) -> CostReport:
@@ -257,9 +268,10 @@ def _put_chains(work: _Work, counted: ChainCounts, layers: Counts) -> None:
         for step, at in enumerate(chain.steps):
             for name in COUNTS:
                 layers[name][at.index] = counted.steps[name][start[key] + step]
-        if chain.gemm is not None:
-            for name, values in counted.joined.items():
-                layers[name][chain.gemm] += values[row[key]]
+        for gemm, changes in ((chain.gemm, counted.joined), (chain.feeds, counted.fed)):
+            if gemm is not None:
+                for name, values in changes.items():
+                    layers[name][gemm] += values[row[key]]
 
 
 def _figures(workload: Workload, counts: Counts, t: DesignTable, h: Hardware) -> dict[str, FloatArray]:

@@ -40,6 +40,10 @@ COUNTS = {
     "tiles": "tiles in which finished results leave GEMMs; 0 where sums are added up over several passes",
     "issued": "tiles that GEMMs run in",
     "row_tiles": "the same, 0 also where they do not hold whole rows",
+    "a_tiles": "tiles of A that GEMMs bring in, 0 where some of it comes more than once",
+    "a_row_tiles": "the same, 0 also where they do not hold whole rows",
+    "a_reads": "bytes of A from DRAM",
+    "spare": "bytes of the output scratchpad that a GEMM's tile leaves",
 }
 """What is counted for each operation and design."""
 

@@ -79,6 +79,7 @@ def count_gemms(
     sums = _sums(moved.reads_z, moved.writes_z, p, z, h)
     spilled, result, arrives = (p.z - 1) * bytes_.sums, crossing_z * bytes_.z, p.a * rows.a_words
     tiles, row_tiles = _result_tiles(s, mapped, h, t.shared)
+    once, a_reads = np.where(p.a == 1, 1.0, 0.0), crossing_a * p.a * bytes_.a
     counts = {
         "compute_cycles": array_cycles(s, mapped.folds, mapped.parts, p.loads, timing),
         "macs": macs,
@@ -92,15 +93,19 @@ def count_gemms(
         "weight_write": p.b * s.k * s.n * h.b_step,
         **sums,
         "register_bits": macs * h.register_bits,
-        "dram_reads": crossing_a * p.a * bytes_.a + p.b * bytes_.b + spilled,
+        "dram_reads": a_reads + p.b * bytes_.b + spilled,
         "dram_writes": result + spilled,
         "result_writes": result,
         "tiles": tiles,
         "row_tiles": row_tiles,
+        "a_tiles": once * mapped.tiles.m * mapped.tiles.k,
+        "a_row_tiles": once * np.where(mapped.tiles.k == 1, mapped.tiles.m, 0.0),
+        "a_reads": a_reads,
         "issued": p.tiles,
     }
     counts["output_read"] = sums["output_read"] + (1 - crossing_a) * arrives * h.products * h.element
     counts = {name: value * products for name, value in counts.items()}
+    counts["spare"] = _spare(mapped, h, t.shared)
     first = first_tile(s, mapped.parts, bytes_) / t["dram_bandwidth"] + t["dram_latency"]
     begins = column([end in ("first", "both") for end in ends[: len(gemms)]], t) * t.is_("start", "empty")
     return with_stalls(counts, t, s.m.shape, begins * np.ceil(first * t["clock"]))
@@ -220,6 +225,13 @@ def _result_tiles(s: Shape, mapped: Mapped, h: Hardware, shared: BoolArray) -> t
     once = np.where(p.z == 1, 1.0, 0.0)
     tiles, rows = np.maximum(mapped.tiles.m * mapped.tiles.n, least), np.maximum(mapped.tiles.m, least)
     return once * tiles, once * whole * rows
+
+
+def _spare(mapped: Mapped, h: Hardware, shared: BoolArray) -> FloatArray:
+    """Return the bytes of the output scratchpad beside a tile's sums, or results on their way out."""
+    m, n, k = mapped.parts
+    operands = np.where(shared, k * (m * h.a_step + n * h.b_step), 0.0)
+    return np.maximum(h.usable[2] - m * n * np.where(h.apart, h.element, h.partial) - operands, 0.0)
 
 
 def _crossing(

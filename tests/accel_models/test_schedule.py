@@ -142,7 +142,7 @@ def test_a_chain_that_joins_spares_the_result_of_its_gemm() -> None:
     flow = [
         Flow((Read(OUTSIDE, 256 * 64),), size, "rows", 2048),
         Flow((Read(0, size),), size),
-        Flow((Read(1, size),), 256 * 64, "rows", 64),
+        Flow((Read(1, size, rearranged=True),), 256 * 64, "rows", 64),  # so that it cannot feed the last one
     ]
     work = Workload([Gemm(256, 2048, 64), Lookup(size, 16, name="gelu"), Gemm(256, 64, 2048)], 1, flow)
     layers = evaluate(big(), work).layers
@@ -150,6 +150,77 @@ def test_a_chain_that_joins_spares_the_result_of_its_gemm() -> None:
     assert layers.dram_reads[1] <= 2 * 18 * 2  # the table
     apart = evaluate(big(schedule="operation"), work).layers
     assert apart.dram_writes.tolist()[:2] == [2 * size, 2 * size]
+
+
+def feeding(rows: int, row: int, *, first: list[Operation], after: list[Operation]) -> Workload:
+    """A softmax of rows from elsewhere, or other work, that makes the A of a product."""
+    size = rows * row
+    flow = [Flow((Read(at - 1, size),), size) for at in range(len(first))]
+    operations: list[Operation] = [*first, Gemm(rows, 16, row, "product")]
+    flow.append(Flow((Read(len(first) - 1, size),), rows * 16, "rows", 16))
+    for op in after:
+        flow.append(Flow((Read(len(flow) - 1, rows * 16),), rows * 16))
+        operations.append(op)
+    return Workload(operations, 1, flow)
+
+
+def slow(**fields: Any) -> Design:
+    """Work that waits for DRAM, so that what is spared shows."""
+    return big(dram_bandwidth=3.2e9, **fields)
+
+
+def test_a_chain_that_feeds_a_gemm_spares_its_operand() -> None:
+    size = 512 * 512
+    work = feeding(512, 512, first=[Lookup(size, 16, name="gelu"), Hadamard(size)], after=[])
+    (chain,) = chains(work)
+    assert (chain.gemm, chain.feeds) == (None, 2)
+    design = slow()
+    layers = evaluate(design, work).layers
+    assert layers.dram_writes.tolist() == [0, 0, 2 * 512 * 16]  # it never leaves, but for the product
+    assert layers.dram_reads.tolist() == [2 * size, 0, 512 * 16]  # nor comes back; B is of operands
+    apart = evaluate(replace(design, schedule="operation"), work).layers
+    assert apart.dram_writes.tolist()[:2] == [2 * size, 2 * size]
+    assert evaluate(design, work).energy_j < evaluate(replace(design, schedule="operation"), work).energy_j
+
+
+def test_rows_feed_a_gemm_whose_tiles_hold_them_whole() -> None:
+    operations, flow = softmax(256, 512, OUTSIDE, 0)
+    flow[0], flow[2] = replace(flow[0], reads=(Read(OUTSIDE, 256 * 512),)), replace(
+        flow[2], reads=(Read(OUTSIDE, 256 * 512), Read(1, 256))
+    )  # fmt: skip
+    last = Flow((Read(6, 256 * 512),), 256 * 16, "rows", 16)
+    work = Workload([*operations, Gemm(256, 16, 512, "mix")], 1, [*flow, last])
+    assert chains(work)[0].feeds == 7
+    whole, cut = slow(), slow(input_buffer=4096)
+    assert evaluate(whole, work).layers.dram_writes.tolist()[:7] == [0] * 7
+    assert evaluate(cut, work).layers.dram_writes[6] == 2 * 256 * 512  # a row of A, twice, has 8,192 bytes
+
+
+def test_a_gemm_is_joined_by_one_chain() -> None:
+    """Of two the one after it, where that can."""
+    size = 512 * 512
+    work = feeding(512, 512, first=[Lookup(size, 16, name="gelu")], after=[Hadamard(512 * 16)])
+    assert [(chain.gemm, chain.feeds) for chain in chains(work)] == [(None, 1), (1, None)]
+    report = evaluate(slow(), work)
+    layers = report.layers
+    assert layers.dram_writes.tolist() == [2 * size, 0, 0]  # the product is worked on where it is
+    assert (layers.stall_cycles >= 0).all()
+    assert layers.cycles.sum() == report.cycles
+
+
+@pytest.mark.parametrize(
+    "gemm",
+    [
+        Gemm(512, 64, 512, a_distinct=512 * 100),  # windows overlap
+        Gemm(256, 64, 512),  # some of it
+        Gemm(1024, 64, 256),  # as many words in other rows are A too: word by word it can
+    ],
+)
+def test_what_feeds_a_gemm_is_its_a(gemm: Gemm) -> None:
+    size = 512 * 512
+    flow = [Flow((Read(OUTSIDE, size),), size), Flow((Read(0, size),), gemm.m * gemm.n, "rows", gemm.n)]
+    (chain,) = chains(Workload([Lookup(size, 16, name="gelu"), gemm], 1, flow))
+    assert chain.feeds == (1 if gemm.m == 1024 else None)
 
 
 def test_rows_that_do_not_fit_are_run_an_operation_at_a_time() -> None:
@@ -180,14 +251,20 @@ designs = st.fixed_dictionaries(
         "fill": st.sampled_from(["serial", "overlapped", "none"]),
         "elementwise_bits": st.sampled_from([8, 16]),
         "hadamard": st.sampled_from(["diagonal", "full"]),
+        "dram_bandwidth": st.sampled_from([1e9, 25.6e9]),
     }
 )
 
 
 @settings(max_examples=60, deadline=None)
-@given(designs, st.integers(1, 300), st.sampled_from([16, 100, 512]))
-def test_fused_is_never_slower_and_its_layers_add_up(fields: dict[str, Any], rows: int, row: int) -> None:
+@given(designs, st.integers(1, 300), st.sampled_from([16, 100, 512]), st.booleans())
+def test_fused_is_never_slower_and_its_layers_add_up(
+    fields: dict[str, Any], rows: int, row: int, feeds: bool
+) -> None:
     work = attention(rows, row)
+    if feeds:  # a chain before a product, and one after it
+        before: list[Operation] = [Lookup(rows * row, 16, name="gelu"), Hadamard(rows * row)]
+        work = feeding(rows, row, first=before, after=[Hadamard(rows * 16)])
     fused, operation = (
         evaluate(Design(schedule=schedule, **fields), work) for schedule in ("fused", "operation")
     )
@@ -241,7 +318,13 @@ def test_many_designs_count_as_one() -> None:
             "activations": rng.choice(["dram", "on_chip"], count),
         }
     )
-    work = attention(200, 300)
+    frame["dram_bandwidth"] = rng.choice([2e9, 25.6e9], count)
+    before: list[Operation] = [Lookup(200 * 300, 16, name="gelu"), Hadamard(200 * 300)]
+    for work in (attention(200, 300), feeding(200, 300, first=before, after=[])):
+        check_many(frame, work)
+
+
+def check_many(frame: pd.DataFrame, work: Workload) -> None:
     found = evaluate_many(frame, work)
     for row, values in enumerate(frame.to_dict("records")):
         if not found.reason[row]:
