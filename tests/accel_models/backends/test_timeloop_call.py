@@ -212,6 +212,30 @@ def test_a_run_that_gives_nothing(timeloop: Any, does: str, line: str) -> None:
     assert check_still_right.cycles > 0
 
 
+@pytest.mark.parametrize(
+    ("says", "status", "line"),
+    [
+        (
+            "timeloop-model: error while loading shared libraries: libyaml-cpp.so.0.7: cannot open",
+            127,
+            "timeloop-model: the library libyaml-cpp.so.0.7 is missing",
+        ),
+        (
+            "ERROR: Could not find any estimators that support class SRAM",
+            1,
+            "timeloop-model: an estimation plug-in of Accelergy is missing",
+        ),
+        ("ERROR: couldnt map level GLB: mapped tile", 1, "timeloop-model: it ended with status 1"),
+        ("MESSAGE: no valid mappings found", 0, "timeloop-model: no mapping was found that fits"),
+    ],
+)
+def test_what_a_failed_run_says(timeloop: Any, says: str, status: int, line: str) -> None:
+    timeloop.program("timeloop-model", f"echo '{says}'; exit {status}")
+    error = refusal()
+    assert error.line == line
+    assert error.log == says
+
+
 def test_a_file_that_is_no_program(timeloop: Any) -> None:
     (timeloop.programs / "timeloop-model").write_bytes(b"\x7fELF nothing")
     assert "is no program for this machine" in refusal().line
