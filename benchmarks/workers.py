@@ -5,8 +5,9 @@
     python benchmarks/workers.py overhead               # the coordinator's time per evaluation
 
 `--storage URL` keeps the trials elsewhere; `postgresql` starts a server for it (pip install pgserver); else
-it is SQLite. Efficiency is the time that the scores alone would take, shared by all workers, over the time
-that the evaluations took, without each worker's first two.
+it is SQLite. Efficiency is of steady work: the time that the scores alone would take, shared by all workers,
+over the time that the evaluations took, without each worker's first two. The time before these, in which
+processes start, load modules and make their network, is told apart.
 """
 
 from __future__ import annotations
@@ -146,13 +147,20 @@ def efficiency(kind: str, url: str | None) -> None:
             place(url, Path(folder)) as where,
             scoring(kind, workers) as scores,
         ):
+            os.environ[CACHE] = folder  # no score of another number of workers
             study, ends = started(where, Path(folder), f"efficiency{workers}"), []
             network, wanted = make(study.config), 40 * workers
             on_trial = lambda _: ends.append(time.perf_counter())  # noqa: B023, E731 - called here
+            begun = time.perf_counter()
             study.optimize(network, wanted, on_trial, make_network=make, **scores)
             seconds, timed = ends[-1] - ends[2 * workers - 1], wanted - 2 * workers
             share = timed / workers / seconds
-            print(f"{kind}, {workers}: {timed} scores in {seconds:.1f} s, efficiency {share:.3f}", flush=True)
+            start = ends[2 * workers - 1] - begun - 2
+            print(
+                f"{kind}, {workers}: {timed} scores in {seconds:.1f} s, efficiency {share:.3f}; "
+                f"start-up {start:.1f} s",
+                flush=True,
+            )
 
 
 def overhead(url: str | None) -> None:

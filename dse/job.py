@@ -22,8 +22,8 @@ from dse.loop.lock import alone, leased, refuse_beside_another, refuse_leased
 from dse.progress import Progress, Silent
 from dse.results.losses import losses
 from dse.search import feasibility
+from dse.search.design_grid.hardware import MOST_DESIGNS, check_size
 from dse.search.effects import effects
-from dse.search.hardware import MOST_DESIGNS, check_size
 from dse.search.nested import enumeration
 from dse.search.strategies import tried
 from dse.space import Space, widths

@@ -209,7 +209,7 @@ class Coordinator:
                     self._end(own, [replace(own.base("fail"), reason=reason(error))])
             else:
                 self._scores[key] = figures = future.result()
-                self._cache.put(key, figures)
+                self._recorder.keep(self._cache, key, figures)
                 for own in found:
                     self._scored(own, figures, share)
 

@@ -10,9 +10,11 @@ from typing import Self
 import optuna
 from optuna.trial import FrozenTrial
 
+from dse.evaluate import Figures, ScoreCache
+
 
 class Recorder:
-    """Adds finished trials to a study, on a thread of its own, while others are scored.
+    """Adds finished trials to a study, and scores to a cache, on a thread of its own while others are scored.
 
     Args:
         study: In its database.
@@ -41,6 +43,10 @@ class Recorder:
         """
         self.check()
         self._writing.append(self._thread.submit(self._write, tuple(trials)))
+
+    def keep(self, cache: ScoreCache, key: str, figures: Figures) -> None:
+        """Write a score to a cache, after what was given before."""
+        self._writing.append(self._thread.submit(cache.put, key, figures))
 
     def check(self) -> None:
         """Raise what went wrong with a trial that was given before."""

@@ -1,24 +1,19 @@
 """A study of a run folder, read at any moment: while it runs, after a kill, from a read-only folder.
 
-The database is copied into memory first, by SQLite's own backup, and the copy is read: nothing waits for a
-run, a run does not wait for a reader, and what is read is of one moment.
+A copy of the database in memory is read (`dse.storage.copied`): nothing waits for a run, a run does not wait
+for a reader, and what is read is of one moment.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
-import tempfile
-from contextlib import closing
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy.pool import StaticPool
+from optuna.storages import BaseStorage
 
 from dse import record, storage
-from dse.errors import NoStudyError, UserError
+from dse.errors import NoStudyError
 from dse.results.snapshot import Snapshot
 
 
@@ -36,7 +31,7 @@ def read(folder: str | Path) -> Snapshot:
         return of_study(load(storage.of_folder(folder).optuna, str(pointer), name), folder, str(pointer))
     if not file.exists():
         raise NoStudyError(f"{file}: no such file: must be the folder of a study that was run")
-    return of_study(load(copied(file), str(file)), folder, str(file))
+    return of_study(load(storage.copied(file), str(file)), folder, str(file))
 
 
 def of_study(study: optuna.Study, folder: Path, where: str) -> Snapshot:
@@ -63,36 +58,3 @@ def load(kept: BaseStorage, where: str, name: str | None = None) -> optuna.Study
             f"{where}: holds no study yet" if name is None else f"{where}: holds no study {name}"
         )
     return optuna.load_study(study_name=name or names[0], storage=kept)
-
-
-def copied(file: Path) -> RDBStorage:
-    """Return a copy in memory of the database in a file, for Optuna to read.
-
-    Raises:
-        UserError: If the file is no such database, or cannot be read.
-    """
-    if file.is_dir():
-        raise UserError(f"{file}: is a folder: must be a study's database")
-    memory = sqlite3.connect(":memory:", check_same_thread=False)
-    try:
-        _fill(memory, file)
-        return RDBStorage("sqlite://", engine_kwargs={"creator": lambda: memory, "poolclass": StaticPool})
-    except sqlite3.Error as error:
-        raise UserError(f"{file}: not a readable study ({error}): move it away, or use --new") from None
-    except RuntimeError as error:  # Optuna: tables of another version
-        raise UserError(f"{file}: {str(error).splitlines()[0]}") from None
-
-
-def _fill(memory: sqlite3.Connection, file: Path) -> None:
-    """Copy a database; by way of a temporary folder where a killed run left a transaction behind."""
-    try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=60)) as source:
-            source.backup(memory)
-    except sqlite3.OperationalError:
-        with tempfile.TemporaryDirectory() as temporary:
-            for suffix in ("", "-journal", "-wal"):
-                part = file.with_name(file.name + suffix)
-                if part.exists():
-                    shutil.copy(part, temporary)
-            with closing(sqlite3.connect(Path(temporary) / file.name)) as source:
-                source.backup(memory)

@@ -6,7 +6,7 @@ import optuna
 
 from dse.errors import UserError
 from dse.evaluate import Network
-from dse.search.hardware import Hardware
+from dse.search.design_grid.hardware import Hardware
 from dse.space import Space
 
 

@@ -20,7 +20,7 @@ from dse.samplers import make
 from dse.search.bayes.branch import Branch
 from dse.search.bayes.choices import Choices
 from dse.search.bayes.proposer import Proposer
-from dse.search.hardware import Hardware
+from dse.search.design_grid.hardware import Hardware
 from dse.search.untried import text, untried
 from dse.space import Candidate, Space, Tables
 from dse.space.widths import Widths, chosen_widths, usable
@@ -77,6 +77,7 @@ class NestedSampler(BaseSampler):
         self._tables = make("tpe", self._seed, *stream) if tables is None else tables
         self._hardware = {text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
         self._learned: set[int] = set()
+        self._all_learned = 0  # all trials of lower numbers are
         self._asked: set[str] = set()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
@@ -179,8 +180,12 @@ class NestedSampler(BaseSampler):
 
     def _catch_up(self, study: Study) -> None:
         """Learn from trials that others ended, or that were added to the study."""
-        for trial in study.get_trials(deepcopy=False, states=FINISHED):
-            self._learn(trial, finished=trial.state is TrialState.COMPLETE)
+        trials = study.get_trials(deepcopy=False)
+        for trial in trials[self._all_learned :]:
+            if trial.state in FINISHED:
+                self._learn(trial, finished=trial.state is TrialState.COMPLETE)
+        while self._all_learned in self._learned:
+            self._all_learned += 1
 
     def _learn(self, trial: FrozenTrial, *, finished: bool) -> None:
         if trial.number in self._learned:

@@ -18,7 +18,7 @@ from optuna import TrialPruned
 from accel_models import Design, Workload, needs
 from dse.evaluate import Network
 from dse.metrics import Metric
-from dse.search.hardware import Hardware
+from dse.search.design_grid.hardware import Hardware
 from dse.space import Space, Tables
 
 Array = NDArray[np.float64]

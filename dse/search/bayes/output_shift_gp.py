@@ -82,9 +82,8 @@ class OutputShiftGP:
         sums = np.sum([own[row] for own, row in zip(shares, choices.T, strict=True)], axis=0)
         near = self._nearest(choices, sums)
         lengths = np.sqrt(np.maximum(losses[near], LEAST))
-        seen = Evidence(
-            choices[near], lengths**2, np.array([directions[row] for row in near]) * lengths[:, None]
-        )
+        moved = np.concatenate([directions[row] for row in near]).reshape(len(near), -1)
+        seen = Evidence(choices[near], lengths**2, moved * lengths[:, None])
         if len(choices) >= (GROWTH if self._learned < NEAREST else LATER) * self._learned:
             self._parameters = self._kernel.learn(seen, shares[:-1], self._parameters)
             self._learned = len(choices)
@@ -171,10 +170,11 @@ class OutputShiftGP:
         """Return the kernel of choices (n, keys) of some widths and the evaluations, (n, evaluations)."""
         kept = np.tile(self._same[floor] * self._at["together"][floor] ** 2, (len(choices), 1))
         moved = np.tile(self._same[floor] * self._at["rounding"][floor] ** 2, (len(choices), 1))
+        room = np.empty_like(moved)  # taking rows into it saves two new arrays a key
         for row, by_table, of_all in zip(choices.T, self._moved[floor], self._kept, strict=True):
-            moved += by_table[row]
-            kept *= of_all[row]
-        return np.asarray(moved + kept)
+            moved += by_table.take(row, axis=0, out=room, mode="clip")
+            kept *= of_all.take(row, axis=0, out=room, mode="clip")
+        return np.asarray(np.add(moved, kept, out=moved))
 
 
 def _covering(rows: Rows, choices: Rows) -> Rows:

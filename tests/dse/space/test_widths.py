@@ -6,7 +6,7 @@ from approx import Numerics
 from dse.errors import UserError
 from dse.metrics import METRICS
 from dse.results.losses import shown
-from dse.search.hardware import Hardware
+from dse.search.design_grid.hardware import Hardware
 from dse.space.widths import check, completed, completed_all, numerics, widths
 from dse.study_file import parse
 

@@ -32,6 +32,10 @@ PREPARED = 4
 """Addressing units whose designs are kept ready for the next workload: 100,000 take some 60 MB each."""
 
 
+SOME = 64
+"""Likewise of a few designs each."""
+
+
 @dataclass(frozen=True)
 class Found:
     """Designs that no other beats, best in the first figure first.
@@ -68,6 +72,7 @@ class Hardware:
         self._least, self._chosen = least, dict(chosen or {})
         self._known: dict[Workload, Found | str] = {}
         self._ready = lru_cache(PREPARED)(self._prepared)
+        self._some = lru_cache(SOME)(self._prepared)
 
     @cached_property
     def fields(self) -> list[dict[str, Any]]:
@@ -119,13 +124,13 @@ class Hardware:
 
     def costs(self, workload: Workload, rows: Sequence[int] | None = None) -> pd.DataFrame:
         """Evaluate all designs, or those in some rows; see `accel_models.evaluate_many`."""
-        prepared = self._ready if rows is None else self._prepared
-        designs, refused = prepared(rows, **needs(workload))
+        asked = needs(workload)
+        designs, refused = self._ready(None, **asked) if rows is None else self._some(tuple(rows), **asked)
         costs = designs.evaluate(workload)
         costs.loc[refused.index, "reason"] = refused
         return costs
 
-    def _prepared(self, rows: Sequence[int] | None, **addressing: Any) -> tuple[Designs, pd.Series[Any]]:
+    def _prepared(self, rows: tuple[int, ...] | None, **addressing: Any) -> tuple[Designs, pd.Series[Any]]:
         """Return all designs, or those in some rows, with a unit, and why some have widths of no use."""
         designs, why = self._completed
         if rows is not None:

@@ -9,7 +9,7 @@ from accel_models import Design, Gemm, Workload, evaluate, needs
 from dse.errors import UserError
 from dse.metrics import HARDWARE, METRICS
 from dse.pareto import non_dominated
-from dse.search.hardware import Hardware, check_size
+from dse.search.design_grid.hardware import Hardware, check_size
 from dse.space import Space
 from dse.space.widths import completed
 from dse.study_file import parse

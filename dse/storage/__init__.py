@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -16,16 +14,34 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from dse.errors import StorageLostError, UserError
+from dse.storage.copying import copied
+from dse.storage.urls import ALLOWED, parse, shown, without_password
+
+__all__ = [
+    "FILE",
+    "POINTER",
+    "Database",
+    "check",
+    "copied",
+    "file_of",
+    "of_folder",
+    "open_sqlite",
+    "open_url",
+    "parse",
+    "rename_study",
+    "set_aside",
+    "watched",
+    "without_password",
+]
 
 FILE = "study.db"
 POINTER = "storage.json"
 """In the run folder of a study that is kept elsewhere: where that is, without a password."""
 
-ALLOWED = "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE, or another URL that Optuna takes"
 WAIT_S = 60
 """How long SQLite waits for whoever reads or writes the file at the moment."""
 
@@ -62,8 +78,9 @@ def open_sqlite(path: Path) -> Database:
     check(path)
     if not _filled(path):
         _create(path)
-    readable = path if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else _copied(path)
-    return Database(URL.create("sqlite", database=str(path.absolute())), _make_sqlite(path, str(readable)))
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    opened = _make_sqlite(path, str(path)) if writable else copied(path)
+    return Database(URL.create("sqlite", database=str(path.absolute())), opened)
 
 
 def open_url(text: str) -> Database:
@@ -81,21 +98,6 @@ def open_url(text: str) -> Database:
         return open_sqlite(path)
     driven = url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
     return Database(url, _make(driven.render_as_string(hide_password=False), shown(url)))
-
-
-def parse(text: str) -> URL:
-    """Read a storage URL.
-
-    Raises:
-        UserError: If it is not one that studies can be kept at.
-    """
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise UserError(f"storage: not a URL: {ALLOWED}") from None  # not shown: it may hold a password
-    if not url.database:
-        raise UserError(f"storage = {shown(url)}: {ALLOWED}")
-    return url
 
 
 def of_folder(folder: Path, url: str | None = None) -> Database:
@@ -187,20 +189,6 @@ def rename_study(database: Database, name: str) -> str | None:
     return kept
 
 
-def shown(url: URL) -> str:
-    """Return a URL as people may see it: a password, wherever it is, is left out."""
-    query = {name: value for name, value in url.query.items() if "pass" not in name.lower()}
-    return url._replace(password=None).set(query=query).render_as_string()
-
-
-def without_password(text: str) -> str:
-    """Return a text with the password of a storage URL in it left out; other texts as they are."""
-    try:
-        return shown(make_url(text)) if "://" in text else text
-    except (ArgumentError, ValueError):
-        return "URL" if "@" in text else text
-
-
 def _make(url: str, address: str, creator: Callable[[], sqlite3.Connection] | None = None) -> RDBStorage:
     """Open a storage; what it says of a failure becomes one line that names it and no password."""
     options = {} if creator is None else {"creator": creator}
@@ -239,16 +227,6 @@ def _create(path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _copied(path: Path) -> Path:
-    """Copy a database, with what a killed process left beside it, to where SQLite may write."""
-    folder = Path(tempfile.mkdtemp(prefix="neuralmatrix-"))
-    for suffix in ("", "-journal", "-wal"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            shutil.copyfile(part, folder / part.name)
-    return folder / path.name
 
 
 def _first_line(error: BaseException) -> str:
