@@ -22,6 +22,9 @@ SHORT = 1000
 """Above so many trials, only those on the front are described in full and have their accuracy drawn: the page
 stays under 5 MB and opens fast."""
 
+SAMPLE = "sample"
+"""The trace of some designs of a sweep."""
+
 PLATFORMS = 4
 """Platforms that a hover tells the distance from; a card tells all."""
 
@@ -36,7 +39,7 @@ def front_data(study: Snapshot, beside: Sequence[Reference]) -> dict[str, Any]:
     """
     up, across = axes_of(study)
     further = [metric for metric in study.objectives if metric not in (up, across)][:1]
-    front, ordered = study.front, study.front.sort_values(across.name)
+    front, ordered = study.front, traces(study)["Pareto front"]
     objectives = [metric.name for metric in study.objectives]
     told = list(dict.fromkeys([*objectives, *HOVER]))
     brief = told if len(study.trials) <= SHORT else objectives
@@ -70,6 +73,14 @@ def front_data(study: Snapshot, beside: Sequence[Reference]) -> dict[str, Any]:
         _lines(drawing, place, metric, all_points, beside)
     data: dict[str, Any] = json.loads(drawing.to_json())
     return data
+
+
+def traces(study: Snapshot) -> dict[str, pd.DataFrame]:
+    """Return the designs of each of the drawing's first traces, in its order, a row each."""
+    _, across = axes_of(study)
+    sample = {SAMPLE: study.sample} if len(study.sample) else {}
+    front = study.front.sort_values(across.name)
+    return sample | {"trial": study.done, "Pareto front": front, "knee": study.front[study.front.knee]}
 
 
 def _sample(drawing: go.Figure, study: Snapshot, across: Metric, up: Metric) -> None:

@@ -17,10 +17,12 @@ from dse.formatting import field_value, formatted
 from dse.metrics import QUALITY, Metric
 from dse.pictures import svg
 from dse.plots import PLOTS, Asked
+from dse.plots.front import axes_of
 from dse.report import drawing
+from dse.report.axes import axis_choices
 from dse.report.cards import cards
 from dse.report.curves import Curves
-from dse.report.front import front_data
+from dse.report.front import SHORT, front_data, traces
 from dse.report.ratios import ratios_section
 from dse.report.search import growth_data, sweep, unfinished
 from dse.results import Snapshot, losses
@@ -68,7 +70,7 @@ def fill(template: str, **content: Any) -> str:
 def _content(study: Snapshot) -> dict[str, Any]:
     grown, curves = growth(study), Curves(study)
     designs = cards(study, curves)
-    drawings = {"front": front_data(study, references(study))} if len(study.front) else {}
+    drawings = {"front": _front(study)} if len(study.front) else {}
     return {
         "title": f"{study.name}: NeuralMatrix study",
         "name": study.name,
@@ -100,6 +102,13 @@ def _content(study: Snapshot) -> dict[str, Any]:
         "study_file": study.study.study_file,
         "settings": json.dumps(study.study.config, indent=2),
     }
+
+
+def _front(study: Snapshot) -> dict[str, Any]:
+    drawn = front_data(study, references(study))
+    if len(study.trials) > SHORT:  # values of all trials over all axes would make the page heavy
+        return drawn
+    return drawn | {"choices": axis_choices(study, list(traces(study).values()), axes_of(study))}
 
 
 def columns(study: Snapshot) -> list[Metric]:

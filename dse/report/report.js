@@ -40,8 +40,45 @@ function draw(place, figure) {
     modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: ink },
   });
   place.hidden = false;
+  const choices = figure.choices; // plotly takes `data` and `layout` alone
   Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displaylogo: false });
+  if (choices) offerAxes(place, figure, choices);
   place.on("plotly_click", (event) => reveal(`design-${event.points[0].customdata}`));
+}
+
+// Puts two lists of metrics above a drawing, which is drawn anew over those that are chosen.
+function offerAxes(place, figure, choices) {
+  const first = structuredClone({ data: figure.data, layout: figure.layout });
+  const lists = {};
+  const line = document.createElement("p");
+  line.className = "axes";
+  for (const [side, text] of [["y", "Up"], ["x", "Across"]]) {
+    const label = line.appendChild(document.createElement("label"));
+    label.textContent = `${text} `;
+    lists[side] = label.appendChild(document.createElement("select"));
+    lists[side].append(...choices.metrics.map((metric) => new Option(metric.heading, metric.name)));
+    lists[side].value = choices[side];
+    lists[side].addEventListener("change", () => {
+      const asked = structuredClone(first);
+      const other = ["x", "y"].some((axis) => lists[axis].value !== choices[axis]);
+      const drawn = other ? over(asked, choices, lists.x.value, lists.y.value) : asked;
+      Plotly.react(place, drawn.data, drawn.layout);
+    });
+  }
+  place.before(line);
+}
+
+// The same designs over two other metrics: points alone, as no line joins them there.
+function over(figure, choices, x, y) {
+  const [across, up] = [x, y].map((name) => choices.metrics.find((metric) => metric.name === name));
+  const traces = figure.data.slice(0, across.values.length);
+  const data = traces.map((trace, i) => ({ ...trace, mode: "markers", x: across.values[i], y: up.values[i] }));
+  const { gridcolor, automargin } = figure.layout.xaxis;
+  const layout = { ...figure.layout, shapes: [] };
+  layout.xaxis = { ...across.axis, gridcolor, automargin };
+  layout.yaxis = { ...up.axis, gridcolor, automargin };
+  delete layout.yaxis2;
+  return { data, layout };
 }
 
 async function start() {

@@ -44,7 +44,9 @@ def test_it_opens_without_errors_and_asks_for_nothing(page):
 
 
 def _middle(page, selector):
-    box = page.locator(selector).first.bounding_box()
+    place = page.locator(selector).first
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
@@ -58,6 +60,23 @@ def test_a_point_tells_its_design_and_opens_its_card(page, study):
     assert f"trial {best}:" in page.locator("#front .hoverlayer").text_content()
     page.mouse.click(*at)
     assert page.locator(f"#design-{best}").evaluate("card => card.open")
+
+
+def test_its_axes_can_be_chosen(page, study):
+    drawn = "document.getElementById('front')"
+    before = page.evaluate(f"{drawn}.data.map(trace => Array.from(trace.x))")
+    up, across = page.locator(".axes select").all()
+    up.select_option("latency_s")
+    across.select_option("area_mm2")
+    front = study.pareto().sort_values(study.objectives[1].name)
+    assert page.evaluate(f"{drawn}.data[1].x") == pytest.approx(list(front.area_mm2), rel=1e-5)
+    assert page.evaluate(f"{drawn}.data[1].y") == pytest.approx(list(front.latency_s), rel=1e-5)
+    assert "Latency" in page.evaluate(f"{drawn}.layout.yaxis.title.text")
+    assert page.evaluate(f"{drawn}.layout.shapes.length") == 0
+    up.select_option(study.objectives[0].name)
+    across.select_option(study.objectives[1].name)
+    assert page.evaluate(f"{drawn}.data.map(trace => Array.from(trace.x))") == before
+    assert page.said == []
 
 
 def test_a_row_of_the_table_opens_its_card(page, study):
