@@ -238,11 +238,11 @@ def additivity(name: str) -> None:
     finest = {"segments": max(choices.segments), "placement": "dyadic", "bias": "least_squares"}
     rng, rows = random.Random(0), []  # noqa: S311 - a sample, not a secret
     atlas = Atlas(name)
-    base = dict.fromkeys(atlas.space.keys, finest)
+    base = dict.fromkeys(atlas.space.tables.keys, finest)
     floor = atlas.loss(base)
     for count in range(60):
         least = sorted(choices.segments)[count % 3]
-        able = {k: [s for s in atlas.space.specs(k) if s["segments"] >= least] for k in base}
+        able = {k: [s for s in atlas.space.tables.specs(k) if s["segments"] >= least] for k in base}
         chosen = {key: rng.choice(specs) for key, specs in able.items()}
         single = [atlas.loss({**base, key: spec}) - floor for key, spec in chosen.items()]
         rows.append((atlas.loss(chosen), floor + sum(single)))
@@ -263,7 +263,7 @@ def additivity(name: str) -> None:
 
 def follows(atlas: Atlas, base: Tables, key: str) -> tuple[float, float]:
     """Fit the line of one key's losses over its tables' errors; its slope, and the scatter about it."""
-    specs = atlas.space.specs(key)
+    specs = atlas.space.tables.specs(key)
     errors = np.log([max((atlas.network.errors.of(key, spec) ** 2).sum(), 1e-12) for spec in specs])
     losses = np.log([max(atlas.loss({**base, key: spec}), 1e-12) for spec in specs])
     slope, level = np.polyfit(errors, losses, 1)

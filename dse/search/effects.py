@@ -47,7 +47,7 @@ def effects(
 
 
 def _of_hardware(space: Space, network: Network, workload: Workload) -> dict[str, Shares]:
-    grid = Grid(space.design_axes)
+    grid = Grid(space.designs.axes)
     found = Enumerated(grid, HARDWARE[:1])
     costs = Costs([Runs("network", workload)], network.accumulator)
     numbers = (
@@ -59,8 +59,8 @@ def _of_hardware(space: Space, network: Network, workload: Workload) -> dict[str
 
 def _of_loss(space: Space, network: Network, records: Sequence[TrialRecord]) -> Shares:
     """Return the effects on the loss, as a model has it in which the losses of functions add up."""
-    keys, choices = space.keys, [dict(chosen) for chosen in space.widths()]
-    specs = {key: space.specs(key) for key in keys}
+    keys, choices = space.tables.keys, [dict(chosen) for chosen in space.designs.widths()]
+    specs = {key: space.tables.specs(key) for key in keys}
     done = [own for own in records if own.state == "complete" and set(own.tables) == set(keys)]
     rows = [_row(own, specs, choices) for own in done]
     known = [(row, loss_of(own.metrics)) for row, own in zip(rows, done, strict=True) if row]

@@ -75,7 +75,9 @@ class NestedSampler(BaseSampler):
         self._proposer = _proposer(space, network, self._rng) if tables is None else None
         self._plain = [] if tables is None else space.plain()
         self._tables = make("tpe", self._seed, *stream) if tables is None else tables
-        self._hardware = {text(chosen): enumeration(space, network, chosen) for chosen in space.widths()}
+        self._hardware = {
+            text(chosen): enumeration(space, network, chosen) for chosen in space.designs.widths()
+        }
         self._learned: set[int] = set()
         self._all_learned = 0  # all trials of lower numbers are
         self._asked: set[str] = set()
@@ -96,7 +98,7 @@ class NestedSampler(BaseSampler):
             proposed = self._proposer.propose() if self._proposer else None
             if proposed is not None:
                 tables, chosen = proposed
-                params = self._space.tables_params(tables) | self._space.widths_params(chosen)
+                params = self._space.tables.params(tables) | self._open(chosen)
             else:
                 params = self._sampled(study, trial)
             self._asked.add(text(params))
@@ -143,14 +145,18 @@ class NestedSampler(BaseSampler):
             for row, costs in zip(found.rows, found.figures, strict=True)
         ]
 
+    def _open(self, chosen: Widths) -> dict[str, Any]:
+        """Return those of some widths that a trial is asked for."""
+        return {name: value for name, value in chosen.items() if name in self._space.searched}
+
     def _best_design(self, tables: Tables, chosen: Widths) -> dict[str, Any]:
         try:
-            return self._space.design_params(self.designs(tables, chosen)[0].design)
+            return self._space.designs.params(self.designs(tables, chosen)[0].design)
         except TrialPruned:  # whoever evaluates the trial will find that out, and say so
             return {
                 name: axis[0]
                 for name, axis in self._space.searched.items()
-                if name in self._space.design_axes
+                if name in self._space.designs.axes
             }
 
     def _sampled(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -211,6 +217,6 @@ def _proposer(space: Space, network: Network, rng: np.random.Generator) -> Propo
     costs = [figure for figure in config.figures if figure in HARDWARE]
     branches = [
         Branch(Choices(space, network, enumeration(space, network, chosen), costs), chosen, floor, rng)
-        for floor, chosen in enumerate(usable(space.widths(), network.accumulator))
+        for floor, chosen in enumerate(usable(space.designs.widths(), network.accumulator))
     ]
     return Proposer(branches, config.figures, config.limits, rng)

@@ -100,4 +100,4 @@ def tried(config: StudyFile, space: Space) -> Callable[[Trial], Any]:
     """Return what the sampler of a study is asked to suggest."""
     if config.search.strategy == "joint":
         return space.suggest
-    return lambda trial: (space.suggest_tables(trial), space.suggest_widths(trial))
+    return lambda trial: (space.tables.suggest(trial), space.designs.suggest_widths(trial))

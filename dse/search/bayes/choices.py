@@ -54,8 +54,8 @@ class Choices:
 
     def __init__(self, space: Space, network: Network, hardware: Hardware, figures: Sequence[Metric]) -> None:
         self._network, self._hardware, self._figures = network, hardware, figures
-        self.functions, self.placements = space.keys, space.config.approximation.placement
-        self.specs = {key: space.specs(key) for key in space.keys}
+        self.functions, self.placements = space.tables.keys, space.config.approximation.placement
+        self.specs = {key: space.tables.specs(key) for key in space.tables.keys}
         self._index = {key: {_text(s): i for i, s in enumerate(own)} for key, own in self.specs.items()}
 
     def choice(self, tables: Tables) -> Choice:

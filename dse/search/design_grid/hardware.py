@@ -77,9 +77,9 @@ class Hardware:
     @cached_property
     def fields(self) -> list[dict[str, Any]]:
         """Every design's fields; of those that differ only in a field that does not apply, one."""
-        axes = {**self._space.design_axes, **{name: (value,) for name, value in self._chosen.items()}}
+        axes = {**self._space.designs.axes, **{name: (value,) for name, value in self._chosen.items()}}
         designs = (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
-        applied = map(self._space.applied, designs)
+        applied = map(self._space.designs.applied, designs)
         return [dict(items) for items in dict.fromkeys(tuple(fields.items()) for fields in applied)]
 
     @cached_property

@@ -58,7 +58,7 @@ def test_it_works_in_a_plain_loop_of_optunas(space, fake_network, jobs):
     assert len(set(tables)) == len(tables)
     for trial in study.trials:  # the hardware is the best there is for the tables
         best = study.sampler.designs(space.candidate(trial.params).tables, {"data_width": "int8"})[0]
-        assert trial.params.items() >= space.design_params(best.design).items()
+        assert trial.params.items() >= space.designs.params(best.design).items()
 
 
 def test_the_same_seed_gives_the_same_trials_and_another_sampler_learns_from_what_is_there(

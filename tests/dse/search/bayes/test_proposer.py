@@ -65,9 +65,9 @@ def guided(fake_network):
 
 def _true_front(space, network, hardware):
     points = []
-    specs = [space.specs(key) for key in space.keys]
+    specs = [space.tables.specs(key) for key in space.tables.keys]
     for choice in itertools.product(*specs):
-        tables = dict(zip(space.keys, choice, strict=True))
+        tables = dict(zip(space.tables.keys, choice, strict=True))
         workload = network.workload(tables)
         row = hardware.best_rows(workload)[:1]
         rate = float(hardware.costs(workload, row).throughput_per_watt.iloc[0])
@@ -147,7 +147,9 @@ def test_it_ends_when_everything_was_asked_for(fake_network):
     while (proposed := proposer.propose()) is not None:
         asked.append(str(proposed[0]))
         proposer.learn(proposed[0], {}, {**network.quality(proposed[0], {}), "throughput_per_watt": 1.0})
-    assert len(set(asked)) == len(asked) == math.prod(len(space.specs(key)) for key in space.keys)
+    assert (
+        len(set(asked)) == len(asked) == math.prod(len(space.tables.specs(key)) for key in space.tables.keys)
+    )
 
 
 def test_a_network_that_tells_no_direction_is_searched_all_the_same(fake_network):
@@ -173,15 +175,15 @@ def _of_two_widths(network, seed):
     config = parse(TEXT.replace('data_width = "int16"', 'data_width = ["int8", "int16"]'))
     space = Space(config, network.functions, network.sites)
     costs = [figure for figure in config.figures if figure in HARDWARE]
-    hardware = [enumeration(space, network, chosen) for chosen in space.widths()]
+    hardware = [enumeration(space, network, chosen) for chosen in space.designs.widths()]
     rng = np.random.default_rng(seed)
     branches = [
         Branch(Choices(space, network, own, costs), chosen, floor, rng)
-        for floor, (own, chosen) in enumerate(zip(hardware, space.widths(), strict=True))
+        for floor, (own, chosen) in enumerate(zip(hardware, space.designs.widths(), strict=True))
     ]
 
     def score(tables, chosen):
-        own = hardware[space.widths().index(chosen)]
+        own = hardware[space.designs.widths().index(chosen)]
         row = own.best_rows(network.workload(tables))[:1]
         rate = float(own.costs(network.workload(tables), row).throughput_per_watt.iloc[0])
         return {**network.quality(tables, chosen), "throughput_per_watt": rate}
