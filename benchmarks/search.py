@@ -87,7 +87,7 @@ class Queue:
     """Some scores under way at a time, that end in the order in which they were begun. See `Executor`."""
 
     def __init__(self, made: ConvertedNetwork, slots: int) -> None:
-        self.slots = slots
+        self.slots, self.ahead = slots, 0
         self._thread = ThreadPoolExecutor(1, initializer=hold, initargs=(made,))
 
     def submit(self, job: Job) -> Future[Figures]:

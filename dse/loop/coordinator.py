@@ -111,9 +111,9 @@ class Coordinator:
 
     @property
     def _most(self) -> int:
-        """One more than there are workers, so that none waits for a proposal; a worker alone waits."""
+        """Some more than there are workers, so that none waits for a proposal; a worker alone waits."""
         slots = self._executor.slots
-        return slots + (slots > 1)
+        return slots + (slots > 1) + self._executor.ahead
 
     # What is proposed
 
@@ -165,7 +165,7 @@ class Coordinator:
         self._submit_queued()
 
     def _submit_queued(self) -> None:
-        while self._queue and len(self._waiting) < self._executor.slots:
+        while self._queue and len(self._waiting) < self._executor.slots + self._executor.ahead:
             self._submit(*self._queue.popleft())
 
     def _submit(self, key: str, found: list[Evaluation], share: float) -> None:

@@ -73,6 +73,11 @@ class Cluster:
         self._looked, self._slots = 0.0, 1
 
     @property
+    def ahead(self) -> int:
+        """One, so that a worker goes on without the way to the coordinator and back; none for one worker."""
+        return int(self._slots > 1)
+
+    @property
     def slots(self) -> int:
         """Threads of all workers that there are now; 1 while there are none, so that one score waits."""
         if time.monotonic() >= self._looked + LOOK_S:

@@ -16,7 +16,7 @@ class Here:
         interruption: Lets a signal end a score.
     """
 
-    slots = 1
+    slots, ahead = 1, 0
 
     def __init__(self, interruption: Interruption) -> None:
         self._interruption = interruption

@@ -20,6 +20,8 @@ class Processes:
         count: How many.
     """
 
+    ahead = 0
+
     def __init__(self, count: int) -> None:
         self.slots = count
         self._context = multiprocessing.get_context("spawn")

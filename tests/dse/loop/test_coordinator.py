@@ -93,7 +93,7 @@ class Executor:
     """Scores at once, but loses its worker where it is told to."""
 
     def __init__(self, slots=1, losses=()):
-        self.slots, self.losses, self.jobs = slots, list(losses), []
+        self.slots, self.ahead, self.losses, self.jobs = slots, 0, list(losses), []
 
     def submit(self, job):
         made = Future()
