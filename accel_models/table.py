@@ -89,6 +89,8 @@ def from_frame(frame: "pd.DataFrame") -> DesignTable:
     for name in frame.columns:
         if name not in RULES:
             raise refuse(str(name), "(a column)", f"left out; fields are {', '.join(RULES)}")
+    for name in frame.columns[frame.columns.duplicated()]:
+        raise refuse(str(name), "(several columns)", "given once")
     size, columns, refused = len(frame), {}, _accepted(len(frame))
     for name, default in Design.defaults().items():
         given = name in frame.columns

@@ -5,6 +5,7 @@ that the number of designs evaluated together cannot change a result.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -107,9 +108,10 @@ class _Work:
     Where the workload says what feeds what, all other operations are in chains.
     """
 
-    def __init__(self, workload: Workload, mappings: Mappings | None = None) -> None:
+    def __init__(self, workload: Workload, mappings: Mappings | None = None, *, join: bool = True) -> None:
         self.workload, self.mappings = workload, mappings or {}
-        self.found = chains(workload)
+        alone: dict[str, Any] = {} if join else {"gemm": None, "feeds": None}
+        self.found = tuple(replace(chain, **alone) for chain in chains(workload))
         self.gemms: Distinct = {}
         self.others: Distinct = {}
         self.key_of = [_key(workload, index) for index in range(len(workload.operations))]
@@ -170,7 +172,9 @@ class _Work:
         return after
 
 
-def evaluate_one(design: Design, workload: Workload, mappings: Mappings | None = None) -> CostReport:
+def evaluate_one(
+    design: Design, workload: Workload, mappings: Mappings | None = None, *, join: bool = True
+) -> CostReport:
     """Return the cost of a workload on one design.
 
     Args:
@@ -178,13 +182,14 @@ def evaluate_one(design: Design, workload: Workload, mappings: Mappings | None =
         workload: What to run.
         mappings: The mapping of each of its GEMMs, instead of those that the model chooses. Whether tiles fit
             is the maker's business: scratchpads may hold a convolution's pixels once, not its windows.
+        join: Whether chains of element-wise work may join GEMMs.
 
     Raises:
         ValueError: If the design cannot run the workload, or a mapping is missing or does not suit.
     """
     t = from_designs([design])
     check_mappings(design, workload, mappings)
-    h, work = derive(t), _Work(workload, mappings)
+    h, work = derive(t), _Work(workload, mappings, join=join)
     if why := reasons(workload, t, h)[0]:
         raise ValueError(why)
     layers, counts = _each(work, t, h)

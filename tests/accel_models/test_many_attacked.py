@@ -89,3 +89,9 @@ def test_good_rows_between_bad_ones_cost_what_they_cost_alone() -> None:
     assert (found.reason == "").tolist() == [False, False, True, False, True, False]
     for row, rows in ((2, 32), (4, 8)):
         assert found.energy_j[row] == evaluate(Design(rows=rows), WORKLOAD).energy_j
+
+
+def test_a_column_that_is_there_twice_is_refused_by_name() -> None:
+    frame = pd.DataFrame([[8, 16]], columns=["rows", "rows"])
+    with pytest.raises(ValueError, match=r"rows = \(several columns\): must be given once"):
+        evaluate_many(frame, WORKLOAD)

@@ -44,7 +44,7 @@ def on_terms(design: Design, workload: Workload) -> CostReport:
     Raises:
         ValueError: If the design cannot run the workload.
     """
-    model = evaluate_one(design, workload)
+    model = evaluate_one(design, workload, join=False)
     found = {product: _counted(design, same[0]) for product, same in products_of(workload).items()}
     if not found:
         return model

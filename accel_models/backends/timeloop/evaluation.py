@@ -84,7 +84,7 @@ def evaluate(
     FloatRange(0.001, 1e6, "s").check("time_limit", time_limit)
     gemms = {product: operations[0] for product, operations in products_of(workload).items()}
     source = _source(tables, design, own_width(gemms.values()))
-    model = evaluate_one(design, workload)
+    model = evaluate_one(design, workload, join=False)
     mode = "timeloop-mapper" if mapper else "timeloop-model"
     needs = (mode, "accelergy") if source == "accelergy" else (mode,)
     if not gemms:

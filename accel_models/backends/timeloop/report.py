@@ -233,6 +233,8 @@ def _notes(
         "lookups, Hadamard products, moves and leakage by the analytic model: Timeloop has no such work, and "
         "charges the leakage of scratchpads only",
     ]
+    if model.workload.flow is not None:
+        notes.append("chains of element-wise work run by themselves, as GEMMs read and write DRAM")
     if any(not is_product(op) for op in model.workload.operations) and tables == "accelergy":
         notes.append("their energy, and the area of parameter buffer and addressing, by this toolkit's file")
     if most > 0:

@@ -2,7 +2,18 @@
 
 import pytest
 
-from accel_models import Design, Gemm, Hadamard, Lookup, Precision, Workload, evaluate
+from accel_models import (
+    OUTSIDE,
+    Design,
+    Flow,
+    Gemm,
+    Hadamard,
+    Lookup,
+    Precision,
+    Read,
+    Workload,
+    evaluate,
+)
 from accel_models.backends.timeloop import on_terms
 from accel_models.backends.timeloop.front_end import FrontEnd
 
@@ -82,3 +93,15 @@ def test_one_shape_of_two_widths_is_two_products():
     assert reads[0] - reads[1] == 64 * 64 / 2  # weights of half the width
     assert len(report.levels) == 2 * 7
     assert "widths of their own" in "".join(report.notes)
+
+
+def test_chains_join_no_product_that_writes_its_result():
+    """A chain that would join reads what the product, as Timeloop counts it, wrote to DRAM."""
+    size = 256 * 2048
+    flow = [Flow((Read(OUTSIDE, 256 * 64),), size, "rows", 2048), Flow((Read(0, size),), size)]
+    work = Workload([Gemm(256, 2048, 64), Lookup(size, 16, name="gelu")], 1, flow)
+    design = Design(rows=8, cols=8, elementwise_bits=16)
+    assert evaluate(design, work).layers.dram_reads[1] == 0  # it joins
+    found = compare(design, work)
+    assert found.layers.dram_reads[1] == 2 * size
+    assert "run by themselves" in "".join(evaluate(design, work, backend="timeloop", tables="model").notes)
