@@ -8,6 +8,7 @@ each network.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,8 @@ from optuna.exceptions import ExperimentalWarning
 
 import accel_models
 from accel_models import Design
+from accel_models.design import elementwise_width
+from accel_models.technology import check_mac
 from dse import record, samplers
 from dse.about import describe
 from dse.errors import UserError
@@ -36,11 +39,14 @@ from dse.search.design_grid.costs import NAMES
 from dse.search.design_grid.front import choices
 from dse.search.design_grid.parts import FOLDER, Parts
 from dse.search.design_grid.sampled import params, sample_designs
+from dse.space.widths import WIDTHS, completed
 from dse.study_file import Given, StudyFile
 from dse.workloads import Runs, workloads
 
 CHOICES = 200
 """Trials that a front becomes at most."""
+
+_DEFAULTS = {name: Design.defaults()[name] for name in ("technology", "data_width")}
 
 SAMPLE = 1_000
 """Designs, taken at random, whose metrics a study keeps to draw the others beside its front."""
@@ -63,11 +69,35 @@ class HardwareStudy:
         """Trace the networks of a study file.
 
         Raises:
-            UserError: If one cannot be converted, or the known design cannot run it.
+            UserError: If one cannot be converted, the known design cannot run it, or no process has cells of
+                any width that the networks can do with.
         """
         made = cls(given, workloads(given.file, given.folder))
+        made._check_cells()
         made.references  # noqa: B018 - refused before any work
         return made
+
+    def _check_cells(self) -> None:
+        """Refuse a study of which no process has cells of its widths: nothing is written for it."""
+        axes = self.file.design_axes
+        names = [name for name in ("technology", *WIDTHS) if name in axes]
+        reasons = [
+            self._without_cells({n: v for n, v in zip(names, values, strict=True) if v is not None})
+            for values in itertools.product(*(axes[name] for name in names))
+        ]
+        if all(reasons):
+            raise UserError(f"[hardware]: {reasons[0]}")
+
+    def _without_cells(self, fields: dict[str, Any]) -> str:
+        """Return why cells of some widths cannot be built, or an empty text."""
+        try:
+            own = completed({**_DEFAULTS, **fields}, self.costs.least)
+            operand, sums = own["data_width"], own["accumulator_bits"]
+            for width in (operand, elementwise_width(operand, own["elementwise_bits"])):
+                check_mac(own["technology"], width, sums)
+        except ValueError as error:
+            return str(error)
+        return ""
 
     @property
     def file(self) -> StudyFile:

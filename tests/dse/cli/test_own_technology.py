@@ -36,3 +36,26 @@ def test_sums_that_it_has_no_figure_for_are_refused_before_any_trial(cli, tiny_s
     status, out, err = cli("run", tiny_study.name, "--trials", 3)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "accumulator_bits = 48: must be 32 with int16 in our22.toml, which has no figure" in err
+
+
+def test_a_study_of_hardware_alone_is_refused_before_anything_is_written(cli, tiny_study, own_study):
+    """So that the same command runs once the file is put right."""
+    own_study()
+    text = """
+[search]
+objectives = ["energy_j", "area_mm2"]
+[hardware]
+rows = [4, 8]
+technology = "our22.toml"
+data_width = "WIDTH"
+[task]
+name = "tiny_task:make"
+"""
+    tiny_study.write_text(text.replace("WIDTH", "int16"))
+    status, out, err = cli("run", tiny_study.name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "[hardware]: accumulator_bits = 48: must be 32 with int16 in our22.toml" in err
+    assert not (tiny_study.parent / "runs").exists()
+    tiny_study.write_text(text.replace("WIDTH", "int8"))
+    status, _, err = cli("run", tiny_study.name)
+    assert status == 0, err
