@@ -14,7 +14,7 @@ from torch import fx, nn
 from torch._dispatch.python import enable_python_dispatcher
 
 from approx.cpwl import get_function, split_name
-from approx.network.host import is_computed
+from approx.network.host import is_computed, on_host
 from approx.network.nodes import aten, dtype, is_float, module_path, reads_input, shape, source_line
 from approx.network.site import SiteModule
 from approx.network.size_nodes import with_size_nodes
@@ -104,6 +104,8 @@ class Builder:
     def call(self, site: str, x: fx.Node) -> fx.Node:
         """Emit a call of a site: the steps of a recurrence share one table."""
         x = x if dtype(x).is_floating_point else self.op(aten.to.dtype, x, torch.get_default_dtype())
+        if x.op != "placeholder" and on_host(x) and reads_input(x):
+            x = self.op(aten.mul.Tensor, x, 1.0)  # a number of the host's becomes a word that a table reads
         node = self.graph.call_module(site, (x,))
         with self.fake_mode:
             value = torch.empty_like(x.meta["val"])

@@ -269,10 +269,17 @@ class _Translation:
             result.meta["on_host"] = True  # of computed values too, where it is put out and not read
             return result
         if target in RULES:
-            return RULES[target](self.b, *args, **kwargs)
+            return self._whole(node, RULES[target](self.b, *args, **kwargs))
         if target in INSTRUCTIONS or target in SELECTING or target is operator.getitem:
             return self.b.op(target, *args, **kwargs)
         return self._taken_apart(node, target, args, kwargs)
+
+    def _whole(self, node: fx.Node, result: Any) -> Any:
+        """What a rule gives, integers again where the source's are: a table of |x| gives words."""
+        stated, made = node.meta.get("val"), result.meta.get("val") if isinstance(result, fx.Node) else None
+        if not isinstance(stated, torch.Tensor) or is_float(stated) or not is_float(made):
+            return result
+        return self.b.op(aten.to.dtype, self.b.op(aten.round.default, result), stated.dtype)
 
     def _is_paired(self, node: fx.Node, args: Any, kwargs: Any, inputs: list[fx.Node]) -> bool:
         """Whether an op works on complex values that depend on an input."""

@@ -105,6 +105,8 @@ def without_nan(
 @rule(aten.div.Tensor_mode, aten.div.Scalar_mode)
 def div_mode(b: Builder, x: Value, y: Value, rounding_mode: str | None = None) -> fx.Node:
     """Division, rounded as asked."""
+    if isinstance(x, fx.Node) and not dtype(x).is_floating_point and isinstance(y, int) and rounding_mode:
+        return _whole_quotient(b, x, y, rounding_mode)
     quotient: fx.Node = div(b, x, y)
     whole = {None: None, "floor": aten.floor.default, "trunc": aten.trunc.default}[rounding_mode]
     rounded = quotient if whole is None else b.op(whole, quotient)
@@ -127,6 +129,21 @@ def remainder(b: Builder, x: Value, y: Value) -> fx.Node:
 def fmod(b: Builder, x: Value, y: Value) -> fx.Node:
     """X less y times the whole part of x / y; the sign is x's."""
     return b.sub(x, b.mul(div_mode(b, x, y, "trunc"), y))
+
+
+def _whole_quotient(b: Builder, x: fx.Node, y: int, rounding_mode: str) -> fx.Node:
+    """Integers by an integer; half is added first, so that no rounding crosses a whole number.
+
+    Raises:
+        UnsupportedOperator: the divisor is not positive.
+    """
+    if y <= 0:
+        raise b.refusal(f"computed integers over {y}; a positive divisor would be supported")
+    up = b.op(aten.floor.default, b.mul(b.add(x, 0.5), 1.0 / y))
+    if rounding_mode == "trunc":
+        down = b.neg(b.op(aten.floor.default, b.mul(b.add(b.neg(x), 0.5), 1.0 / y)))
+        up = b.op(aten.where.self, b.op(aten.lt.Scalar, x, 0), down, up)
+    return b.op(aten.to.dtype, up, dtype(x))
 
 
 def _in_type_of(b: Builder, quotient: fx.Node, x: Value) -> fx.Node:
@@ -199,7 +216,10 @@ def one_hot_numbers(b: Builder, index: fx.Node, num_classes: int = -1) -> fx.Nod
 @rule(aten.where.Scalar)
 def where_numbers(b: Builder, mask: fx.Node, x: float, y: float) -> fx.Node:
     """One number or another."""
-    chosen, other = (b.op(aten.scalar_tensor.default, n, device=mask.meta["val"].device) for n in (x, y))
+    whole = isinstance(x, int) and isinstance(y, int)
+    kind = torch.int64 if whole else torch.get_default_dtype()
+    options = {"dtype": kind, "device": mask.meta["val"].device}
+    chosen, other = (b.op(aten.scalar_tensor.default, n, **options) for n in (x, y))
     return b.op(aten.where.self, mask, chosen, other)
 
 

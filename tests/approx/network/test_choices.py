@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from approx import machine
 from approx.network import Approximation, Numerics, convert, trace
 from approx.network.builder import UnsupportedOperator
 from tests.approx.network.forms import Net, error, holds_in_every_form, same_in_machine
@@ -56,6 +57,9 @@ CASES: dict[str, Network] = {
     "counts": lambda m, x: x * (y := m.linear(x) > 0).sum(-1, keepdim=True) + y.cumsum(-1),
     "any and all": lambda m, x: torch.where((m.linear(x) > 1).any(-1, True), x, -x) * (x > -2).all(-1, True),
     "masked mean": lambda m, x: (x * (k := (m.linear(x) > 0).float())).sum(-1) / k.sum(-1).clamp(min=1),
+    "whole numbers by where, as indices": lambda m, x: m.embedding(torch.where(m.linear(x)[:, 0] > 0, 1, 2)),
+    "arithmetic of places": lambda m, x: m.embedding(((p := m.linear(x).argmax(-1)) * 2 - 1) % 3 + p // 3),
+    "magnitudes of whole numbers": lambda m, x: m.embedding((x * 2).long().abs()[:, 0].clamp(max=3)),
     "masked scatter": lambda m, x: x.mul(0.5).masked_scatter(m.linear(x) > 0, x.flatten()),
     "experts": _experts,
     "scattered shares": lambda m, x: torch.zeros(8, 4).scatter(1, (t := m.linear(x).topk(2))[1], t[0]) * x,
@@ -155,3 +159,29 @@ def test_a_mixture_of_experts_of_transformers_is_computed_densely(tmp_path: Path
     assert error(converted(**inputs).last_hidden_state, wanted) < 1e-5
     products = [op for op in converted.workload(2).operations if op.kind == "gemm" and op.count == 4]
     assert [op.m for op in products if "experts" in op.name] == [10, 10]  # every expert sees every token
+
+
+def test_a_function_of_an_inputs_whole_numbers(tmp_path: Path) -> None:
+    class Buckets(nn.Module):
+        """Places far from each other share buckets, as T5 has it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = nn.Embedding(8, 4)
+
+        def forward(self, x: Tensor, places: Tensor) -> Tensor:
+            far = places.abs()
+            by_log = (4 + torch.log(far.float() / 4 + 1e-6) / math.log(8) * 4).long().clamp(max=7)
+            return x + self.bias(torch.where(far < 4, far, by_log))
+
+    torch.manual_seed(0)
+    network, x, places = Buckets(), torch.randn(5, 6, 4), torch.arange(-9, 21).view(5, 6)
+    converted = convert(network, (x, places), Approximation(32), calibration=[(x, places)])
+    for data in ("fp32", "int16", "int8"):
+        converted.set_numerics(Numerics(data))
+        result = converted(x, places)
+        assert error(result, network(x, places)) < 1e-2
+        if data != "fp32":
+            converted.save(tmp_path / "network.nm")
+            ran = machine.load(tmp_path / "network.nm").run({"x": x.numpy(), "places": places.numpy()})
+            assert torch.equal(torch.from_numpy(ran), result)
