@@ -13,7 +13,7 @@ import numpy as np
 from approx.cpwl.function import Array
 from approx.cpwl.least_squares import refine_knots, segment_errors
 from approx.cpwl.minimax_knots import halve_widest
-from approx.cpwl.target import Target
+from approx.cpwl.target import Mesh, Target
 
 SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5)
 """Starts: the knots shifted by these parts of a segment, for tables of up to ``SHIFTED`` segments."""
@@ -45,13 +45,14 @@ def _best(target: Target, starts: list[Array], beat: float = np.inf) -> tuple[Ar
     return found[best], float(errors[best])
 
 
-def density_knots(target: Target, segments: int, shift: float = 0.0) -> Array:
+def density_knots(target: Target, segments: int, shift: float = 0.0, mesh: Mesh | None = None) -> Array:
     """Return knots with density (density * f''^2)^(1/5), shifted by ``shift`` of a segment."""
-    middle = 0.5 * (target.mesh.nodes[:-1] + target.mesh.nodes[1:])
-    running = target.mesh.cumulative(0.4, np.sqrt(target.weight(middle)), floor=0.01)
+    mesh = mesh or target.mesh
+    middle = 0.5 * (mesh.nodes[:-1] + mesh.nodes[1:])
+    running = mesh.cumulative(0.4, np.sqrt(target.weight(middle)), floor=0.01)
     level = (np.arange(segments + 1) + shift) / segments
     level[0], level[-1] = 0.0, 1.0
-    return distinct(target, np.interp(level, running, target.mesh.nodes), segments)
+    return distinct(target, np.interp(level, running, mesh.nodes), segments)
 
 
 def distinct(target: Target, knots: Array, segments: int) -> Array:

@@ -28,9 +28,9 @@ def curvature(target: Target, segments: int, bias: str) -> Array:
 
     For relative errors f'' is divided by |f|.
     """
-    mesh = target.mesh
     if bias in SQUARED:
-        return density_knots(target, segments)
+        return density_knots(target, segments, mesh=target.fine_mesh)
+    mesh = target.fine_mesh
     running = mesh.cumulative(0.5, floor=0.01)
     knots = np.interp(np.linspace(0.0, 1.0, segments + 1), running, mesh.nodes)
     return distinct(target, knots, segments)

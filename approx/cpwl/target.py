@@ -37,6 +37,9 @@ SMOOTH = 1.1
 STRAIGHT = 1e-4
 """Bends whose sum is less than this part of the root of the values are rounding."""
 MOST_CELLS = 1 << 16
+FINE = 2.0**-14
+"""Share of the bend that a cell holds where knots are placed by curvature: coarser cells move
+them, and with 24 segments of gelu the error by 1%."""
 GAUSS_NODES, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
@@ -77,6 +80,11 @@ class Target:
     def mesh(self) -> Mesh:
         """The adaptive mesh of the whole domain, kept for the next fit of the same function there."""
         return _mesh(replace(self, density=None))
+
+    @property
+    def fine_mesh(self) -> Mesh:
+        """A mesh that resolves the curvature itself, of the catalogue's functions and of callables."""
+        return _fine_mesh(replace(self, density=None))
 
 
 @dataclass(frozen=True)
@@ -203,6 +211,11 @@ def _values(target: Target, x: Array) -> Array:
 @lru_cache(maxsize=128)
 def _mesh(target: Target) -> Mesh:
     return Mesh.build(target)
+
+
+@lru_cache(maxsize=128)
+def _fine_mesh(target: Target) -> Mesh:
+    return Mesh.build(target, share=FINE)
 
 
 def _bend(target: Target, left: Array, middle: Array, right: Array) -> Array:

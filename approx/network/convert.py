@@ -1,5 +1,6 @@
 """Conversion: a model in, the same model as matrix operations and tables out."""
 
+import functools
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from approx.network.alike import with_shared_ranges
 from approx.network.approximation import Approximation, TableSpec
 from approx.network.calibrate import Histogram, calibrated_domain, undefined
 from approx.network.call import ExampleInputs, split
+from approx.network.far import reaching
 from approx.network.fixed import Edge, Plan, Recorder, build, can_be_masked, emulation, rounding
 from approx.network.fixed.table import quantised
 from approx.network.floors import floors
@@ -124,7 +126,7 @@ class ConvertedModule(nn.Module):
         """Note the least and the largest of every free size that counts no inferences."""
         program = self.program
         free = program.call.sizes.check([x.shape for x in inputs[: len(program.call.sizes.shapes)]])
-        counting = {program.names[symbol] for symbol in program.batch}
+        counting = {program.names[symbol] for symbol in program.batch - program.valued}
         for name, size in free.items():
             if name not in counting:
                 low, high = self.calibrated_sizes.get(name, (size, size))
@@ -430,7 +432,7 @@ class ConvertedModule(nn.Module):
 
     def _fit(self, site: Site, spec: TableSpec, clip: float) -> CpwlTable:
         domain = self.domain(site, clip)
-        return fit(
+        table = fit(
             site.function,
             segments=spec.segments,
             placement=spec.placement,
@@ -438,6 +440,17 @@ class ConvertedModule(nn.Module):
             domain=domain,
             density=self._density(site, domain, spec),
         )
+        most = self._largest_sums.get(site.name, 0) if site.name in self._histograms else 0
+        return reaching(table, float(most)) if most > domain[1] else table
+
+    @functools.cached_property
+    def _largest_sums(self) -> dict[str, int]:
+        """What a softmax's sum can be where all is masked, by the name of the site that reads it."""
+        graph = self.program.graph_module.graph
+        with self.program.settled():
+            sums = softmaxes.largest_sums(graph, can_be_masked(graph))
+        modules = dict(self.program.graph_module.named_modules())
+        return {str(modules[target].name): most for target, most in sums.items()}
 
     def _density(self, site: Site, domain: tuple[float, float], spec: TableSpec) -> Density | None:
         """The calibrated histogram, for the fits that weigh by it."""

@@ -35,6 +35,9 @@ Axes = Sequence[Mapping[int, Any]]
 """For each input tensor, its free axes, each with what a user said of it."""
 
 
+_TRANSFORMS = "torch._functorch.predispatch"
+
+
 @dataclass(frozen=True)
 class Exported:
     """An exported model.
@@ -109,11 +112,18 @@ def _exported(
         )  # torch's own RNNs
         try:
             program = torch.export.export(private, arguments.tensors, dynamic_shapes=shapes, strict=False)
+            if any(_transforms(node) for node in program.graph.nodes):
+                program = program.run_decompositions({})  # ops as they are, but for the transform
         except Exception as error:
             raise refused_by_export(error) from error
     graph_module = program.module(check_guards=False)
     assert isinstance(graph_module, fx.GraphModule)  # noqa: S101 - what torch.export documents
     return Exported(graph_module, arguments, *calls[-1])
+
+
+def _transforms(node: fx.Node) -> bool:
+    """Whether a node begins or ends a transform of functions, such as torch.vmap."""
+    return node.op == "call_function" and str(getattr(node.target, "__module__", "")) == _TRANSFORMS
 
 
 @contextmanager

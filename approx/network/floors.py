@@ -17,13 +17,10 @@ from approx.network.site import SiteModule
 
 _INVERSES = ("rsqrt", "reciprocal")
 _MOST = 1e-3
-"""The largest floor that is an eps: what lies on a larger one counts, as the sum 1 of a softmax does."""
+"""The largest bound that is an eps: what lies on a larger one counts, as the sum of a softmax does."""
 
 _NOTHING = 2.0**-16
 """Share of the floor by which a number must lie above it to count: below, a row is 0.4% of its size."""
-
-_LARGEST = 2.0**-6
-"""What an eps lies below; a bound of 1 is the sum of a softmax over one key, which matters."""
 
 
 def floors(program: fx.GraphModule) -> dict[fx.Node, float]:
@@ -34,7 +31,7 @@ def floors(program: fx.GraphModule) -> dict[fx.Node, float]:
         site = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(site, SiteModule) and site.function in _INVERSES:
             floor = _floor(node.args[0], modules)
-            if floor is not None and 0 < floor < _LARGEST:
+            if floor is not None and floor > 0:
                 found[node] = floor
     return found
 
@@ -44,8 +41,9 @@ def _floor(node: Any, modules: dict[str, Any]) -> float | None:
     if not isinstance(node, fx.Node):
         return None
     if node.target in (aten.add.Tensor, aten.add.Scalar, aten.clamp_min.default, aten.clamp.default):
-        bound = node.args[1] if len(node.args) > 1 else None
-        return float(bound) if isinstance(bound, int | float) and bound <= _MOST else None
+        return _eps(node.args[1] if len(node.args) > 1 else None)
+    if node.target is aten.maximum.default:
+        return next((eps for eps in map(_eps, node.args) if eps is not None), None)
     known = INSTRUCTIONS.get(node.target)
     if node.op == "call_function" and known is not None and known.kind is Kind.MOVE:
         sources = [n for n in node.all_input_nodes if is_float(n.meta.get("val"))]
@@ -55,6 +53,13 @@ def _floor(node: Any, modules: dict[str, Any]) -> float | None:
         floor = _floor(node.args[0], modules)
         return None if floor is None or floor < 0 else math.sqrt(floor)
     return None
+
+
+def _eps(bound: Any) -> float | None:
+    """The number that a bound is, if it is one and no larger than an eps."""
+    if isinstance(bound, fx.Node) and bound.target is aten.scalar_tensor.default:
+        bound = bound.args[0]
+    return float(bound) if isinstance(bound, int | float) and bound <= _MOST else None
 
 
 def above(x: Tensor, floor: float) -> Tensor | None:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 import sympy
+import torch
 from torch import fx
 
 from accel_models import Flow, Lookup, Operation, Workload
@@ -20,7 +21,18 @@ from approx.network.export import fake_mode
 from approx.network.flow import flow
 from approx.network.instructions import Kind, Sizes
 from approx.network.layers import Layer, layer_of
+from approx.network.nodes import aten
 from approx.network.site import Site, SiteModule, per_inference
+
+_OF_NUMBERS = {
+    aten.full.default: 1,
+    aten.full_like.default: 1,
+    aten.new_full.default: 2,
+    aten.scalar_tensor.default: 0,
+    **{getattr(aten, name).Scalar: 1 for name in ("add", "div", "mul", "sub")},
+    **{getattr(aten, name).Tensor: 1 for name in ("add", "div", "mul", "sub")},
+}
+"""Ops that may take a number, with its position."""
 
 
 class MatrixProgram:
@@ -74,6 +86,19 @@ class MatrixProgram:
     def example_batch(self) -> int:
         """Inferences of a pass over the example: 1 where no axis is a batch."""
         return next((self.examples[s] for s in self.batch), self.fixed_batch or 1)
+
+    @functools.cached_property
+    def valued(self) -> frozenset[sympy.Symbol]:
+        """Free sizes that the program computes with as numbers, so that values grow with them."""
+        numbers = [
+            part.meta["val"]
+            for node in self.graph_module.graph.nodes
+            if node.target in _OF_NUMBERS
+            for part in node.args[_OF_NUMBERS[node.target] :][:1]
+            if isinstance(part, fx.Node)
+        ]
+        sizes = [number for number in numbers if isinstance(number, torch.SymInt | torch.SymFloat)]
+        return frozenset(symbol for size in sizes for symbol in size.node.expr.free_symbols)
 
     @functools.cached_property
     def sites(self) -> tuple[Site, ...]:

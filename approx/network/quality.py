@@ -18,6 +18,7 @@ from torch import Tensor, fx
 from torch.utils import _pytree as pytree
 
 from approx.network.choices import counts_periods
+from approx.network.instructions import INSTRUCTIONS, Kind
 from approx.network.nodes import arguments, label
 from approx.network.numerics import Numerics
 from approx.network.site import SiteModule
@@ -95,7 +96,7 @@ class Quality:
                 warnings.warn(
                     f"in {name} the angle that {label(node)} reduces by its periods is {off:.2g} off on "
                     "calibration data (root mean square), and its sine or cosine by as much: what the "
-                    "angle is computed from has too few bits for so many periods",
+                    f"angle is computed from has too few bits for so many periods{_remedy(converted, angle)}",
                     QualityWarning,
                     stacklevel=4,
                 )
@@ -119,6 +120,26 @@ class Quality:
                 before = max((errors.get(n.name, 0.0) for n in node.all_input_nodes), default=0.0)
                 grown.append((min(errors[node.name], 1.0) - min(before, 1.0), _name(program, node)))
         return [name for _, name in sorted(grown, key=lambda pair: -pair[0])[:_BLAMED]]
+
+
+def _remedy(converted: ConvertedModule, angle: fx.Node) -> str:
+    """What would give an angle more bits: the products that it is made of by element-wise work, wider."""
+    numerics = converted.numerics
+    layers = sorted(set(_products(angle))) if numerics.is_fixed else []
+    if not layers or numerics.operand_bits >= numerics.word_bits:
+        return ""
+    wide = {"weights": numerics.word_bits, "activations": numerics.word_bits}
+    return f"; Numerics({numerics.data!r}, layers={dict.fromkeys(layers, wide)}) has more"
+
+
+def _products(node: fx.Node) -> Iterator[str]:
+    """The names of matrix products that a value is made of by element-wise work and moves."""
+    known = INSTRUCTIONS.get(node.target) if node.op == "call_function" else None
+    if known is not None and known.kind is Kind.GEMM:
+        yield label(node)
+    elif known is not None and known.kind in (Kind.HADAMARD, Kind.MOVE):
+        for source in node.all_input_nodes:
+            yield from _products(source)
 
 
 def distance(given: list[Tensor], wanted: list[Tensor]) -> float:

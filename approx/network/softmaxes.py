@@ -13,7 +13,7 @@ from typing import Any
 from torch import fx
 
 from approx.network.instructions import INSTRUCTIONS, Kind
-from approx.network.nodes import aten, is_float
+from approx.network.nodes import aten, example_size, is_float, shape
 
 _SAME_SCORES = {
     aten.add.Tensor,
@@ -118,6 +118,24 @@ def _user(node: fx.Node | None, target: Any) -> fx.Node | None:
     return None if node is None else next((u for u in node.users if u.target is target), None)
 
 
+def most_terms(shift: Shift) -> int | None:
+    """The terms of a softmax's sum, which it is where all scores are alike: in a row that is masked whole."""
+    axis = shift.axis
+    return None if axis is None else example_size(shape(shift.scores)[axis])
+
+
+def largest_sums(graph: fx.Graph, maskable: set[fx.Node]) -> dict[str, int]:
+    """The largest sum of exponentials that a mask can leave, by the target of the site that reads it."""
+    found: dict[str, int] = {}
+    for shift in shifts(graph):
+        softmax, most = softmax_of(shift), most_terms(shift)
+        if softmax is None or softmax.inverse is None or most is None or shift.scores not in maskable:
+            continue
+        target = str(softmax.inverse.target)
+        found[target] = max(found.get(target, 0), most)
+    return found
+
+
 def widen(graph: fx.Graph, maskable: set[fx.Node], edges: Mapping[str, Any]) -> Iterator[str]:
     """Let the ranges of a softmax hold what an unseen mask can make of it.
 
@@ -134,6 +152,8 @@ def widen(graph: fx.Graph, maskable: set[fx.Node], edges: Mapping[str, Any]) -> 
         if found is None or found.inverse is None or shift.scores not in maskable:
             continue
         yield str(found.inverse.target)
+        if (most := most_terms(shift)) is not None and found.total.name in edges:
+            edges[found.total.name].highest = max(edges[found.total.name].highest, float(most))
         for node in (found.inverse, found.result):
             if found.result is not None and node is not None and node.name in edges:
                 edges[node.name].highest = max(edges[node.name].highest, 1.0)

@@ -17,7 +17,7 @@ from approx.network import softmaxes
 from approx.network.calibrate import calibrated_domain
 from approx.network.fixed.accumulators import Need
 from approx.network.fixed.demand import Demands
-from approx.network.fixed.edges import MASKED, Edge, can_be_masked
+from approx.network.fixed.edges import MASKED, PASSES, Edge, can_be_masked
 from approx.network.fixed.plan import Constant, Plan, Step
 from approx.network.fixed.ranges import ABSORBING, LARGEST, Range, Ranges, reads_inputs_alone
 from approx.network.fixed.words import Word
@@ -153,9 +153,9 @@ class Planner:
     def _lowest_masked(self, node: fx.Node, low: float, least: float) -> float:
         """How far down a word must reach so that what is masked is told from what is not."""
         if not math.isfinite(least):
-            inputs = node.op == "placeholder" or reads_inputs_alone(node)
             depth = max(self.range(node).depth, -LARGEST)
-            return min(low, depth) if inputs else low - (MASK_MARGIN if depth else 0.0)
+            given = reads_inputs_alone(node) or (depth > ABSORBING and _is_given(node))
+            return min(low, depth) if given else low - (MASK_MARGIN if depth else 0.0)
         if node.target in (aten.add.Tensor, aten.sub.Tensor) and shift_at(node) is None:
             return min(least, self._lowest_sum(node))
         return least
@@ -235,6 +235,17 @@ def check_named(patterns: Iterable[str], layers: Iterable[str]) -> None:
             raise ValueError(
                 f"layers[{pattern!r}]: must name a layer or match some; near it: {', '.join(near)}"
             )
+
+
+def _is_given(node: Any) -> bool:
+    """Whether what looks like masked scores can only be an input's own: nothing of the host's was added."""
+    if not isinstance(node, fx.Node):
+        return not isinstance(node, int | float) or node > MASKED
+    if node.op != "call_function":
+        return node.op in ("placeholder", "call_module") or "is_parameter" in node.meta
+    return (
+        not on_host(node) and all(map(_is_given, node.args)) if node.target in PASSES else is_computed(node)
+    )
 
 
 def holding(magnitude: float) -> float:

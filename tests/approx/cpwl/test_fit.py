@@ -127,7 +127,7 @@ def test_refitting_is_idempotent(name, segments, placement, bias):
 @given(
     name=st.sampled_from(["gelu", "tanh", "exp", "sin", "softplus"]),
     segments=st.integers(2, 24),
-    placement=st.sampled_from(["uniform", "minimax"]),  # a callable's curvature is sampled
+    placement=st.sampled_from(["uniform", "curvature", "minimax"]),
     bias=st.sampled_from(list(BIASES)),
     factor=st.floats(0.01, 100).flatmap(lambda a: st.sampled_from([a, -a])),
     offset=st.floats(-10, 10),
@@ -141,9 +141,10 @@ def test_scaling_and_shifting_the_function_scales_and_shifts_the_table(
     moved = fit(lambda x: factor * function(x) + offset, segments, placement, bias, domain)
     x = np.linspace(*domain, 1001)[:-1]
     difference = moved(x) - (factor * plain(x) + offset)
-    # Equal up to the tolerance that the search for knots stops at.
+    # Equal up to the tolerance that the search for knots stops at, or to which the curvature is resolved.
+    rel = 5e-3 if placement == "curvature" else 1e-3
     assert np.abs(difference).max() <= 0.02 * abs(factor) * plain.max_error() + 1e-9
-    assert moved.max_error() == pytest.approx(abs(factor) * plain.max_error(), rel=1e-3)
+    assert moved.max_error() == pytest.approx(abs(factor) * plain.max_error(), rel=rel)
 
 
 @settings(max_examples=25, deadline=None)

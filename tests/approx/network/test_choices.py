@@ -171,11 +171,11 @@ def test_a_function_of_an_inputs_whole_numbers(tmp_path: Path) -> None:
 
         def forward(self, x: Tensor, places: Tensor) -> Tensor:
             far = places.abs()
-            by_log = (4 + torch.log(far.float() / 4 + 1e-6) / math.log(8) * 4).long().clamp(max=7)
+            by_log = (4 + torch.log(far.clamp(min=4).float() / 4) / math.log(8) * 4).long().clamp(max=7)
             return x + self.bias(torch.where(far < 4, far, by_log))
 
     torch.manual_seed(0)
-    network, x, places = Buckets(), torch.randn(5, 6, 4), torch.arange(-9, 21).view(5, 6)
+    network, x, places = Buckets(), torch.randn(5, 6, 4), torch.arange(-12, 18).view(5, 6)
     converted = convert(network, (x, places), Approximation(32), calibration=[(x, places)])
     for data in ("fp32", "int16", "int8"):
         converted.set_numerics(Numerics(data))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from approx.network import trace
+from approx.network import Approximation, convert, trace
 from approx.network.call import Arguments, bind
 from approx.network.export import export
 
@@ -48,3 +48,18 @@ def test_inputs_that_do_not_fit_are_named() -> None:
 def test_bind_drops_what_is_none() -> None:
     signature = inspect.signature(TwoInputs().forward)
     assert bind(signature, (1, None), {}) == {"x": 1}
+
+
+def test_vmap_is_written_out() -> None:
+    class Mapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.vmap(lambda row: self.linear(row).tanh())(x)
+
+    network, x = Mapped(), torch.randn(3, 4)
+    converted = convert(network, (x,), Approximation.exact())
+    for given in (x, torch.cat([x, x])):
+        torch.testing.assert_close(converted(given), network(given))

@@ -78,8 +78,14 @@ def test_an_angle_that_is_too_coarse_for_its_periods_is_said_with_its_error() ->
         converted.set_numerics(Numerics("int16"))
         converted(x)
     converted.set_numerics(Numerics("int8"))
-    with pytest.warns(QualityWarning, match=r"the angle that 1\.round reduces by its periods is 0\.[01]"):
+    with pytest.warns(
+        QualityWarning, match=r"the angle that 1\.round reduces by its periods is 0\.[01]"
+    ) as said:
         converted(x)
+    wide = {"0.linear": {"weights": 16, "activations": 16}}
+    assert str(said[0].message).endswith(f"; Numerics('int8', layers={wide}) has more")
+    converted.set_numerics(Numerics("int8", layers=wide))
+    assert (converted(x) - network(x)).abs().max() < 0.02
 
 
 class _Sine(nn.Module):

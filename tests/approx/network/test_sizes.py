@@ -383,3 +383,20 @@ def test_a_stated_batch_counts() -> None:
     named = trace(nn.Linear(8, 8), (rnd(5, 4, 8),), ({0: Dim("steps"), 1: Dim("batch")},))
     (gemm,) = named.workload(3).operations
     assert gemm.m == 15
+
+
+def test_tables_serve_no_other_batch_where_its_size_is_a_number() -> None:
+    class Scaled(nn.Module):
+        """Values that grow with the batch."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x * x.shape[0]).tanh()
+
+    x = torch.randn(3, 4)
+    converted = convert(Scaled(), (x,), Approximation.exact(), calibration=[(x,)])
+    more = torch.cat([x, x])
+    torch.testing.assert_close(converted(more), Scaled()(more))
+    converted.set_approximation(Approximation(32))
+    assert (converted(x) - Scaled()(x)).abs().max() < 1e-3
+    with pytest.raises(ValueError, match=r"x\.shape\[0\] = 6: must be"):
+        converted(more)

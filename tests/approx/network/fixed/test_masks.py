@@ -189,3 +189,26 @@ def test_any_mask_has_the_same_bits_every_way(
     )
     converted.set_numerics(Numerics(data))
     same_bits(converted, (x(), torch.tensor(mask)))
+
+
+ALL_HIDDEN: dict[str, Mask] = {
+    "filled with the least float": lambda w, k: w.masked_fill(wide(k) == 0, MIN),
+    "less 1e4": lambda w, k: w + (1.0 - wide(k).float()) * -1e4,
+    "less the largest float": lambda w, k: w + (1.0 - wide(k).float()) * MIN,
+    "the least float, then 1e4": lambda w, k: (
+        w.masked_fill(wide(k) == 0, MIN) + torch.triu(torch.full((6, 6), -1e4), 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALL_HIDDEN)
+def test_a_row_that_is_hidden_whole_and_calibration_did_not_see(
+    agrees: Callable[..., Any], name: str
+) -> None:
+    x = torch.randn(4, 6, 8, generator=torch.Generator().manual_seed(0))
+    agrees(Attention(ALL_HIDDEN[name]), (x, PADDING), (x, HIDDEN_ROW))
+
+
+def test_low_scores_of_an_input_are_no_mask(agrees: Callable[..., Any]) -> None:
+    low = torch.cat([torch.randn(4, 4), -2e4 * torch.randn(4, 4).abs()], 1)
+    agrees(nn.LogSoftmax(-1), (low,))

@@ -26,6 +26,17 @@ class Normalized(nn.Module):
         return nn.functional.normalize(x, dim=-1)
 
 
+class Similarity(nn.Module):
+    """The cosine of x and a layer of it, of lengths that are at least 1e-8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.cosine_similarity(self.linear(x), x, dim=-1)
+
+
 class ByDeviation(nn.Module):
     """Written by hand: the deviation's reciprocal, eps outside the root."""
 
@@ -70,6 +81,7 @@ NORMS: dict[str, Make] = {
         0.05 ** (torch.arange(4) < 2).float()[:, None] * rows(1.0, 3, 4, 8),
     ),
     "normalize, a row of zeros": lambda: (Normalized(), rows(0.0, 2, 3, 16)),
+    "cosine similarity, a row of zeros": lambda: (Similarity(), rows(0.0, 3, 4, 8)),
     "by hand": lambda: (ByDeviation(), rows(0.0, 2, 3, 16)),
 }
 
