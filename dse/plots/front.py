@@ -24,6 +24,7 @@ from dse.plots.style import (
     hue,
     hue_heading,
     scale,
+    share_limits,
     shown,
 )
 from dse.results import Snapshot
@@ -75,6 +76,8 @@ def front_figure(study: Snapshot, asked: Asked) -> Drawing:
         scale(panel, "y", metric, shown(done[metric.name], metric))
         _references(panel, "y", metric, done, beside)
         _references(panel, "x", across, done, beside)
+        if metric.name == "accuracy" and len(done):
+            panel.set_ylim(share_limits(*panel.dataLim.intervaly))
     scale(axes[-1], "x", across, shown(done[across.name], across))
     axes[-1].set_xlabel(across.heading, fontsize=9)
     axes[0].set_title(title(study), fontsize=9, loc="left")

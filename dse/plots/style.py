@@ -45,6 +45,9 @@ LOG_SPAN = 20
 DECADES = 4
 """Above this, an axis has a tick a decade; below, at 1, 2 and 5."""
 
+LEAST_SPAN = 0.02
+"""What an axis of an accuracy spans at least, for shares that hardly differ."""
+
 WIDE = 0.05
 """Above this span, ticks of an accuracy need no decimals."""
 
@@ -113,6 +116,12 @@ def scale(axes: Axes, side: str, metric: Metric, values: pd.Series[Any]) -> None
         axis.set_major_formatter(PercentFormatter(1.0, decimals=digits, symbol="%"))
     else:
         axis.set_major_formatter(FuncFormatter(_plain))
+
+
+def share_limits(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of an axis of shares that lie between two: no share is above 1."""
+    room = 0.15 * max(high - low, LEAST_SPAN)
+    return low - room, min(high + room, 1.0 + room / 3)
 
 
 def nothing(width: float, text: str) -> Drawing:

@@ -14,7 +14,19 @@ import plotly.graph_objects as go
 from dse.formatting import formatted
 from dse.metrics import Metric
 from dse.plots.front import axes_of, points
-from dse.plots.style import COLOURS, DECADES, FRONT, LINES, LOG_SPAN, NEAR_ONE, OTHER, hue, hue_heading, shown
+from dse.plots.style import (
+    COLOURS,
+    DECADES,
+    FRONT,
+    LINES,
+    LOG_SPAN,
+    NEAR_ONE,
+    OTHER,
+    hue,
+    hue_heading,
+    share_limits,
+    shown,
+)
 from dse.results import Snapshot
 from dse.results.references import Reference, near, platforms
 
@@ -113,10 +125,19 @@ def _second(drawing: go.Figure, study: Snapshot, up: Metric, across: Metric) -> 
         )
     drawing.update_layout(
         yaxis={"domain": [0.32, 1]},
-        yaxis2=axis(metric) | {"domain": [0, 0.24], "anchor": "x"},
+        yaxis2=axis(metric) | {"domain": [0, 0.24], "anchor": "x", "range": _limits(study, metric)},
         xaxis={"anchor": "y2"},
     )
     return {"y2": metric}
+
+
+def _limits(study: Snapshot, metric: Metric) -> tuple[float, float]:
+    """Return the ends of an axis of shares, with the unconverted network's among them if it is near."""
+    values = study.done[metric.name]
+    beside = [Reference("", "original", study.original)]
+    every = [float(values.min()), float(values.max())]
+    every += [own.metrics[metric.name] for own in near(beside, metric.name, values)]
+    return share_limits(min(every), max(every))
 
 
 def _lines(

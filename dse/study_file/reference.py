@@ -19,7 +19,7 @@ class ReferenceSection(Section):
     design: Annotated[str, fixed(Choice(tuple(PRESETS)))] = Field(
         default="onesa", description="The known design"
     )
-    technologies: Annotated[Axis, axis(PROCESS)] = Field(
+    technologies: Annotated[Axis, axis(PROCESS, empty=True)] = Field(
         default=(), description="Processes that the known design is costed in too"
     )
 

@@ -94,15 +94,20 @@ def fixed(rule: Rule) -> BeforeValidator:
     return BeforeValidator(lambda value: checked(rule, value))
 
 
-def axis(rule: Rule) -> BeforeValidator:
-    """Validate a field whose list of values is searched; a single value is fixed. Gives a tuple."""
+def axis(rule: Rule, *, empty: bool = False) -> BeforeValidator:
+    """Validate a field whose list of values is searched; a single value is fixed. Gives a tuple.
+
+    Args:
+        rule: Of each value.
+        empty: Whether there may be none.
+    """
 
     def validate(value: Any) -> tuple[Any, ...]:
         values = tuple(value) if isinstance(value, list | tuple) else (value,)
         if isinstance(rule, IntRange) and rule.optional:  # TOML has no word for nothing
             values = tuple(None if item == NOTHING else item for item in values)
         found = tuple(checked(rule, item) for item in values)
-        if not found:
+        if not found and not empty:
             raise refusal([], f"must have at least one value, {rule.text()}")
         if len(set(found)) < len(found):
             raise refusal(list(values), "must not name a value twice")

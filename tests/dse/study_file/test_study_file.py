@@ -166,3 +166,10 @@ def test_a_tasks_options_are_passed_on(monkeypatch):
     assert parse(text).content() == config.content()
     with pytest.raises(UserError, match=r"^\[task\] options = 3: must be a table$"):
         parse("[task]\noptions = 3")
+
+
+def test_a_reference_without_technologies_is_read_back_from_a_study():
+    text = '[search]\nobjectives = ["latency_s"]\n[reference]\n[[networks]]\nname = "bert-base"\n'
+    file = parse(text)
+    assert file.reference.technologies == ()
+    assert StudyFile.model_validate(file.content()) == file
