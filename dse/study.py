@@ -13,6 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 
 from dse import record, storage
 from dse.about import describe
+from dse.errors import UserError
 from dse.evaluate import ConvertedNetwork, MakeNetwork, Network, ScoreCache, finite, hold
 from dse.files import write_whole
 from dse.loop import executors
@@ -65,11 +66,19 @@ class Study(Results):
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 study.set_metric_names([figure.name for figure in figures])  # for Optuna's tools
             started._describe(config, text, network, lies_in)
-        started.check(network)
+        started._check(network)
         if database.file is None or database.file.resolve() != (folder / storage.FILE).resolve():
             where = {"storage": database.address, "study": config.name}
             write_whole(folder / storage.POINTER, json.dumps(where, indent=2) + "\n")
         return started
+
+    def _check(self, network: Network) -> None:
+        """Refuse a network that is not the one that the study was begun with."""
+        if self.record.fingerprint != network.fingerprint:
+            raise UserError(
+                f"study {self.name}: its trials were scored with other weights, data or code than there are "
+                "here: use the same, or --new"
+            )
 
     def _describe(self, config: StudyFile, text: str, network: Network, lies_in: Path | None) -> None:
         described = StudyRecord(

@@ -94,12 +94,13 @@ class Display:
 
 def _best(study: Results) -> str:
     """Say in a few words what the front reaches."""
-    points = study.points()
-    if not len(points):
+    done = [own for own in study.records() if own.feasible]
+    if not done:
         return "no finished trial yet"
     parts = []
-    for figure, value in zip(study.objectives, points.max(axis=0), strict=True):
-        parts.append(f"{figure.name} {formatted(figure, value * figure.sign)}")
+    for metric in study.objectives:
+        best = max((own.metrics[metric.name] for own in done), key=lambda value: value * metric.sign)
+        parts.append(f"{metric.name} {formatted(metric, best)}")
     return "best " + ", ".join(parts)
 
 

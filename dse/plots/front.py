@@ -198,7 +198,8 @@ def _make_room(axes: Axes, x: Metric, names: list[str], width: float) -> None:
     low, high = (axes.transScale.transform((value, 1))[0] for value in axes.get_xlim())
     room = (high - low) * share / (1 - share)
     ends = (low, high + room) if x.better == "higher" else (low - room, high)
-    axes.set_xlim(*(axes.transScale.inverted().transform((end, 0))[0] for end in ends))
+    left, right = (axes.transScale.inverted().transform((end, 0))[0] for end in ends)
+    axes.set_xlim(max(left, 0.0) if axes.get_xscale() == "linear" else left, right)  # no metric is negative
 
 
 def _label(axes: Axes, front: pd.DataFrame, y: Metric, x: Metric, names: list[str]) -> None:

@@ -34,6 +34,9 @@ SHORT = 1000
 """Above so many trials, only those on the front are described in full and have their accuracy drawn: the page
 stays under 5 MB and opens fast."""
 
+MOST = 2_000
+"""Trials beside the front that are drawn, taken at random: ten thousand take a browser two seconds."""
+
 SAMPLE = "sample"
 """The trace of some designs of a sweep."""
 
@@ -57,10 +60,11 @@ def front_data(study: Snapshot, beside: Sequence[Reference]) -> dict[str, Any]:
     brief = told if len(study.trials) <= SHORT else objectives
     stepped = set(study.objectives) == {up, across}
     front_style = _coloured(ordered, *further) if further else step(across, FRONT, "diamond", joined=stepped)
+    beside_front = traces(study)["trial"]
     drawing = go.Figure()
     _sample(drawing, study, across, up)
     for name, rows, text, style in (
-        ("trial", study.done, hover(study, study.done, brief), _dots(7)),
+        (_noun(study), beside_front, hover(study, beside_front, brief), _dots(7)),
         ("Pareto front", ordered, _far(study, ordered, hover(study, ordered, told)), front_style),
         ("knee", front[front.knee], hover(study, front[front.knee], told), _ring()),
     ):
@@ -92,7 +96,13 @@ def traces(study: Snapshot) -> dict[str, pd.DataFrame]:
     _, across = axes_of(study)
     sample = {SAMPLE: study.sample} if len(study.sample) else {}
     front = study.front.sort_values(across.name)
-    return sample | {"trial": study.done, "Pareto front": front, "knee": study.front[study.front.knee]}
+    trials = study.done.sample(MOST, random_state=0) if len(study.done) > MOST else study.done
+    return sample | {"trial": trials, "Pareto front": front, "knee": study.front[study.front.knee]}
+
+
+def _noun(study: Snapshot) -> str:
+    done = len(study.done)
+    return f"{MOST:,} of {done:,} trials, at random" if done > MOST else "trial"
 
 
 def _sample(drawing: go.Figure, study: Snapshot, across: Metric, up: Metric) -> None:
@@ -101,7 +111,9 @@ def _sample(drawing: go.Figure, study: Snapshot, across: Metric, up: Metric) -> 
         drawing.add_scatter(
             x=study.sample[across.name].to_numpy(),
             y=study.sample[up.name].to_numpy(),
-            name=f"{len(study.sample):,} of all designs, at random",
+            name="design"
+            if len(study.sample) == study.swept
+            else f"{len(study.sample):,} designs, at random",
             hoverinfo="skip",
             **_dots(4),
         )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import optuna
 import pandas as pd
 
-from dse import pareto, record, storage
-from dse.errors import NoStudyError, UserError
-from dse.evaluate import Network
+from dse import record, storage
 from dse.metrics import Metric
 from dse.record import StudyRecord, TrialRecord
+from dse.results import opening
 from dse.results.snapshot import Snapshot
 from dse.space import Space
 from dse.study_file import StudyFile
@@ -46,19 +43,7 @@ class Results:
             NoStudyError: If there is none.
             UserError: If its database cannot be read.
         """
-        folder = Path(folder)
-        file, pointer = folder / storage.FILE, folder / storage.POINTER
-        if not file.exists() and not pointer.exists():
-            raise NoStudyError(f"{file}: no such file: must be the folder of a study that was run")
-        if pointer.exists():
-            return cls.load(
-                storage.of_folder(folder), json.loads(pointer.read_text("utf-8"))["study"], folder
-            )
-        database = storage.open_sqlite(file)
-        names = optuna.get_all_study_names(database.optuna)
-        if not names:
-            raise NoStudyError(f"{file}: holds no study yet")
-        return cls.load(database, names[0], folder)
+        return cls(Path(folder), *opening.of_folder(Path(folder)))
 
     @classmethod
     def load(cls, database: storage.Database, name: str, folder: Path = Path()) -> Self:
@@ -67,24 +52,7 @@ class Results:
         Raises:
             NoStudyError: If there is none of this name.
         """
-        if name not in optuna.get_all_study_names(database.optuna):
-            there = ", ".join(optuna.get_all_study_names(database.optuna)) or "none"
-            raise NoStudyError(f"study = {name}: not in {database.address}, which has {there}")
-        found = optuna.load_study(study_name=name, storage=database.optuna)
-        record.read_study(found, database.address)
-        return cls(folder, found, database)
-
-    def check(self, network: Network) -> None:
-        """Refuse a network that is not the one that the study was begun with.
-
-        Raises:
-            UserError: If weights, data, or the code that scores them differ.
-        """
-        if self.record.fingerprint != network.fingerprint:
-            raise UserError(
-                f"study {self.name}: its trials were scored with other weights, data or code than there are "
-                "here: use the same, or --new"
-            )
+        return cls(folder, opening.named(database, name), database)
 
     @property
     def record(self) -> StudyRecord:
@@ -129,16 +97,6 @@ class Results:
             trials = self.optuna.get_trials(deepcopy=False)
             self._records += [record.read(trial) for trial in trials[len(self._records) :]]
         return list(self._records)
-
-    def feasible(self) -> list[TrialRecord]:
-        """Return the finished trials that keep to all constraints."""
-        return [own for own in self.records() if own.feasible]
-
-    def points(self) -> pareto.Points:
-        """Return the objectives of the feasible trials, (trials, objectives), signed: higher is better."""
-        values = [own.values(figure.name for figure in self.objectives) for own in self.feasible()]
-        signs = [figure.sign for figure in self.objectives]
-        return np.array(values, dtype=float).reshape(-1, len(signs)) * signs
 
     def snapshot(self) -> Snapshot:
         """Return the study as it is now: what reports, plots and exports are made from."""
