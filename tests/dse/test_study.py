@@ -186,7 +186,7 @@ def test_a_study_of_minimised_objectives(study_file, tmp_path, fake_network, no_
 
 
 def test_hypervolume_never_falls(study):
-    history = [hypervolume(study.snapshot(), count) for count in range(1, len(study.points()) + 1)]
+    history = [hypervolume(study.snapshot(), count) for count in range(1, len(study.snapshot().points()) + 1)]
     assert history == sorted(history)
     assert history[-1] == hypervolume(study.snapshot()) > 0
 

@@ -21,7 +21,7 @@ def test_studies_side_by_side(study, other):
     assert "<b>wide" not in page.replace("\\u003cb\\u003ewide", "")
     assert page.count("<tr>") == 1 + 2
     for each in (study, other):
-        assert f'<td class="number">{len(each.points())}</td>' in page
+        assert f'<td class="number">{len(each.snapshot().points())}</td>' in page
 
 
 def test_the_joint_hypervolume_is_the_larger_of_nested_fronts(study):
