@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "fuzz"))
 from attack import attack
 from mutations import changed, scrambled
 from readers import READERS, Reader
-from test_fuzz import text
 
 MOST_BYTES = 2 << 30
 BATCH = 200  # inputs between two looks at the clock
@@ -29,7 +28,7 @@ BATCH = 200  # inputs between two looks at the clock
 
 def batch(reader: Reader, seen: Counter[str]) -> None:
     """Attack a reader with some inputs; raises what the smallest faulty one does."""
-    right = text(reader, reader.sample)
+    right = reader.text(reader.sample)
 
     @settings(
         max_examples=BATCH,
@@ -38,7 +37,7 @@ def batch(reader: Reader, seen: Counter[str]) -> None:
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.one_of(changed(reader.sample).map(lambda each: text(reader, each)), scrambled(right)))
+    @given(st.one_of(changed(reader.sample).map(lambda each: reader.text(each)), scrambled(right)))
     def run(content: bytes) -> None:
         seen[attack(reader, content)] += 1
 

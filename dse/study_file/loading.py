@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from accel_models.documents import parse_toml
 from dse.errors import UserError
 from dse.files import read_text
 from dse.study_file.approximation import FIXED
@@ -78,9 +78,9 @@ def parse(text: str, default_name: str = "study") -> StudyFile:
         UserError: A line for each problem.
     """
     try:
-        fields = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"not TOML: {error}") from None
+        fields = parse_toml(text)
+    except ValueError as error:
+        raise UserError(f"not TOML: {' '.join(str(error).split())}") from None
     return from_fields({"name": default_name} | fields)
 
 

@@ -11,6 +11,9 @@ from pydantic_core import ErrorDetails
 
 from accel_models.checks import did_you_mean
 
+LONGEST = 60
+"""Characters of a name or value that a message repeats."""
+
 
 def explain(problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> str:
     """Put one of pydantic's findings into words: `[hardware] rows = 0: must be an integer from 1 to 1024`.
@@ -23,20 +26,23 @@ def explain(problem: ErrorDetails, sections: Mapping[str, type[BaseModel]]) -> s
     named = [problem["ctx"]["field"]] if "field" in problem.get("ctx", {}) else []  # a section's own finding
     *path, field = (str(part) for part in (*problem["loc"], *named))
     value = problem.get("ctx", {}).get("value", problem["input"])
-    what = f"[{field}]" if isinstance(value, dict) else f"{place(path, field)} = {as_toml(value)}"
+    what = f"[{_cut(field)}]" if isinstance(value, dict) else f"{place(path, field)} = {as_toml(value)}"
     section = sections.get(".".join(path)) or sections[f"{path[0]}.*"]
     return f"{what}: {_reason(problem, section, path, field)}"
 
 
 def place(sections: list[str], field: str) -> str:
     """Return where a field is, as in the file: `[hardware] rows`."""
-    return f"[{'.'.join(sections)}] {field}" if sections else field
+    return f"[{'.'.join(map(_cut, sections))}] {_cut(field)}" if sections else _cut(field)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def as_toml(value: Any) -> str:
     """Return a value much as the file has it, cut where it is long."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return _cut(json.dumps(value, default=str, ensure_ascii=False))
 
 
 def _reason(problem: ErrorDetails, section: type[BaseModel], path: list[str], field: str) -> str:
@@ -45,7 +51,7 @@ def _reason(problem: ErrorDetails, section: type[BaseModel], path: list[str], fi
         free = ", or a table named after a function" if section.model_config.get("extra") == "allow" else ""
         return f"unknown field{did_you_mean(field, known)}: must be one of {', '.join(known)}{free}"
     if problem["type"] == "model_type":
-        return f"must be a table, [{'.'.join([*path, field])}]"
+        return f"must be a table, [{'.'.join(map(_cut, [*path, field]))}]"
     return problem["msg"]
 
 
