@@ -47,7 +47,9 @@ def _put_by_mask(b: Builder, x: fx.Node, indices: Indices, values: fx.Node, accu
     covered = len(shape(mask))
     behind = len(shape(x)) - before - covered
     taken = len(shape(values)) - behind  # axes of the values that count the places
-    if taken > 0 and any(size != 1 for size in shape(values)[:taken]):
+    if taken == 1 and before == 0 and _counts_places(values) and not is_computed(mask):
+        values, taken = _one_for_each_place(b, x, mask, values), 0
+    elif taken > 0 and not all(map(_is_one, shape(values)[:taken])):
         raise b.refusal(
             "a mask takes as many words as it has places, which is no fixed size; one value for all of them, "
             "or torch.where, would be supported"
@@ -58,6 +60,26 @@ def _put_by_mask(b: Builder, x: fx.Node, indices: Indices, values: fx.Node, accu
         mask = b.op(aten.unsqueeze.default, mask, -1)
     put = b.add(x, values) if accumulate else values
     return b.op(aten.where.self, mask, put, x)
+
+
+def _is_one(size: Any) -> bool:
+    return isinstance(size, int) and size == 1
+
+
+def _counts_places(values: fx.Node) -> bool:
+    """Whether there are as many words as a mask has places: a size that no input's shape gives."""
+    size: Any = shape(values)[0]
+    return isinstance(size, torch.SymInt) and not size.node.has_hint()
+
+
+def _one_for_each_place(b: Builder, x: fx.Node, mask: fx.Node, values: fx.Node) -> fx.Node:
+    """Words of masked places in order, spread over all: a place reads that of the last masked one."""
+    count = b.op(aten.cumsum.default, b.op(aten.reshape.default, mask, [-1]), 0)
+    index = b.op(aten.clamp_min.default, b.op(aten.sub.Tensor, count, 1), 0)
+    behind = len(shape(values)) - 1
+    some = b.op(aten.constant_pad_nd.default, values, [0, 0] * behind + [0, 1])  # a mask may have no place
+    spread = b.op(aten.index_select.default, some, 0, index)
+    return b.op(aten.reshape.default, spread, b.sizes(x))
 
 
 def _put_by_integers(b: Builder, x: fx.Node, indices: Indices, values: fx.Node, accumulate: bool) -> fx.Node:

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from approx.network import UnsupportedOperator, trace
+from approx import machine
+from approx.network import Approximation, Numerics, UnsupportedOperator, convert, trace
 from tests.approx.network.forms import holds_in_every_form
 
 MASK = torch.tensor([[True, False, True, False, False]] * 2 + [[False, False, True, True, True]])
@@ -76,3 +77,31 @@ def test_as_many_words_as_a_mask_has_places_are_refused() -> None:
     net = Net(lambda y: y.index_put((MASK,), torch.ones(7)))
     with pytest.raises(UnsupportedOperator, match="as many words as it has places"):
         trace(net, (torch.randn(3, 4),))
+
+
+@pytest.mark.parametrize("rows", [True, False], ids=["rows", "words"])
+def test_what_was_taken_where_a_mask_is_can_be_put_back_there(rows: bool, tmp_path: Path) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(5, 5)
+
+        def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            y = self.inner(x)
+            y[mask] = x[mask].tanh()
+            return y
+
+    torch.manual_seed(0)
+    mask = MASK[:, 0] if rows else MASK
+    network, x = Net(), torch.randn(3, 5)
+    batches = [(x, mask), (x, torch.ones_like(mask))]
+    converted = convert(network, (x, mask), Approximation(32), calibration=batches)
+    converted.set_numerics(Numerics("int16"))
+    converted.save(tmp_path / "network.nm")
+    program = machine.load(tmp_path / "network.nm")
+    for other in (mask, ~mask, torch.zeros_like(mask), torch.ones_like(mask)):
+        with torch.no_grad():
+            result, wanted = converted(x, other), network(x, other)
+        assert (result - wanted).abs().max() < 2e-3
+        ran = program.run({"x": x.numpy(), "mask": other.numpy()})
+        assert torch.equal(torch.from_numpy(ran), result)
