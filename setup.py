@@ -27,4 +27,15 @@ words = Extension(
     optional=True,
 )
 
-setup(ext_modules=[operator, words], options={"bdist_wheel": {"py_limited_api": "cp311"}})
+# -ffp-contract=off: its sums are those of numpy, to the last bit.
+mapper = Extension(
+    "accel_models._mapper",
+    sources=["accel_models/_mapper.c"],
+    extra_compile_args=["-O3", "-ffp-contract=off", "-fno-trapping-math"],
+    libraries=["m"],
+    define_macros=[("Py_LIMITED_API", "0x030B0000")],
+    py_limited_api=True,
+    optional=True,
+)
+
+setup(ext_modules=[operator, words, mapper], options={"bdist_wheel": {"py_limited_api": "cp311"}})

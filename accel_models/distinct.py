@@ -79,8 +79,8 @@ def _kinds(size: int, values: list[Any]) -> tuple[Rows, Rows]:
     """Return a row of each kind, and the kind of each row."""
     kinds = np.zeros(size, dtype=np.intp)
     for part in (part for value in values for part in _arrays(value)):
-        own, codes = np.unique(part, return_inverse=True)
-        if len(own) > 1:
+        if kinds.max() + 1 < size and not (part == part[0]).all():
+            own, codes = np.unique(part, return_inverse=True)
             kinds = np.unique(kinds * len(own) + codes, return_inverse=True)[1]
     _, rows, places = np.unique(kinds, return_index=True, return_inverse=True)
     return rows, places

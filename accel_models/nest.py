@@ -13,9 +13,10 @@ dimension; with one fold, only when the loops over tiles bring another.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from accel_models.systolic import BoolArray, FloatArray, Granules, Shape, ceil_div, granules, skew
-from accel_models.tiling import Tiles, tile
+from accel_models.tiling import STAYS, Tiles, tile
 
 
 class Passes(NamedTuple):
@@ -44,15 +45,13 @@ def parts(s: Shape, unit: Granules, tiles: Tiles) -> Granules:
     return Granules(*(tile(*sizes) for sizes in zip((s.m, s.n, s.k), unit, tiles, strict=True)))
 
 
-def passes(s: Shape, f: Granules, tiles: Tiles, stays: str) -> Passes:
-    """Return what tiles in the order that keeps a matrix on chip ("Z", "A" or "B", see `tiling`) move."""
+def passes(s: Shape, f: Granules, tiles: Tiles, stays: NDArray[np.intp]) -> Passes:
+    """Return what tiles move, in the order that keeps a matrix on chip (an index into `tiling.STAYS`)."""
     m, n, k = tiles
-    if stays == "Z":
-        a, b, z = np.where(k > 1, n, 1.0), np.where(n * k > 1, m, 1.0), np.ones_like(m)
-    elif stays == "A":
-        a, b, z = np.ones_like(m), np.where(n * k > 1, m, 1.0), np.where(n > 1, k, 1.0)
-    else:
-        a, b, z = np.where(m * k > 1, n, 1.0), np.ones_like(m), np.where(m > 1, k, 1.0)
+    of_a, of_b, of_z = (stays == STAYS.index(name) for name in "ABZ")
+    a = np.where(~of_a & (np.where(of_b, m, 1.0) * k > 1), n, 1.0)
+    b = np.where(~of_b & (n * k > 1), m, 1.0)
+    z = np.where(~of_z & (np.where(of_a, n, m) > 1), k, 1.0)
     return Passes(a, b, z, _loads(s, f, tiles, (a, b, z)), m * n * k)
 
 

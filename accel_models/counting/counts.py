@@ -60,6 +60,12 @@ def stalls(moved: FloatArray, compute: FloatArray, t: DesignTable) -> FloatArray
     return np.asarray(np.where(t.is_("buffering", "single"), transfer, waits), dtype=np.float64)
 
 
+def issue_cycles(t: DesignTable) -> FloatArray:
+    """Return the cycles that each tile waits: to be issued, and, with nothing asked for before, for DRAM."""
+    alone = np.where(t.is_("buffering", "single"), np.ceil(t["dram_latency"] * t["clock"]), 0.0)
+    return np.asarray(t["tile_cycles"] + alone)
+
+
 def with_stalls(
     counts: Counts, t: DesignTable, shape: tuple[int, ...], start: FloatArray | float = 0.0
 ) -> Counts:
@@ -69,8 +75,7 @@ def with_stalls(
     """
     waits = stalls(counts["dram_reads"] + counts["dram_writes"], counts["compute_cycles"], t)
     if "issued" in counts:
-        alone = np.where(t.is_("buffering", "single"), np.ceil(t["dram_latency"] * t["clock"]), 0.0)
-        waits = waits + counts["issued"] * (t["tile_cycles"] + alone)
+        waits = waits + counts["issued"] * issue_cycles(t)
     counts["stall_cycles"] = waits + start
     zero = np.zeros(shape)
     return {name: np.broadcast_to(counts.get(name, zero), shape) for name in COUNTS}

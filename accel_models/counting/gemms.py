@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from accel_models.counting.counts import Counts, column, with_stalls
+from accel_models.counting.counts import Counts, column, issue_cycles, with_stalls
 from accel_models.dram import Rows, bytes_of, first_tile
 from accel_models.hardware import Hardware
 from accel_models.mapper import Choice, Prices, Work, choose
-from accel_models.nest import Passes, Timing, array_cycles, folds, parts
+from accel_models.nest import Passes, Timing, array_cycles, folds, parts, passes
 from accel_models.systolic import Granules, Shape, array_traffic, ceil_div, granules
 from accel_models.table import BoolArray, DesignTable, FloatArray
-from accel_models.tiling import Problem, Tiles
+from accel_models.tiling import Room, Tiles
 from accel_models.workload import Gemm
 
 Flat = Callable[[Any], NDArray[Any]]
@@ -104,7 +104,8 @@ def count_gemms(
         "issued": p.tiles,
     }
     counts["output_read"] = sums["output_read"] + (1 - crossing_a) * arrives * h.products * h.element
-    counts = {name: value * products for name, value in counts.items()}
+    if (products != 1).any():
+        counts = {name: value * products for name, value in counts.items()}
     counts["spare"] = _spare(mapped, h, t.shared)
     first = first_tile(s, mapped.parts, bytes_) / t["dram_bandwidth"] + t["dram_latency"]
     begins = column([end in ("first", "both") for end in ends[: len(gemms)]], t) * t.is_("start", "empty")
@@ -126,7 +127,6 @@ def work_of(gemms: Sequence[Gemm], t: DesignTable, h: Hardware) -> Work:
     columns = (sizes("m"), sizes("n"), steps, t["rows"], t["cols"])
     flags = (t.is_("dataflow", "ws"), t.is_("dataflow", "os"))
     s = Shape._make(flat(values) for values in (*columns, *flags))
-    unit, f = granules(s), folds(s)
     rows = Rows._make(
         flat(values)
         for values in (
@@ -137,25 +137,11 @@ def work_of(gemms: Sequence[Gemm], t: DesignTable, h: Hardware) -> Work:
     timing = Timing._make(
         flat(values) for values in (t.is_("fill", "serial"), t.is_("fill", "overlapped"), t["load_cycles"])
     )
-    prices = _prices(s, t, h, flat)
-    a, b, z = rows.a_words * rows.a, s.k * s.n * rows.b, s.m * s.n * rows.sums
-    energy = prices.by_energy
-    passes = (
-        np.where(energy, a * (prices.dram + prices.a), a),
-        np.where(energy, b * (prices.dram + prices.b), b),
-        2 * np.where(energy, z * (prices.dram + prices.z), z),
+    room = Room._make(
+        flat(values)
+        for values in (np.maximum(h.a_step, h.b_step), h.partial, *h.usable[:2], h.sums, t.shared, h.apart)
     )
-    room = (h.usable[0], h.usable[1], h.sums, t.shared, h.apart)
-    problem = Problem(
-        unit.m * f.m,
-        s.n,
-        s.k,
-        *passes,
-        flat(np.maximum(h.a_step, h.b_step)),
-        flat(h.partial),
-        *(flat(values) for values in room),
-    )
-    return Work(s, unit, f, problem, rows, timing, prices)
+    return Work(s, granules(s), folds(s), room, rows, timing, _prices(s, t, h, flat))
 
 
 def _prices(s: Shape, t: DesignTable, h: Hardware, flat: Flat) -> Prices:
@@ -177,7 +163,7 @@ def _prices(s: Shape, t: DesignTable, h: Hardware, flat: Flat) -> Prices:
         b=flat(h.write_pj["weight"]),
         z=z_pj,
         block=kept,
-        issue=flat(t["tile_cycles"]),
+        issue=flat(issue_cycles(t)),
         single=flat(t.is_("buffering", "single")),
         by_energy=flat(t.is_("mapping", "energy")),
         by_product=flat(t.is_("mapping", "edp")),
@@ -185,15 +171,17 @@ def _prices(s: Shape, t: DesignTable, h: Hardware, flat: Flat) -> Prices:
 
 
 def _mapped(work: Work, choice: Choice, shape: tuple[int, ...]) -> Mapped:
+    sizes = parts(work.shape, work.unit, choice.tiles)
+    p = passes(work.shape, work.folds, choice.tiles, choice.stays)
+
     def back(columns: Sequence[FloatArray]) -> Iterator[FloatArray]:
         return (values.reshape(shape) for values in columns)
 
-    sizes = parts(work.shape, work.unit, choice.tiles)
     return Mapped(
         Tiles._make(back(choice.tiles)),
         Granules._make(back(sizes)),
         Granules._make(back(work.folds)),
-        Passes._make(back(choice.passes)),
+        Passes._make(back(p)),
     )
 
 

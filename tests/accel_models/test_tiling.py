@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accel_models import Design, Gemm, Workload, evaluate
-from accel_models.systolic import Granules
-from accel_models.tiling import ORDERS, Problem, least_traffic, tile
+from accel_models.dram import Rows
+from accel_models.mapper import Prices, Work, choose, counted, fits
+from accel_models.nest import Timing
+from accel_models.systolic import Granules, Shape
+from accel_models.tiling import ORDERS, STAYS, Room
 
 
 def passes(order: tuple[str, ...], counts: dict[str, int], indexed_by: str) -> int:
@@ -23,10 +26,11 @@ def passes(order: tuple[str, ...], counts: dict[str, int], indexed_by: str) -> i
 def exhaustive(p: dict[str, Any]) -> float:
     best = math.inf
     steps = {
-        d: {min(u * p["g" + d], p[d]) for u in range(1, math.ceil(p[d] / p["g" + d]) + 1)} for d in "mnk"
-    }
+        d: {u * p["g" + d] for u in range(1, math.ceil(p[d] / p["g" + d]) + 1)} for d in "mnk"
+    }  # of M, tiles are padded to whole granules
+    steps |= {d: {min(size, p[d]) for size in steps[d]} for d in "nk"}
     for m, n, k in itertools.product(steps["m"], steps["n"], steps["k"]):
-        if not fits(p, m, n, k):
+        if not holds(p, m, n, k):
             continue
         counts = {"m": math.ceil(p["m"] / m), "n": math.ceil(p["n"] / n), "k": math.ceil(p["k"] / k)}
         for order in itertools.permutations("mnk"):
@@ -34,7 +38,7 @@ def exhaustive(p: dict[str, Any]) -> float:
     return best
 
 
-def fits(p: dict[str, Any], m: int, n: int, k: int) -> bool:
+def holds(p: dict[str, Any], m: int, n: int, k: int) -> bool:
     a, b, z = m * k * p["word"], k * n * p["word"], m * n * p["partial"]
     if not p["shared"]:
         return bool(a <= p["ca"] and b <= p["cb"] and z <= p["cz"])
@@ -63,27 +67,36 @@ def problems(draw: Any) -> dict[str, Any]:
     return p
 
 
+def work(p: dict[str, Any]) -> Work:
+    """Return so little bandwidth that the least time is the least traffic."""
+
+    def one(*names: str) -> list[Any]:
+        return [np.array([float(p[name])]) for name in names]
+
+    none, false = np.zeros(1), np.zeros(1, dtype=np.bool_)
+    rate, bytes_ = np.array([2.0**-40]), one("word", "word", "partial", "partial")
+    return Work(
+        Shape(*one("m", "n", "k"), none + 1, none + 1, ~false, false),
+        Granules(*one("gm", "gn", "gk")),
+        Granules(
+            *(np.ceil(size / unit) for size, unit in zip(one(*"mnk"), one("gm", "gn", "gk"), strict=True))
+        ),
+        Room(*one("word", "partial", "ca", "cb", "cz"), np.array([p["shared"]]), np.array([p["apart"]])),
+        Rows(none + 1, *one("aw"), none + 1, *bytes_),
+        Timing(false, false, none),
+        Prices(rate, *[none] * 6, false, false, false),
+    )
+
+
 def solve(p: dict[str, Any]) -> float:
-    """The least traffic of the three candidates, which the loop orders that they stand for move."""
-    costs = {
-        "a_pass": p["aw"] * p["word"],
-        "b_pass": p["k"] * p["n"] * p["word"],
-        "spill": 2 * p["m"] * p["n"] * p["partial"],
-    }
-    sizes = (p[d] for d in "mnk")
-    room = (p[name] for name in ("word", "partial", "ca", "cb", "cz"))
-    columns = [np.array([float(value)]) for value in (*sizes, *costs.values(), *room)]
-    problem = Problem(*columns, np.array([p["shared"]]), np.array([p["apart"]]))
-    unit = Granules(*(np.array([float(p["g" + d])]) for d in "mnk"))
-    best = math.inf
-    for stays, tiles in zip("ZAB", least_traffic(problem, unit, "ZAB", np.array([np.inf])), strict=True):
-        counts = {d: float(count[0]) for d, count in zip("mnk", tiles, strict=True)}
-        parts = [
-            float(tile(np.array([float(p[d])]), getattr(unit, d), np.array([counts[d]]))[0]) for d in "mnk"
-        ]
-        assert fits(p, *parts)
-        best = min(best, moved(p, tuple(ORDERS[stays].lower()), {d: int(n) for d, n in counts.items()}))
-    return best
+    """Return the least traffic, beside the result's, by the loop order that the choice stands for."""
+    of = work(p)
+    tiles, stays = choose(of)
+    assert fits(of, tiles)[0]
+    counts = {d: int(count[0]) for d, count in zip("mnk", tiles, strict=True)}
+    found = moved(p, tuple(ORDERS[STAYS[int(stays[0])]].lower()), counts)
+    assert counted(of, tiles, stays).stated[0] * 2.0**-40 == found + p["m"] * p["n"] * p["partial"]
+    return found
 
 
 @settings(max_examples=300, deadline=None)

@@ -22,12 +22,12 @@ from accel_models.counting.gemms import work_of
 from accel_models.design import Design
 from accel_models.hardware import derive, with_widths
 from accel_models.mapped import as_mapping, in_steps, map_gemm
-from accel_models.mapper import Work, counted, fit
+from accel_models.mapper import EACH, Work, counted
 from accel_models.mapper import choose as choose_any
 from accel_models.mapping import DIMENSIONS, Loops, Mapping
 from accel_models.systolic import Granules, ceil_div
 from accel_models.table import from_designs
-from accel_models.tiling import STAYS, Tiles
+from accel_models.tiling import STAYS, Tiles, fit
 from accel_models.workload import Gemm
 
 _WORTH = 0.75
@@ -46,8 +46,8 @@ def choose(design: Design, gemm: Gemm) -> Mapping:
         return ours
     cost, tiles, stays = _dividing(work)
     padded = _tight(gemm, ours)
-    room = fit(work.problem, Granules(*(np.array([padded.tile(d)], dtype=np.float64) for d in DIMENSIONS)))
-    if room[0] and choose_any(work).cost[0] < _WORTH * cost:
+    room = fit(work.room, Granules(*(np.array([padded.tile(d)], dtype=np.float64) for d in DIMENSIONS)))
+    if room[0] and counted(work, *choose_any(work)).stated[0] < _WORTH * cost:
         return padded
     if cost == math.inf:
         raise refuse("scratchpads", "too small", "large enough for a tile of loops that divide")
@@ -69,10 +69,10 @@ def _dividing(work: Work) -> tuple[float, Tiles, str]:
         step * ceil_div(size, step * count)
         for size, step, count in zip(many.shape, steps, grid, strict=False)
     )
-    room = fit(many.problem, Granules(*sizes))
-    cost = np.array([counted(many, tiles, place).cost for place in range(len(STAYS))])
-    place, at = np.unravel_index(int(np.argmin(np.where(room, cost, np.inf))), cost.shape)
-    return float(np.where(room, cost, np.inf)[place, at]), Tiles(*grid[:, at]), STAYS[place]
+    room = fit(many.room, Granules(*sizes))
+    cost = np.where(room, counted(many, tiles, EACH).stated, np.inf)
+    place, at = np.unravel_index(int(np.argmin(cost)), cost.shape)
+    return float(cost[place, at]), Tiles(*grid[:, at]), STAYS[place]
 
 
 def _tight(gemm: Gemm, mapping: Mapping) -> Mapping:

@@ -124,5 +124,5 @@ def test_estimate_refuses_a_wrong_file(cli, tmp_path):
 def test_doctor_lists_the_parts(cli):
     status, out, _ = cli("doctor")
     assert status in (0, 1)
-    for part in ("torch", "optuna", "GPU", "cache folder", "SQLite", "Timeloop", "RAPL", "NVML"):
+    for part in ("torch", "optuna", "GPU", "cache folder", "SQLite", "Timeloop", "C mapper", "RAPL", "NVML"):
         assert part in out
