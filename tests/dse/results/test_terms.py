@@ -13,8 +13,9 @@ from accel_models import (
     Read,
     Workload,
     evaluate,
+    map_gemm,
 )
-from accel_models.backends.timeloop import on_terms
+from accel_models.backends.timeloop import choose, on_terms, products_of
 from accel_models.backends.timeloop.front_end import FrontEnd
 
 EVALUATION = "accel_models.backends.timeloop.evaluation"
@@ -31,6 +32,8 @@ def timeloop(monkeypatch, tmp_path, timeloop_double):
 
 
 def compare(design, workload):
+    products = [operations[0] for operations in products_of(workload).values()]
+    assert all(choose(design, gemm) == map_gemm(design, gemm) for gemm in products)  # loops divide
     ours, theirs = on_terms(design, workload), evaluate(design, workload, backend="timeloop", tables="model")
     for name in ours.layer_columns:
         if name not in ("name", "kind", "bound"):
@@ -48,7 +51,7 @@ def compare(design, workload):
         {"elementwise_bits": 16},  # stored words twice an operand
         {"data_width": "int16", "accumulator_bits": 48},
         {"buffering": "single"},
-        {"buffering": "buffet", "fill": "overlapped", "activations": "on_chip"},
+        {"buffering": "buffet", "fill": "overlapped", "activations": "on_chip", "output_buffer": 1 << 14},
         {"shared_buffer": 1 << 19, "elementwise_bits": 16},
         {"accumulator_buffer": 1 << 13, "elementwise_bits": 16},
         {"accumulator_buffer": 1 << 13, "shared_buffer": 1 << 19},
