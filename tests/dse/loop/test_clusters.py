@@ -110,10 +110,11 @@ def test_our_worker_over_tls_with_certificates_of_ones_own(cluster, tmp_path, mo
 
 
 SLURM = {
-    "sbatch": "#!/bin/sh\nsetsid sh $1 >sbatch.log 2>&1 &\necho $! >>jobs\necho Submitted batch job $!\n",
+    "sbatch": "#!/bin/sh\ncp $1 job.sh\nsetsid sh job.sh >sbatch.log 2>&1 &\n"
+    "echo $! >>jobs\necho Submitted batch job $!\n",
     "scancel": "#!/bin/sh\nkill -9 -$1\n",
 }
-"""A Slurm of one machine: a job is a session of its own."""
+"""A Slurm of one machine: a job is a session of its own; its script is copied, as the given one goes."""
 
 
 def test_the_slurm_script_as_the_page_has_it(light, tmp_path, monkeypatch):
