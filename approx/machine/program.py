@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approx.machine.checks import TABLES, check, reads, reported
+from approx.machine.decisions import Decision, parted
 from approx.machine.execution import Execution, argument
 from approx.machine.file import read
 from approx.machine.fixed import FixedExecution
@@ -65,6 +66,9 @@ class Program:
         self._reported = reported(self._nodes)
         self._sizes = _input_sizes(self._call, self._nodes)
         self._state = {path: np.array(arrays[key]) for path, key in self._call["state"].items()}
+        self._decisions = [
+            Decision(argument(stated["value"]), stated["place"]) for stated in self._call.get("decisions", [])
+        ]
         self._last_use = {name: i for i, node in enumerate(self._nodes) for name in reads(node)}
 
     @property
@@ -106,25 +110,10 @@ class Program:
                     del run.values[name]
         self._counts = {kind: Count(run.instructions[kind], run.unit.work[kind]) for kind in TABLES}
         results = [_result(leaf) for leaf in run.results]
-        for position, new in zip(self._call["written"], self._written(results), strict=True):
+        _, written = parted(results, self._decisions, len(self._call["written"]))
+        for position, new in zip(self._call["written"], written, strict=True):
             np.copyto(given[position], new)
         return _nested(self._results, self._leaves(iter(results)))
-
-    def _written(self, results: list[Any]) -> list[Any]:
-        """The last results, which are written; those before them decided what the program is.
-
-        Raises:
-            ValueError: a value would decide otherwise.
-        """
-        decisions = self._call.get("decisions", [])
-        end = len(results) - len(self._call["written"])
-        for decision, found in zip(decisions, results[end - len(decisions) : end], strict=True):
-            if np.asarray(found).tolist() != (value := argument(decision["value"])):
-                raise ValueError(
-                    f"inputs: {decision['place']} reads {np.asarray(found).tolist()!r}: must be {value!r}, "
-                    "which decided what the program is"
-                )
-        return results[end:]
 
     def _tensors(self, inputs: Mapping[str, Any]) -> list[NDArray[Any]]:
         """The arrays among the inputs, whose sizes and whose numbers and texts are the program's."""

@@ -15,7 +15,16 @@ from torch._dispatch.python import enable_python_dispatcher
 
 from approx.cpwl import get_function, split_name
 from approx.network.host import is_computed, on_host
-from approx.network.nodes import aten, dtype, is_float, module_path, reads_input, shape, source_line
+from approx.network.nodes import (
+    aten,
+    attribute,
+    dtype,
+    is_float,
+    module_path,
+    reads_input,
+    shape,
+    source_line,
+)
 from approx.network.site import SiteModule
 from approx.network.size_nodes import with_size_nodes
 
@@ -129,8 +138,7 @@ class Builder:
         """The parameter or buffer that `node` reads, or None if it is computed at run time."""
         if not (isinstance(node, fx.Node) and node.op == "get_attr"):
             return None
-        path, _, leaf = str(node.target).rpartition(".")
-        value = getattr(self.root.get_submodule(path), leaf)
+        value = attribute(self.root, node)
         return value if isinstance(value, torch.Tensor) else None
 
     def known(self, node: Value) -> torch.Tensor | None:

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from approx.machine.decisions import Decision, parted
 from approx.machine.sizes import InputSizes
 from approx.network.caches import register_caches
-from approx.network.decisions import Decision
 
 ExampleInputs = tuple[Any, ...] | dict[str, Any]
 
@@ -201,11 +201,7 @@ class Call:
         Raises:
             ValueError: a value would decide otherwise than the example's did.
         """
-        end = len(results) - len(self.written)
-        start = end - len(self.decisions)
-        for decision, found in zip(self.decisions, results[start:end], strict=True):
-            decision.check(found.tolist())
-        return list(results[:start]), list(results[end:])
+        return parted(results, self.decisions, len(self.written))
 
 
 def with_known_containers(tree: Any) -> Any:

@@ -102,6 +102,7 @@ class ConvertedModule(nn.Module):
         self.rounded: dict[str, torch.Tensor] = {}
         self._samples: list[list[Any]] = []
         self._moments: rounding.Moments = {}
+        self._integers: rounding.Found = {}
         self._emulations: dict[Numerics, tuple[Plan, dict[str, int], fx.GraphModule]] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -247,7 +248,7 @@ class ConvertedModule(nn.Module):
         if not first:
             raise ValueError("calibration = no batch: must hold at least one")
         recorder.hides = recorder.never_masked()
-        self._samples, self._moments = first, {}
+        self._samples, self._moments, self._integers = first, {}, {}
         for leaves in first[:PADDED] if recorder.hides else []:
             recorder.run(*leaves, enable_io_processing=False)
         return first[0]
@@ -306,7 +307,7 @@ class ConvertedModule(nn.Module):
             )
         if not self._moments:
             self._moments = rounding.moments(program, self._samples)
-        return dict(rounding.integers(program, plan, self._moments))
+        return dict(rounding.integers(program, plan, self._moments, self._integers))
 
     def accumulator_for(self, numerics: Numerics) -> int | None:
         """Bits of partial sums that no layer can overflow in some numerics; None where they are floats.

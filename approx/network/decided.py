@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import fx
 
+from approx.machine.decisions import Decision
 from approx.network.builder import UnsupportedOperator
-from approx.network.decisions import Decision
 from approx.network.host import holds_data
-from approx.network.nodes import reads_input
+from approx.network.nodes import attribute, reads_input
 from approx.network.refused import DECIDES
 
 
@@ -56,8 +56,7 @@ def values_of(
     def value(node: fx.Node) -> Any:
         if node not in values:
             if node.op == "get_attr":
-                path, _, leaf = str(node.target).rpartition(".")
-                return getattr(program.get_submodule(path), leaf)
+                return attribute(program, node)
             args, kwargs = fx.map_arg((node.args, node.kwargs), value)
             values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
         return values[node]

@@ -18,35 +18,12 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
 
+from approx.machine.decisions import Decision
+
 _READS: set[Any] = {Tensor.__bool__, Tensor.__int__, Tensor.item, Tensor.tolist}
 _OURS = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 Place = tuple[str, int]
 """A file and a line of it."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A value that the model's code decides by.
-
-    Attributes:
-        value: what it is for the example: a flag, a whole number or nested lists of them.
-        place: the line of the model that reads it.
-    """
-
-    value: Any
-    place: str
-
-    def check(self, found: Any) -> None:
-        """Refuse a call for which the value is another.
-
-        Raises:
-            ValueError: names the line, the value and what it must be.
-        """
-        if found != self.value:
-            raise ValueError(
-                f"inputs: {self.place} reads {found!r}: must be {self.value!r}, which decided what the "
-                "program is; a program traced with such inputs would serve them"
-            )
 
 
 @dataclass

@@ -22,10 +22,11 @@ from torch import fx, nn
 from torch.export import Dim
 from torch.utils import _pytree as pytree
 
+from approx.machine.decisions import Decision
 from approx.network.builder import UnsupportedOperator
 from approx.network.caches import holds_cache
 from approx.network.call import Arguments, Returned, with_known_containers
-from approx.network.decisions import Decision, Replay, Values
+from approx.network.decisions import Replay, Values
 from approx.network.experts import make_dense
 from approx.network.expressions import no_special_sizes
 from approx.network.layout import layout_unasked

@@ -27,6 +27,12 @@ def arguments(node: fx.Node) -> Any:
     return node.args
 
 
+def attribute(module: torch.nn.Module, node: fx.Node) -> Any:
+    """What a node that reads an attribute of `module` gives: a parameter, buffer or constant."""
+    path, _, leaf = str(node.target).rpartition(".")
+    return getattr(module.get_submodule(path), leaf)
+
+
 def module_path(node: fx.Node | None) -> str:
     """Dotted path of the module whose forward emitted `node`; empty for the model itself."""
     stack = node.meta.get("nn_module_stack") if node is not None else None

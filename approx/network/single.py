@@ -12,6 +12,7 @@ import torch
 from torch import fx
 
 from approx.network.instructions import Sizes
+from approx.network.nodes import attribute
 
 
 def same_program(several: fx.GraphModule, one: fx.GraphModule, sizes: Mapping[sympy.Symbol, int]) -> bool:
@@ -52,7 +53,7 @@ class _Compared:
         if a.op in ("placeholder", "output"):
             return True
         if a.op == "get_attr" and str(a.target).startswith("constants."):
-            x, y = (_attribute(m, n) for m, n in ((self.several, a), (self.one, b)))
+            x, y = (attribute(m, n) for m, n in ((self.several, a), (self.one, b)))
             return x.shape == y.shape and (x.is_meta or torch.equal(x, y))
         return a.target == b.target
 
@@ -68,9 +69,3 @@ class _Compared:
     def _number(self, value: Any) -> Any:
         size = value.meta["val"] if isinstance(value, fx.Node) else value
         return self.sizes.size(size) if isinstance(size, torch.SymInt) else size
-
-
-def _attribute(module: fx.GraphModule, node: fx.Node) -> torch.Tensor:
-    path, _, leaf = str(node.target).rpartition(".")
-    found: torch.Tensor = getattr(module.get_submodule(path), leaf)
-    return found

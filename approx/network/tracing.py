@@ -9,6 +9,7 @@ import sympy
 import torch
 from torch import fx, nn
 
+from approx.machine.decisions import Decision
 from approx.machine.sizes import InputSizes, holds
 from approx.network.axes import FreeAxes, at_least_two, batch_candidates, stated_axes
 from approx.network.batch import free_symbols, independent, reaches_results, sizes_of, symbols_of
@@ -16,7 +17,6 @@ from approx.network.builder import UnsupportedOperator
 from approx.network.call import Arguments, Call, ExampleInputs
 from approx.network.chosen import Most, chosen_sizes
 from approx.network.decided import decided, values_of
-from approx.network.decisions import Decision
 from approx.network.dims import Place, check_free, conditions, places
 from approx.network.export import Exported, export
 from approx.network.expressions import Names, no_special_sizes

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from approx.extras import how_to_install
 from dse.cli.console import live, messages, output, say
 from dse.export import has_parquet, written_files
 from dse.formatting import formatted
@@ -119,7 +120,7 @@ def tell(study: Snapshot) -> None:
     say(outcome(study))
     say(f"Results in {study.folder}: {', '.join(path.name for path in written_files(study))}")
     if not has_parquet():
-        say("Without trials.parquet, which needs pyarrow: pip install 'neuralmatrix[parquet]'")
+        say(f"Without trials.parquet, which needs pyarrow: {how_to_install('parquet')}")
 
 
 def front_table(study: Snapshot, width: int) -> Table:

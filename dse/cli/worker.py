@@ -54,13 +54,14 @@ def dask_worker(address: str, processes: int, host: str | None) -> list[str]:
     """
     from importlib.util import find_spec
 
+    from approx.extras import how_to_install
     from dse.errors import UserError
 
     parts = urlsplit(address)
     if parts.scheme not in ("tcp", "tls") or not parts.hostname:
         raise UserError(f"{address}: must be tcp://HOST:PORT or tls://HOST:PORT, a Dask scheduler's address")
     if find_spec("distributed") is None:
-        raise UserError("worker: needs distributed: pip install 'neuralmatrix[cluster]'")
+        raise UserError(f"worker: needs distributed: {how_to_install('cluster')}")
     if host is None and parts.hostname in LOOPBACK:
         host = "127.0.0.1"  # Dask would listen on every interface
     options = ["--nthreads", "1", "--nworkers", str(processes), "--no-dashboard"]

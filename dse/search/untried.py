@@ -37,7 +37,7 @@ def untried(
     """
     if math.prod(map(len, axes.values())) <= LISTED:
         every = (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
-        left = {text(point): point for point in map(asked_for, every) if text(point) not in known}
+        left = {key: point for point in map(asked_for, every) if (key := text(point)) not in known}
         return list(left.values())[int(rng.integers(len(left)))] if left else None
     for _ in range(TRIES):
         point = asked_for({name: axis[int(rng.integers(len(axis)))] for name, axis in axes.items()})

@@ -17,6 +17,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
+from approx.extras import how_to_install
 from dse.errors import StorageLostError, UserError
 from dse.storage.copying import copied
 from dse.storage.urls import ALLOWED, parse, shown, without_password
@@ -198,7 +199,7 @@ def _make(url: str, address: str, creator: Callable[[], sqlite3.Connection] | No
     except NoSuchModuleError:
         raise UserError(f"{address}: {ALLOWED}") from None
     except ImportError as error:
-        extra = ": pip install 'neuralmatrix[postgresql]'" if "psycopg" in str(error) else ""
+        extra = f": {how_to_install('postgresql')}" if "psycopg" in str(error) else ""
         raise UserError(f"{address}: needs {error.name or _line(str(error))}{extra}") from None
     except (SQLAlchemyError, StorageInternalError) as error:
         raise UserError(f"{address}: {_first_line(error)}") from None

@@ -32,7 +32,7 @@ from approx.network.fixed.steps import (
     kind_of,
 )
 from approx.network.fixed.words import Word
-from approx.network.nodes import arguments, aten, is_float, label, shape
+from approx.network.nodes import arguments, aten, attribute, is_float, label, shape
 
 
 def emulation(
@@ -225,8 +225,7 @@ class _Writer:
 
     def _rounded(self, node: fx.Node, operand: Constant) -> nn.Module:
         limit = 2 ** (operand.bits - 1) - 1
-        path, _, leaf = str(arguments(node)[1].target).rpartition(".")
-        weights = getattr(self.program.get_submodule(path), leaf)
+        weights = attribute(self.program, arguments(node)[1])
         integers = self.rounded[node.name].clamp(-limit, limit)
         return Rounded(integers.to(weights.device), weights, label(node))
 

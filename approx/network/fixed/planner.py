@@ -24,7 +24,7 @@ from approx.network.fixed.words import Word
 from approx.network.host import is_computed, on_host
 from approx.network.instructions import INSTRUCTIONS, Kind
 from approx.network.masks import Bounds
-from approx.network.nodes import arguments, aten, is_float, label
+from approx.network.nodes import arguments, aten, attribute, is_float, label
 from approx.network.numerics import Numerics
 from approx.network.site import SiteModule
 from approx.network.softmaxes import shift_at
@@ -203,8 +203,7 @@ class Planner:
 
     def tensor(self, node: fx.Node) -> Tensor:
         """The parameter or constant that a node reads."""
-        path, _, leaf = str(node.target).rpartition(".")
-        value: Tensor = getattr(self.program.get_submodule(path), leaf)
+        value: Tensor = attribute(self.program, node)
         return value.detach()
 
     def constant(self, value: Any, finest: int) -> Constant:

@@ -10,7 +10,7 @@ nearest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,8 @@ from torch import Tensor, fx
 
 from approx.network.fixed.channels import Channels
 from approx.network.fixed.plan import Constant, Plan
-from approx.network.nodes import arguments, aten
+from approx.network.fixed.windows import windows_of
+from approx.network.nodes import arguments, aten, attribute
 
 WIDEST = 4096
 """Inputs of an output, at most: their second moments take 128 MiB."""
@@ -27,9 +28,11 @@ DAMPING = 0.01
 """Part of the mean power of inputs that is added to each: GPTQ's own, section 3.3."""
 BLOCK = 64
 """Inputs after which what their rounding cost is taken out of all that follow, at once."""
-_CONVOLUTIONS: dict[Any, int] = {aten.conv1d.default: 1, aten.conv2d.default: 2}
+_SERVED = (aten.linear.default, aten.conv1d.default, aten.conv2d.default)
 
 Moments = Mapping[str, Tensor]
+Found = dict[tuple[str, Constant, int], Tensor]
+"""Integers of a layer's weights, by its node, what the plan makes of them and the weights' version."""
 
 
 class _Watch(fx.Interpreter):
@@ -41,49 +44,37 @@ class _Watch(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         if served(n):
-            args, kwargs = self.fetch_args_kwargs_from_env(n)
-            rows = _rows(n, args[0], args[1], *_geometry(args, kwargs)).double()
+            args, _ = self.fetch_args_kwargs_from_env(n)
+            rows = _rows(n, args[0], args[1], args[3:]).double()
             self.moments[n.name] = self.moments.get(n.name, 0.0) + rows.transpose(1, 2) @ rows
         return super().run_node(n)
 
 
 def served(node: fx.Node) -> bool:
     """Whether a node is a layer whose weights can be rounded so."""
-    if node.target is not aten.linear.default and node.target not in _CONVOLUTIONS:
+    if node.target not in _SERVED:
         return False
     weight = arguments(node)[1]
     held = isinstance(weight, fx.Node) and weight.op == "get_attr"
     return held and weight.meta["val"][0].numel() <= WIDEST
 
 
-def _geometry(args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
-    """Stride, padding and dilation, as far as they are given."""
-    names = ("stride", "padding", "dilation")
-    return tuple(
-        args[3 + i] if len(args) > 3 + i else kwargs.get(name, default)
-        for i, (name, default) in enumerate(zip(names, (1, 0, 1), strict=True))
-    )
-
-
-def _rows(node: fx.Node, x: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any) -> Tensor:
-    """All that is multiplied for one output, (groups, outputs, K)."""
-    if node.target is aten.linear.default:
+def _rows(node: fx.Node, x: Tensor, weight: Tensor, rest: Sequence[Any]) -> Tensor:
+    """All that is multiplied for one output, (groups, outputs, K); `rest` follows the bias."""
+    windows = windows_of(node.target, weight, rest)
+    if windows is None:
         return x.flatten(0, -2)[None]
-    axes = _CONVOLUTIONS[node.target]
-    pair = [_pair(value, axes, rest) for value, rest in ((stride, 1), (padding, 0), (dilation, 1))]
-    kernel = _pair(list(weight.shape[2:]), axes, 1)
-    image = x if axes == 2 else x.unsqueeze(-2)
+    image = x if weight.dim() == 4 else x.unsqueeze(-2)
     image = image if image.dim() == 4 else image[None]
-    patches = F.unfold(image, kernel, dilation=pair[2], padding=pair[1], stride=pair[0])
-    groups = Channels.of(node).groups
-    parts = patches.reshape(len(patches), groups, -1, patches.shape[-1])
+    patches = F.unfold(
+        image,
+        windows.size[1:],
+        dilation=windows.dilation[1:],
+        padding=windows.padding[1:],
+        stride=windows.stride[1:],
+    )
+    parts = patches.reshape(len(patches), windows.groups, -1, patches.shape[-1])
     return parts.permute(1, 0, 3, 2).flatten(1, 2)
-
-
-def _pair(value: Any, axes: int, rest: int) -> tuple[int, ...]:
-    given = [int(v) for v in value] if isinstance(value, list | tuple) else [int(value)]
-    given = given * axes if len(given) == 1 else given
-    return *[rest] * (2 - axes), *given
 
 
 @torch.no_grad()
@@ -133,12 +124,19 @@ def _rounded(wanted: Tensor, square: Tensor, limit: int) -> Tensor:
     return integers[:, order.argsort()]
 
 
-def integers(program: fx.GraphModule, plan: Plan, known: Moments) -> Iterator[tuple[str, Tensor]]:
-    """Yield the calibrated weights of each layer of a plan that is served, with its node's name."""
+def integers(
+    program: fx.GraphModule, plan: Plan, known: Moments, found: Found
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield the calibrated weights of each layer of a plan that is served, with its node's name.
+
+    `found`: what was found before, of the same moments; what is found now is added.
+    """
     for node in program.graph.nodes:
         step = plan.get(node.name)
         operand = None if step is None or node.name not in known else step.operands.get(1)
         if isinstance(operand, Constant):
-            path, _, leaf = str(arguments(node)[1].target).rpartition(".")
-            weight = getattr(program.get_submodule(path), leaf)
-            yield node.name, calibrated(node, weight, operand, known[node.name])
+            weight = attribute(program, arguments(node)[1])
+            key = node.name, operand, weight._version
+            if key not in found:
+                found[key] = calibrated(node, weight, operand, known[node.name])
+            yield node.name, found[key]

@@ -13,7 +13,7 @@ import torch
 from torch import fx, nn
 from torch.fx.experimental.symbolic_shapes import free_symbols
 
-from approx.network.nodes import aten, is_float, reads_input
+from approx.network.nodes import aten, attribute, is_float, reads_input
 from approx.network.saving.arguments import is_inexact, knows
 
 HOME = "constants"
@@ -147,7 +147,7 @@ class _Values:
         key = node, tuple(sizes.values())
         if key not in self._found:
             if node.op == "get_attr":
-                return _attribute(self._program, str(node.target))
+                return attribute(self._program, node)
             if node.op == "placeholder":
                 return _shaped(node.meta["val"], sizes)
             args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self._at(n, sizes))
@@ -178,8 +178,3 @@ def _shaped(value: Any, sizes: Numbers) -> Any:
         return int(value.node.expr.xreplace(sizes))
     shape = [int(s.node.expr.xreplace(sizes)) if isinstance(s, torch.SymInt) else s for s in value.shape]
     return torch.zeros((), dtype=value.dtype).expand(shape)
-
-
-def _attribute(module: nn.Module, path: str) -> Any:
-    parent, _, leaf = path.rpartition(".")
-    return getattr(module.get_submodule(parent), leaf)

@@ -10,6 +10,7 @@ from safetensors import torch as safetensors
 from torch import fx, nn
 
 from approx.cpwl import CpwlTable
+from approx.machine.decisions import Decision
 from approx.machine.file import read
 from approx.machine.sizes import InputSizes
 from approx.network.approximation import Approximation
@@ -17,7 +18,6 @@ from approx.network.calibrate import Histogram
 from approx.network.call import Arguments, Call, Returned
 from approx.network.certificate import certify, kind_of
 from approx.network.convert import ConvertedModule
-from approx.network.decisions import Decision
 from approx.network.fixed import Edge, Step, rounding
 from approx.network.nodes import is_float
 from approx.network.numerics import Numerics

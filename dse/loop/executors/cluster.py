@@ -7,6 +7,7 @@ import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
+from approx.extras import how_to_install
 from dse.errors import ClusterLostError, UserError
 from dse.evaluate import Job, score
 from dse.loop.executors.protocol import Scoring
@@ -30,7 +31,7 @@ def find_scheduler(address: str) -> None:
         with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own in this one
             answers = thread.submit(asyncio.run, asyncio.wait_for(_identity(address), CONNECT_S)).result()
     except ImportError:
-        raise UserError(f"{address}: needs distributed: pip install 'neuralmatrix[cluster]'") from None
+        raise UserError(f"{address}: needs distributed: {how_to_install('cluster')}") from None
     except OSError:  # a timeout, too
         raise UserError(f"{address}: no Dask scheduler answers within {CONNECT_S} s") from None
     except (ValueError, TypeError) as error:
